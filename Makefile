@@ -1,0 +1,166 @@
+# plait: the whole build.  `make help`
+#
+# release, debug or asan; a folder each, so objects never mix
+MODE ?= release
+B    := build/$(MODE)
+CC   := $(if $(filter default,$(origin CC)),gcc,$(CC))
+
+VERSION := 0.1
+PREFIX  ?= /usr/local
+DESTDIR ?=
+
+WARN := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes \
+        -Werror=implicit-function-declaration
+# -march=native: kernels are built for the machine they run on; MARCH=x86-64-v3 for a package
+MARCH ?= native
+CFLAGS_release := -O3 -g -fno-math-errno -fno-trapping-math -ffp-contract=fast -march=$(MARCH)
+CFLAGS_debug   := -O0 -g -march=$(MARCH)
+CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
+                  -march=$(MARCH)
+LDFLAGS_asan   := -fsanitize=address,undefined
+
+CPPFLAGS := -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I. -Ilib
+CFLAGS   := -std=c11 -pthread -fopenmp $(WARN) $(CFLAGS_$(MODE)) $(EXTRA)
+LDFLAGS  := -pthread -fopenmp -Wl,--as-needed $(LDFLAGS_$(MODE))
+
+# CUDA is used when the tree has a backend and nvcc is found; CUDA=0 leaves it out, CUDA=1 insists
+NVCC ?= $(firstword $(shell command -v nvcc 2>/dev/null) \
+                    $(wildcard $(addsuffix /bin/nvcc,$(CUDA_HOME) $(CUDA_PATH))))
+CUDA_SRC := $(wildcard lib/math/cuda/*.c lib/math/cuda/*.cu)
+CUDA ?= $(if $(NVCC),$(if $(CUDA_SRC),1,0),0)
+ifeq ($(CUDA),1)
+  $(if $(CUDA_SRC),,$(error CUDA=1: this version has no CUDA backend; leave CUDA out or say CUDA=0))
+  $(if $(NVCC),,$(error CUDA=1: no nvcc; install the CUDA toolkit or say CUDA=0))
+endif
+
+# Who may use whom: this table is the architecture, and the linker enforces it
+ROOMS := base stream text math model batch
+TOOLS := tokenize mix step evalc
+USES_tokenize := text stream base
+USES_mix      := stream base
+USES_step     := batch model math stream base
+USES_evalc    := batch model math text stream base
+
+# What a room brings from outside
+LIBS_base   := -ljansson -lz -lzstd -lcrypto -lm
+LIBS_stream := -lmsgpackc -lzstd -lxxhash
+LIBS_text   := -lutf8proc -lpcre2-8
+LIBS_math   := -ldnnl -lm
+LIBS_model  := -lm
+LIBS_batch  := -lxxhash
+
+# Unit tests see their own room and those below it; the linker holds them to it too
+UNITS := $(basename $(notdir $(wildcard tests/unit/*.c)))
+UNITS := $(filter-out ref,$(UNITS))
+include tests/unit/rooms.mk
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+all: $(TOOLS:%=bin/%) man
+
+# Rebuild when the flags change, not only when the files do
+FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(CUDA)
+$B/flags: FORCE
+	@mkdir -p $(@D); echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' >$@
+
+# `  CC    build/release/lib/base/err.c.o`, or the whole command with V=1
+say = $(if $(filter 1,$V),,@printf '  %-5s %s\n' $1 $@;)
+
+$B/%.c.o: %.c $B/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CPPFLAGS) $(INC_$(firstword $(subst /, ,$<))) $(CFLAGS) -MMD -MP -c $< -o $@
+INC_tokenize := -Itokenize
+INC_mix      := -Imix
+INC_step     := -Istep
+INC_evalc    := -Ievalc
+
+# A room is an archive; a tool's parts besides main.c are one too, so that unit tests can walk its lists
+define room
+$B/$1.a: $(patsubst %.c,$B/%.c.o,$2)
+	$$(call say,AR)rm -f $$@; ar rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call room,$r,$(wildcard lib/$r/*.c lib/$r/cpu/*.c))))
+$(foreach t,$(TOOLS),$(eval $(call room,$t,$(filter-out $t/main.c,$(wildcard $t/*.c $t/*/*.c)))))
+
+libs = $(foreach r,$1,$(LIBS_$r))
+archives = $(foreach r,$1,$B/$r.a)
+
+define tool
+$B/bin/$1: $B/$1/main.c.o $B/$1.a $(call archives,$(USES_$1))
+	@mkdir -p $$(@D)
+	$$(call say,LINK)$$(CC) $$(LDFLAGS) $$^ $(call libs,$(USES_$1)) -o $$@
+endef
+$(foreach t,$(TOOLS),$(eval $(call tool,$t)))
+
+define unit
+$B/tests/unit/$1: $B/tests/unit/$1.c.o $(if $(findstring ref,$(REF_$1)),$B/tests/unit/ref.c.o) $(call archives,$(USES_unit_$1))
+	$$(call say,LINK)$$(CC) $$(LDFLAGS) $$^ $(call libs,$(USES_unit_$1)) -lcmocka -o $$@
+endef
+$(foreach u,$(UNITS),$(eval $(call unit,$u)))
+
+define bench
+$B/tests/bench/$1: $B/tests/bench/$1.c.o $(call archives,$(USES_bench_$1))
+	$$(call say,LINK)$$(CC) $$(LDFLAGS) $$^ $(call libs,$(USES_bench_$1)) -o $$@
+endef
+BENCHES := $(basename $(notdir $(wildcard tests/bench/*.c)))
+$(foreach u,$(BENCHES),$(eval $(call bench,$u)))
+
+# Fuzzers: clang's libFuzzer when asked for by `make fuzz`; otherwise a driver that replays the corpus
+FUZZERS := $(filter-out replay,$(basename $(notdir $(wildcard tests/fuzz/*.c))))
+define fuzzer
+$B/tests/fuzz/$1: $B/tests/fuzz/$1.c.o $B/tests/fuzz/replay.c.o $(call archives,$(USES_fuzz_$1))
+	$$(call say,LINK)$$(CC) $$(LDFLAGS) $$^ $(call libs,$(USES_fuzz_$1)) -o $$@
+build/fuzz/$1: tests/fuzz/$1.c $(foreach r,$(USES_fuzz_$1),$(wildcard lib/$r/*.c $r/*.c $r/*/*.c))
+	@mkdir -p $$(@D)
+	$$(call say,FUZZ)clang -g -O1 -fsanitize=fuzzer,address,undefined -std=c11 $(CPPFLAGS) $(INC_tokenize) \
+	  $$(filter-out %/main.c,$$(filter %.c,$$^)) $(call libs,$(USES_fuzz_$1)) -o $$@
+endef
+$(foreach u,$(FUZZERS),$(eval $(call fuzzer,$u)))
+
+-include $(shell find $B -name '*.d' 2>/dev/null)
+
+# bin/ holds the mode built last
+bin/%: $B/bin/% FORCE
+	@mkdir -p $(@D); cmp -s $< $@ || cp $< $@
+
+# Manual pages: NAME.1 with OPTIONS filled by the tool itself
+PAGES := $(patsubst %,build/man/%.1,$(TOOLS)) build/man/records.5
+man: $(PAGES)
+build/man/%.1: %.1.in
+build/man/records.5: lib/stream/records.5
+	@mkdir -p $(@D); cp $< $@
+define page
+build/man/$1.1: $1/$1.1 $B/bin/$1
+	@mkdir -p $$(@D); $B/bin/$1 --man >$$@.opt && \
+	  awk 'FNR==NR{o=o $$$$0 "\n";next} /^@OPTIONS@$$$$/{printf "%s",o;next} {print}' $$@.opt $$< >$$@ && rm -f $$@.opt
+endef
+$(foreach t,$(TOOLS),$(eval $(call page,$t)))
+
+tests: $(UNITS:%=$B/tests/unit/%) $(FUZZERS:%=$B/tests/fuzz/%)
+check: all tests
+	@MODE=$(MODE) sh tests/check
+fuzz: $(FUZZERS:%=build/fuzz/%)
+bench: all $(BENCHES:%=$B/tests/bench/%)
+	@sh tests/bench/run
+
+install: all
+	mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 755 $(TOOLS:%=bin/%) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(TOOLS:%=build/man/%.1) $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 build/man/records.5 $(DESTDIR)$(PREFIX)/share/man/man5
+
+clean:
+	rm -rf build $(TOOLS:%=bin/%)
+
+help:
+	@echo 'make            the four programs into bin/, manual pages into build/man'
+	@echo 'make check      all tests (sh tests/run also installs what they need)'
+	@echo 'make bench      every speed beside its yardstick'
+	@echo 'make fuzz       coverage-guided fuzzers into build/fuzz (clang)'
+	@echo 'make install    PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
+	@echo 'make clean'
+	@echo 'MODE=release|debug|asan (now $(MODE))  MARCH=$(MARCH)  V=1 shows commands'
+	@echo 'CUDA=$(CUDA) $(if $(NVCC),with $(NVCC),(no nvcc))$(if $(CUDA_SRC),,; this version has no CUDA backend)'
+
+FORCE:
+.PHONY: all man tests check fuzz bench install clean help FORCE

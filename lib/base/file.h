@@ -1,0 +1,49 @@
+/* file.h - files that appear whole or not at all, and input that may be .gz or .zst. */
+#ifndef FILE_H
+#define FILE_H
+
+#include "base/mem.h"
+
+/* A file being written under a temporary name in the folder of `path`.  commit: fsync of file,
+ * rename, fsync of folder.  An existing FIFO, socket or device named by path is written to, never replaced;
+ * "-" is stdout.  A signal or crash leaves only the temporary name, which the next run may remove. */
+struct file {
+    int   fd;
+    char *path, *temp;                         /* temp NULL: written in place (FIFO, device, stdout) */
+};
+
+enum st file_new(struct file *f, const char *path, struct arena *a) must_use;
+enum st file_write(struct file *f, const void *p, size_t n) must_use;   /* all of it, or ST_SYS */
+enum st file_commit(struct file *f) must_use;
+void    file_drop(struct file *f);             /* closes and removes the temporary */
+
+/* Whole small files.  file_read adds a 0 behind the data (not counted); over max_bytes is ST_DATA. */
+enum st file_read(const char *path, struct view *data, size_t max_bytes, struct arena *a) must_use;
+enum st file_save(const char *path, const void *p, size_t n, struct arena *a) must_use;
+
+/* write(2) until all is written; EINTR is retried.  ST_OK or ST_SYS (with message naming `name`). */
+enum st fd_write(int fd, const char *name, const void *p, size_t n) must_use;
+
+/* fsync of a folder; making a folder and its parents; removing a folder and all in it. */
+enum st dir_sync(const char *path) must_use;
+enum st dir_make(const char *path) must_use;
+enum st dir_remove(const char *path) must_use;
+
+/* Sequential input: plain, gzip or zstd (told by the first bytes, never by the name); "-" is stdin.
+ * Concatenated gzip members and zstd frames are read through. */
+struct input;
+enum st input_open(struct input **in, const char *path, struct arena *a) must_use;
+/* Up to n bytes into p.  *got 0 is the end.  A cut or corrupt compressed file is ST_DATA. */
+enum st input_read(struct input *in, void *p, size_t n, size_t *got) must_use;
+const char *input_name(const struct input *in);      /* "stdin" for "-" */
+void input_close(struct input *in);
+
+/* SHA-256 (libcrypto): 32 bytes out. */
+struct sha;
+struct sha *sha_new(void);
+void sha_add(struct sha *s, const void *p, size_t n);
+void sha_end(struct sha *s, uint8_t out[32]);        /* frees s */
+void sha_of(const void *p, size_t n, uint8_t out[32]);
+void hex_of(const uint8_t *p, size_t n, char *out);  /* 2n characters and a 0 */
+
+#endif

@@ -1,0 +1,55 @@
+/* batch.h - rows of an optimiser step, or of a scoring run, as packed forests; the one place where records become tokens.
+ *
+ * `step` and `evalc` both pack here, so that equal rows get equal bits in both.  An sft or text row is one root segment, a pair is a prompt with two children,
+ * a label a prompt with one.  A tree is never split.  Packing is best-fit decreasing to `micro_tokens`, a function of the rows alone; a tree longer than that has a pack of its own. */
+#ifndef BATCH_H
+#define BATCH_H
+
+#include "model/model.h"
+#include "stream/rec.h"
+
+struct seq {                                   /* one sequence whose log-probability somebody reads */
+    int64_t row;                               /* index of its record in the batch */
+    int     side;                              /* 0: chosen, completion or the whole row; 1: rejected */
+    int64_t pack, first, n;                    /* its targets in pack[pack]: [first, first + n) */
+};
+
+struct row {                                   /* what is remembered of a record */
+    enum rec_kind kind;
+    uint64_t      id;
+    double        w;
+    struct ref    ref;
+    uint8_t       key[8];                      /* batch_row_key() of it */
+    int64_t       seq, n_seqs;                 /* its sequences: [seq, seq + n_seqs) */
+    int64_t       source;                      /* index into batch.source[] */
+    bool          good;                        /* label */
+};
+
+struct batch {
+    int64_t       n_rows, n_seqs, n_packs;
+    int64_t       n_tokens, n_trained, n_pairs;   /* tokens computed, trained tokens, pref rows */
+    double        norm_tokens, norm_pairs;     /* divisors: sum of w * trained tokens; sum of w over pairs */
+    struct row   *row;
+    struct seq   *seq;                         /* in the order of the rows; chosen before rejected */
+    struct pack  *pack;
+    int64_t       n_sources;
+    struct view   source[64];                  /* source names */
+    struct batch_own *own;
+};
+
+/* An empty batch; all its memory is in the arena, which the caller marks and takes back. */
+enum st batch_new(struct batch **b, const struct config *c, struct arena *a) must_use;
+/* Adds a copy of the row's tokens.  ST_DATA: a kind that cannot be trained or scored, an id >= V, a row longer than c->positions, no trained token with a predecessor,
+ * a single tree over 2^31 tokens.  The first token of a root has no predecessor and is never a target even where its span says so. */
+enum st batch_add(struct batch *b, const struct rec *r) must_use;
+/* Cuts into packs of about micro_tokens; share_prompts false computes each side by itself (for the ablation and the tests). */
+enum st batch_pack(struct batch *b, int64_t micro_tokens, bool share_prompts) must_use;
+
+/* Largest pack: what a pass must hold. */
+int64_t batch_max_tokens(const struct batch *b);
+int64_t batch_max_targets(const struct batch *b);
+
+/* The key of the reference column: 8 bytes of a hash of the reference weights and the row's ids and spans (prompt, chosen, rejected, their spans). */
+void batch_ref_key(uint8_t key[8], const uint8_t weights[32], const struct rec *r);
+
+#endif
