@@ -3,7 +3,7 @@
  * The library returns; main speaks, once.  Who finds a fault calls fail(), which keeps the first
  * message of the process; everybody above passes the status up untouched; done(), the last call of
  * main, prints it as `tool: place: what; mend` in one write and returns the exit code.
- * Not for threads: only the main thread fails; workers hand their status back to it. */
+ * The first message wins among threads too; err_text() and err_clear() are the main thread's. */
 #ifndef ERR_H
 #define ERR_H
 
@@ -20,7 +20,8 @@ enum st {                /* also the exit codes: who calls a pipeline can */
 };
 
 /* The tool's name for messages: the last part of argv0.  Also sets SIGPIPE back to its default
- * where it was inherited ignored. */
+ * where it was inherited ignored, and holds a closed stdin, stdout or stderr so that no file gets its
+ * number. */
 void err_tool(const char *argv0);
 const char *err_tool_name(void);
 
@@ -34,6 +35,10 @@ void err_place(const char *fmt, ...) like_printf(1, 2);
  * fail_sys appends ": strerror(errno)" and is for ST_SYS. */
 enum st fail(enum st st, const char *fmt, ...) like_printf(2, 3);
 enum st fail_sys(const char *fmt, ...) like_printf(1, 2);
+
+/* Gives the kept message its place: for who learns line and column only after the fault, as the
+ * caller of scan_next() does.  Without a kept message it does nothing. */
+void err_at(const char *fmt, ...) like_printf(1, 2);
 
 /* The kept message without the tool's name ("" when none), and forgetting it: for `--lenient`, which
  * counts bad rows instead of ending, and for tests. */
