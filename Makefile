@@ -19,7 +19,7 @@ CFLAGS_asan    := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -f
                   -march=$(MARCH)
 LDFLAGS_asan   := -fsanitize=address,undefined
 
-CPPFLAGS := -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I. -Ilib
+CPPFLAGS := -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -DBUILD='"$(MODE) -march=$(MARCH)"' -I. -Ilib
 CFLAGS   := -std=c11 -pthread -fopenmp $(WARN) $(CFLAGS_$(MODE)) $(EXTRA)
 LDFLAGS  := -pthread -fopenmp -Wl,--as-needed $(LDFLAGS_$(MODE))
 
@@ -69,6 +69,8 @@ say = $(if $(filter 1,$V),,@printf '  %-5s %s\n' $1 $@;)
 $B/%.c.o: %.c $B/flags
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(INC_$(firstword $(subst /, ,$<))) $(CFLAGS) -MMD -MP -c $< -o $@
+# Random numbers are the same bits on every machine: no fused multiply-add
+$B/lib/base/rng.c.o: CFLAGS += -ffp-contract=off
 INC_tokenize := -Itokenize
 INC_mix      := -Imix
 INC_step     := -Istep

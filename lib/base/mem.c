@@ -36,6 +36,11 @@ struct arena {
     size_t used, max;
 };
 
+static size_t round_up(size_t n)
+{
+    return (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+}
+
 static struct block *block_new(size_t cap)
 {
     struct block *b;
@@ -67,7 +72,7 @@ struct arena *arena_new(size_t max_bytes)
         fail(ST_SYS, "not enough memory to start");
         exit(done(ST_SYS));
     }
-    a->max = max_bytes ? max_bytes : SIZE_MAX / 2;
+    a->max = round_up(max_bytes && max_bytes < SIZE_MAX / 4 ? max_bytes : SIZE_MAX / 4);
     return a;
 }
 
@@ -101,11 +106,12 @@ static struct block *grow(struct arena *a, size_t n, size_t exact)
 
 void *arena_get(struct arena *a, size_t n_bytes)
 {
-    if (n_bytes > a->max - a->used || n_bytes > SIZE_MAX / 4) {
+    size_t n = round_up(MIN(MAX(n_bytes, (size_t)1), SIZE_MAX / 4 + 1));
+
+    if (n > a->max - a->used) {
         fail(ST_SYS, "%zu bytes more than the %zu in use pass the limit of %zu", n_bytes, a->used, a->max);
         return NULL;
     }
-    size_t n = (MAX(n_bytes, (size_t)1) + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     struct block *b = a->top;
     if (EXACT || !b || b->cap - b->used < n)
         b = grow(a, n, n_bytes);
@@ -185,6 +191,11 @@ void arena_back(struct arena *a, size_t mark)
 size_t arena_used(const struct arena *a)
 {
     return a->used;
+}
+
+void mem_release(void *p)
+{
+    free(p);
 }
 
 enum st buf_room(struct buf *b, size_t n)

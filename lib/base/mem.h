@@ -26,6 +26,9 @@ size_t arena_mark(const struct arena *a);
 void   arena_back(struct arena *a, size_t mark);   /* everything got since the mark is gone */
 size_t arena_used(const struct arena *a);
 
+/* Frees what a library of others handed over to be freed (realpath, ...). */
+void mem_release(void *p);
+
 /* A buffer that grows by doubling; start from {0}.  p is aligned to 64 and may move. */
 struct buf {
     char  *p;
