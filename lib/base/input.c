@@ -79,7 +79,7 @@ static enum st start(struct input *in)
 {
     enum st st = ST_OK;
 
-    while (st == ST_OK && !in->ended && in->n < PEEK_BYTES)
+    while (st == ST_OK && !in->ended && in->n < PEEK_BYTES && (in->n == 0 || strchr("\x1f\x28PQRSTUVWXYZ[\\]^_", *in->raw)))
         st = fill(in);
     if (st != ST_OK)
         return st;
@@ -127,7 +127,7 @@ enum st input_open(struct input **to, const char *path, struct arena *a)
 static enum st read_plain(struct input *in, void *p, size_t n, size_t *got)
 {
     if (in->at == in->n)
-        return in->ended ? (*got = 0, ST_OK) : get(in, p, n, got);
+        return get(in, p, n, got);
     *got = MIN(n, in->n - in->at);
     memcpy(p, in->raw + in->at, *got);
     in->at += *got;
