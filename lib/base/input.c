@@ -75,11 +75,17 @@ static enum kind kind_of(const unsigned char *p, size_t n)
     return PLAIN;
 }
 
+/* One byte tells most plain files: a line typed at a terminal need not wait for the next. */
+static bool may_be_packed(char first)
+{
+    return first == 0x1f || first == 0x28 || (first & 0xf0) == 0x50;
+}
+
 static enum st start(struct input *in)
 {
     enum st st = ST_OK;
 
-    while (st == ST_OK && !in->ended && in->n < PEEK_BYTES && (in->n == 0 || strchr("\x1f\x28PQRSTUVWXYZ[\\]^_", *in->raw)))
+    while (st == ST_OK && !in->ended && in->n < PEEK_BYTES && (in->n == 0 || may_be_packed(*in->raw)))
         st = fill(in);
     if (st != ST_OK)
         return st;

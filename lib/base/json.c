@@ -147,20 +147,14 @@ static enum st put_escape(struct buf *b, char c)
  * start that a well-formed sequence could have. */
 static size_t broken(struct view s)
 {
-    static const char *const rest[] = { "\x80", "\x80\x80", "\xa0\x80", "\x90\x80\x80", "\x80\x80\x80" };
-    char try[4];
     size_t best = 1;
 
-    for (size_t n = 2; n <= 3 && n <= s.n; n++)        /* would some ending make these n bytes whole? */
-        for (int k = 0; k < (int)countof(rest); k++) {
-            size_t more = strlen(rest[k]);
-            if (n + more > 4)
-                continue;
-            memcpy(try, s.p, n);
-            memcpy(try + n, rest[k], more);
-            if (utf8_len(try, n + more) == (int)(n + more))
-                best = n;
-        }
+    for (size_t n = 2; n <= 3 && n <= s.n; n++) {      /* would one or two more bytes make these whole? */
+        char try[5] = "\x80\x80\x80\x80";
+        memcpy(try, s.p, n);
+        if ((size_t)utf8_len(try, 4) > n)
+            best = n;
+    }
     return best;
 }
 

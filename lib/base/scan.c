@@ -1,0 +1,431 @@
+/* scan.c - JSON rows into trees of views, by recursive descent.
+ *
+ * Strings are most of a row's bytes: they are passed eight at a time, a test of ordinary arithmetic
+ * telling whether one of the eight is a quote, a backslash, a control or not ASCII.  A string without
+ * escapes is not copied.  Members are gathered in arrays that double within the arena. */
+#include <math.h>
+
+#include "base/scan.h"
+#include "base/utf8.h"
+
+enum { ITEMS_FIRST = 8, ITEMS_MAX = 1 << 30, PAIRWISE_MAX = 16 };
+
+struct work {
+    struct view   data;
+    size_t        at;
+    int           depth;
+    struct arena *a;
+};
+
+static enum st value(struct work *w, struct scan *v);
+
+static enum st bad(struct work *w, size_t at, const char *what)
+{
+    w->at = at;
+    return fail(ST_DATA, "%s", what);
+}
+
+static void space(struct work *w)
+{
+    while (w->at < w->data.n) {
+        char c = w->data.p[w->at];
+        if (c != ' ' && c != '\n' && c != '\r' && c != '\t')
+            break;
+        w->at++;
+    }
+}
+
+/* The next byte, or -1 at the end. */
+static int peek(const struct work *w)
+{
+    return w->at < w->data.n ? (unsigned char)w->data.p[w->at] : -1;
+}
+
+/* True where one of the eight bytes is '"', '\\', below ' ' or above '~' + 1. */
+static bool special(const char *p)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    uint64_t x;
+
+    memcpy(&x, p, 8);
+    uint64_t quote = x ^ ones * '"', slash = x ^ ones * '\\';
+    return ((x | (x - ones * ' ') | (quote - ones) | (slash - ones)) & tops) != 0;
+}
+
+/* Moves *at over bytes that stand for themselves; false at broken UTF-8 or a control. */
+static bool skip_plain(struct view d, size_t *at)
+{
+    size_t i = *at;
+
+    for (;;) {
+        while (d.n - i >= 8 && !special(d.p + i))
+            i += 8;
+        if (i == d.n)
+            break;
+        unsigned char c = (unsigned char)d.p[i];
+        if (c == '"' || c == '\\')
+            break;
+        int n = c < 0x20 ? 0 : utf8_len(d.p + i, d.n - i);
+        if (n == 0) {
+            *at = i;
+            return false;
+        }
+        i += (size_t)n;
+    }
+    *at = i;
+    return true;
+}
+
+static enum st broken_text(struct work *w, size_t at)
+{
+    if ((unsigned char)w->data.p[at] < 0x20)
+        return bad(w, at, "a control character within a string; it must be escaped");
+    return bad(w, at, "the text is not UTF-8");
+}
+
+/* Four hex digits at p into *c. */
+static bool hex4(struct view d, size_t at, uint32_t *c)
+{
+    *c = 0;
+    if (d.n - at < 4)
+        return false;
+    for (size_t i = at; i < at + 4; i++) {
+        char h = d.p[i];
+        uint32_t v = h >= '0' && h <= '9' ? (uint32_t)(h - '0')
+                   : h >= 'a' && h <= 'f' ? (uint32_t)(h - 'a') + 10
+                   : h >= 'A' && h <= 'F' ? (uint32_t)(h - 'A') + 10 : 16;
+        if (v > 15)
+            return false;
+        *c = *c << 4 | v;
+    }
+    return true;
+}
+
+/* The escape at w->at, which is a backslash, into out. */
+static enum st escape(struct work *w, char out[4], int *n)
+{
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    struct view d = w->data;
+    size_t at = w->at;
+    uint32_t c, low;
+
+    if (d.n - at < 2)
+        return bad(w, d.n, "the row stops within a string");
+    const char *k = d.p[at + 1] ? strchr(from, d.p[at + 1]) : NULL;
+    if (k) {
+        out[0] = to[k - from];
+        *n = 1;
+        w->at += 2;
+        return ST_OK;
+    }
+    if (d.p[at + 1] != 'u')
+        return bad(w, at, "an escape that JSON does not know");
+    if (!hex4(d, at + 2, &c))
+        return bad(w, at, "\\u needs four hex digits");
+    w->at += 6;
+    if (c >= 0xd800 && c < 0xdc00) {
+        if (d.n - w->at < 6 || d.p[w->at] != '\\' || d.p[w->at + 1] != 'u' || !hex4(d, w->at + 2, &low) ||
+            low < 0xdc00 || low > 0xdfff)
+            return bad(w, at, "half of a surrogate pair; the text was cut or wrongly escaped");
+        w->at += 6;
+        c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+    } else if (c >= 0xdc00 && c < 0xe000) {
+        return bad(w, at, "half of a surrogate pair; the text was cut or wrongly escaped");
+    }
+    *n = utf8_put(out, c);
+    return ST_OK;
+}
+
+/* The string at w->at, which is its quote. */
+static enum st string(struct work *w, struct view *out)
+{
+    struct view d = w->data;
+    size_t from = ++w->at, end = from;
+    bool escapes = false;
+
+    for (;; end += 2) {                                /* find the closing quote */
+        if (!skip_plain(d, &end))
+            return broken_text(w, end);
+        if (end >= d.n || (d.p[end] == '\\' && d.n - end < 2))
+            return bad(w, d.n, "the row stops within a string");
+        if (d.p[end] == '"')
+            break;
+        escapes = true;
+        if ((unsigned char)d.p[end + 1] >= 0x80)
+            return bad(w, end, "an escape that JSON does not know");
+    }
+    *out = (struct view){ d.p + from, end - from };
+    w->at = end + 1;
+    if (!escapes)
+        return ST_OK;
+    char *p = arena_get(w->a, end - from);             /* an escape is never shorter than what it stands for */
+    size_t n = 0;
+    if (!p)
+        return ST_SYS;
+    for (w->at = from; w->at < end; ) {
+        const char *slash = memchr(d.p + w->at, '\\', end - w->at);
+        size_t run = (slash ? (size_t)(slash - d.p) : end) - w->at;
+        memcpy(p + n, d.p + w->at, run);
+        n += run;
+        w->at += run;
+        if (slash) {
+            char c[4];
+            int len;
+            enum st st = escape(w, c, &len);
+            if (st != ST_OK)
+                return st;
+            memcpy(p + n, c, (size_t)len);
+            n += (size_t)len;
+        }
+    }
+    *out = (struct view){ p, n };
+    w->at = end + 1;
+    return ST_OK;
+}
+
+static size_t digits(struct work *w)
+{
+    size_t from = w->at;
+
+    while (w->at < w->data.n && (unsigned)(w->data.p[w->at] - '0') < 10)
+        w->at++;
+    return w->at - from;
+}
+
+/* 0 at the wrong byte, else the number of digits of an integer part without leading zero. */
+static size_t integer(struct work *w)
+{
+    if (peek(w) == '0') {
+        w->at++;
+        return 1;
+    }
+    return digits(w);
+}
+
+static enum st number(struct work *w, struct scan *v)
+{
+    const char *p = w->data.p + w->at;
+    size_t from = w->at, whole;
+    bool minus = *p == '-', plain_int = true;
+
+    w->at += minus;
+    if (!(whole = integer(w)))
+        return bad(w, w->at, "a number needs a digit here");
+    if (peek(w) == '.') {
+        plain_int = false;
+        w->at++;
+        if (!digits(w))
+            return bad(w, w->at, "a number needs a digit here");
+    }
+    if (peek(w) == 'e' || peek(w) == 'E') {
+        plain_int = false;
+        w->at++;
+        if (peek(w) == '+' || peek(w) == '-')
+            w->at++;
+        if (!digits(w))
+            return bad(w, w->at, "a number needs a digit here");
+    }
+    v->type = SCAN_NUMBER;
+    if (plain_int && whole <= 15) {
+        int64_t i = 0;
+        for (size_t k = 0; k < whole; k++)
+            i = i * 10 + (p[(size_t)minus + k] - '0');
+        v->number = minus ? -(double)i : (double)i;
+        return ST_OK;
+    }
+    size_t mark = arena_mark(w->a);
+    char *text = arena_text(w->a, (struct view){ p, w->at - from });   /* strtod wants a 0 */
+    if (!text)
+        return ST_SYS;
+    v->number = strtod(text, NULL);
+    arena_back(w->a, mark);
+    return isfinite(v->number) ? ST_OK : bad(w, from, "the number is too large");
+}
+
+static enum st word(struct work *w, struct scan *v, const char *name, enum scan_type type)
+{
+    size_t n = strlen(name);
+
+    if (w->data.n - w->at < n || memcmp(w->data.p + w->at, name, n) != 0)
+        return bad(w, w->at, "neither true, false nor null");
+    w->at += n;
+    v->type = type;
+    return ST_OK;
+}
+
+/* Room for one more member of v. */
+static enum st widen(struct work *w, struct scan *v, int64_t *cap)
+{
+    if (v->n < *cap)
+        return ST_OK;
+    if (*cap >= ITEMS_MAX)
+        return bad(w, w->at, "too many members");
+    int64_t more = *cap ? *cap * 2 : ITEMS_FIRST;
+    struct scan *item = ARENA_NEW(w->a, struct scan, more);
+    struct view *key = v->type == SCAN_OBJECT ? ARENA_NEW(w->a, struct view, more) : NULL;
+    if (!item || (v->type == SCAN_OBJECT && !key))
+        return ST_SYS;
+    if (v->n) {
+        memcpy(item, v->item, (size_t)v->n * sizeof *item);
+        if (key)
+            memcpy(key, v->key, (size_t)v->n * sizeof *key);
+    }
+    v->item = item;
+    v->key = key;
+    *cap = more;
+    return ST_OK;
+}
+
+struct named {
+    struct view key;
+    int32_t     i;
+};
+
+static int by_key(const void *pa, const void *pb)
+{
+    const struct named *a = pa, *b = pb;
+    size_t n = MIN(a->key.n, b->key.n);
+    int r = n ? memcmp(a->key.p, b->key.p, n) : 0;
+
+    if (r)
+        return r;
+    if (a->key.n != b->key.n)
+        return a->key.n < b->key.n ? -1 : 1;
+    return a->i < b->i ? -1 : 1;
+}
+
+static enum st twice(struct work *w, const struct scan *v, int32_t i)
+{
+    w->at = v->item[i].at;
+    return fail(ST_DATA, "the key '%s' stands twice in one object", shown(v->key[i]));
+}
+
+/* No key twice: pair by pair for few members, by sorting for many. */
+static enum st check_keys(struct work *w, const struct scan *v)
+{
+    if (v->n <= PAIRWISE_MAX) {
+        for (int32_t i = 1; i < v->n; i++)
+            for (int32_t k = 0; k < i; k++)
+                if (view_eq(v->key[i], v->key[k]))
+                    return twice(w, v, i);
+        return ST_OK;
+    }
+    size_t mark = arena_mark(w->a);
+    struct named *all = ARENA_NEW(w->a, struct named, v->n);
+    if (!all)
+        return ST_SYS;
+    for (int32_t i = 0; i < v->n; i++)
+        all[i] = (struct named){ v->key[i], i };
+    qsort(all, (size_t)v->n, sizeof *all, by_key);
+    int32_t found = INT32_MAX;
+    for (int32_t i = 1; i < v->n; i++)
+        if (view_eq(all[i - 1].key, all[i].key))
+            found = MIN(found, all[i].i);
+    arena_back(w->a, mark);
+    return found == INT32_MAX ? ST_OK : twice(w, v, found);
+}
+
+/* The key and the colon behind it. */
+static enum st member_key(struct work *w, struct view *key)
+{
+    space(w);
+    if (peek(w) != '"')
+        return bad(w, w->at, w->at == w->data.n ? "the row stops within an object" : "a key in quotes must stand here");
+    enum st st = string(w, key);
+    if (st != ST_OK)
+        return st;
+    space(w);
+    if (peek(w) != ':')
+        return bad(w, w->at, w->at == w->data.n ? "the row stops within an object" : "a colon must stand here");
+    w->at++;
+    return ST_OK;
+}
+
+static enum st members(struct work *w, struct scan *v)
+{
+    bool object = v->type == SCAN_OBJECT;
+    const char *cut = object ? "the row stops within an object" : "the row stops within an array";
+    int close = object ? '}' : ']';
+    int64_t cap = 0;
+    enum st st;
+
+    if (++w->depth > SCAN_DEPTH_MAX)
+        return bad(w, w->at, "nested too deeply");
+    w->at++;
+    space(w);
+    if (peek(w) == close) {
+        w->at++;
+        w->depth--;
+        return ST_OK;
+    }
+    for (;;) {
+        if ((st = widen(w, v, &cap)) != ST_OK)
+            return st;
+        if (object && (st = member_key(w, &v->key[v->n])) != ST_OK)
+            return st;
+        space(w);
+        if (w->at == w->data.n)
+            return bad(w, w->at, cut);
+        if ((st = value(w, &v->item[v->n])) != ST_OK)
+            return st;
+        v->n++;
+        space(w);
+        int c = peek(w);
+        if (c != ',' && c != close)
+            return bad(w, w->at, c < 0 ? cut : object ? "a comma or } must stand here"
+                                                      : "a comma or ] must stand here");
+        w->at++;
+        if (c == close)
+            break;
+    }
+    w->depth--;
+    return object ? check_keys(w, v) : ST_OK;
+}
+
+/* The value at w->at, which is within the data and no white space. */
+static enum st value(struct work *w, struct scan *v)
+{
+    size_t from = w->at;
+    enum st st;
+
+    *v = (struct scan){ .at = from };
+    switch (w->data.p[from]) {
+    case '"': v->type = SCAN_TEXT;   st = string(w, &v->text); break;
+    case '{': v->type = SCAN_OBJECT; st = members(w, v);       break;
+    case '[': v->type = SCAN_ARRAY;  st = members(w, v);       break;
+    case 't': st = word(w, v, "true", SCAN_TRUE);              break;
+    case 'f': st = word(w, v, "false", SCAN_FALSE);            break;
+    case 'n': st = word(w, v, "null", SCAN_NULL);              break;
+    case '-': case '0': case '1': case '2': case '3': case '4':
+    case '5': case '6': case '7': case '8': case '9':
+        st = number(w, v);
+        break;
+    default:
+        return bad(w, from, (unsigned char)w->data.p[from] == 0xef ? "a byte order mark or other text; JSON must stand here"
+                                                                   : "JSON must stand here");
+    }
+    v->raw = (struct view){ w->data.p + from, w->at - from };
+    return st;
+}
+
+enum st scan_next(struct scan *v, struct view data, size_t *at, struct arena *a)
+{
+    struct work w = { .data = data, .at = *at, .a = a };
+
+    space(&w);
+    *at = w.at;
+    if (w.at >= data.n)
+        return ST_END;
+    enum st st = value(&w, v);
+    *at = w.at;
+    return st;
+}
+
+const struct scan *scan_find(const struct scan *object, const char *key)
+{
+    if (object->type == SCAN_OBJECT)
+        for (int32_t i = 0; i < object->n; i++)
+            if (view_is(object->key[i], key))
+                return &object->item[i];
+    return NULL;
+}
