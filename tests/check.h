@@ -56,7 +56,7 @@
     } while (0)
 
 #define TEST(f) cmocka_unit_test(f)
-#define RUN(...) run_tests(sizeof((const struct CMUnitTest[]){ __VA_ARGS__ }) / sizeof(struct CMUnitTest), \
+#define RUN(...) check_run(sizeof((const struct CMUnitTest[]){ __VA_ARGS__ }) / sizeof(struct CMUnitTest), \
                            (const struct CMUnitTest[]){ __VA_ARGS__ })
 
 static inline void check_failed(const char *file, int line, const char *fmt, ...) like_printf(3, 4);
@@ -73,7 +73,7 @@ static inline void check_failed(const char *file, int line, const char *fmt, ...
 }
 
 /* How many of the tests failed, as an exit status. */
-static inline int run_tests(size_t n, const struct CMUnitTest *tests)
+static inline int check_run(size_t n, const struct CMUnitTest *tests)
 {
     return _cmocka_run_group_tests("", tests, n, NULL, NULL) != 0;
 }
