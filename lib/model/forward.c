@@ -1,0 +1,191 @@
+/* forward.c - the layers, top down.  Every op keeps the rule that a row's bits do not depend on its company, and so does
+ * what stands between them: rows are gathered, never combined. */
+#include "model/layer.h"
+
+#include <math.h>
+
+struct heads layer_heads(const struct config *c, float *qkv, int64_t N, int which)
+{
+    int64_t HE = c->H * c->E, GE = c->G * c->E, row = HE + 2 * GE;
+    int64_t n = which == HEADS_Q ? c->H : c->G;
+
+    if (c->family == FAMILY_NEOX)
+        return (struct heads){ qkv + which * c->E, c->H, c->E, row, 3 * c->E };
+    int64_t before = which == HEADS_Q ? 0 : which == HEADS_K ? HE : HE + GE;
+    if (c->qk_norm)
+        return (struct heads){ qkv + N * before, n, c->E, n * c->E, c->E };
+    return (struct heads){ qkv + before, n, c->E, row, c->E };
+}
+
+void layer_norm(const struct model *m, struct pass *p, const struct norm *w, float *y, float *x, int64_t rows)
+{
+    struct dev *d = m->d;
+    int64_t D = w->w.d[0];
+    struct tensor ty = tensor2(y, rows, D), tx = tensor2(x, rows, D);
+
+    if (w->b.p)
+        d->op->layernorm(d, ty, tensor1(p->mean, rows), tensor1(p->rstd, rows), tx, w->w, w->b, m->c.eps);
+    else
+        d->op->rmsnorm(d, ty, tensor1(p->rstd, rows), tx, w->w, m->c.eps);
+}
+
+struct norm model_final_norm(const struct model *m)
+{
+    struct norm n = { .w = m->norm->w, .dw = m->norm->g };
+    if (m->norm_bias)
+        n.b = m->norm_bias->w, n.db = m->norm_bias->g;
+    return n;
+}
+
+static void linear(const struct model *m, const struct linear *l, float *y, float *x, int64_t rows, bool add)
+{
+    m->d->op->matmul(m->d, layer_mat(y, rows, l->w.d[0]), layer_mat(x, rows, l->w.d[1]), l->w, l->b, add);
+}
+
+/* q, k, v of the normed rows xn into k->qkv, before rope. */
+static void project(const struct model *m, struct pass *p, const struct layer *l, const struct act *k)
+{
+    const struct config *c = &m->c;
+    int64_t N = p->f.n_tokens, HE = c->H * c->E, GE = c->G * c->E;
+
+    if (!c->qk_norm) {
+        linear(m, &l->qkv, k->qkv, p->xn, N, false);
+        return;
+    }
+    linear(m, &l->q, k->qk, p->xn, N, false);
+    linear(m, &l->k, k->qk + N * HE, p->xn, N, false);
+    linear(m, &l->v, k->qkv + N * (HE + GE), p->xn, N, false);
+    layer_norm(m, p, &l->q_norm, k->qkv, k->qk, N * c->H);
+    layer_norm(m, p, &l->k_norm, k->qkv + N * HE, k->qk + N * HE, N * c->G);
+}
+
+/* o = attention(norm1(x)) before its projection */
+static void attend(const struct model *m, struct pass *p, const struct layer *l, const struct act *k)
+{
+    struct dev *d = m->d;
+    const struct config *c = &m->c;
+    int64_t N = p->f.n_tokens;
+    struct heads q = layer_heads(c, k->qkv, N, HEADS_Q), key = layer_heads(c, k->qkv, N, HEADS_K);
+    struct heads o = { k->o, c->H, c->E, c->H * c->E, c->E };
+
+    layer_norm(m, p, &l->norm1, p->xn, k->x, N);
+    project(m, p, l, k);
+    d->op->rope(d, q, &p->f, c->freq, c->n_freq, 1);
+    d->op->rope(d, key, &p->f, c->freq, c->n_freq, 1);
+    d->op->attention(d, o, tensor2(k->lse, N, c->H), q, key, layer_heads(c, k->qkv, N, HEADS_V), &p->f,
+                     1 / sqrt((double)c->E), 0);
+}
+
+void layer_activation(const struct model *m, const struct act *k, float *act, int64_t rows)
+{
+    struct dev *d = m->d;
+    struct tensor y = tensor2(act, rows, m->c.F), up = tensor2(k->up, rows, m->c.F);
+
+    if (k->gate)
+        d->op->swiglu(d, y, tensor2(k->gate, rows, m->c.F), up);
+    else
+        d->op->gelu(d, y, up, m->c.gelu_tanh);
+}
+
+/* What comes after the attention, for `rows` rows of x and o: projection, mlp and both residuals. */
+static void finish(const struct model *m, struct pass *p, const struct layer *l, const struct act *k, float *out, float *x, float *o,
+                   int64_t rows)
+{
+    struct dev *d = m->d;
+    int64_t D = m->c.D;
+    bool parallel = m->c.parallel;
+    float *in = parallel ? x : k->mid;
+    struct tensor t = tensor2(p->t, rows, D), res = tensor2(in, rows, D);
+
+    linear(m, &l->out, p->t, o, rows, false);
+    if (!parallel)
+        d->op->add(d, res, tensor2(x, rows, D), t);
+    layer_norm(m, p, &l->norm2, p->xn, in, rows);
+    if (k->gate)
+        linear(m, &l->gate, k->gate, p->xn, rows, false);
+    linear(m, &l->up, k->up, p->xn, rows, false);
+    layer_activation(m, k, p->fa, rows);
+    linear(m, &l->down, p->t, p->fa, rows, parallel);
+    d->op->add(d, tensor2(out, rows, D), res, t);
+}
+
+static void put_pack(struct pass *p, const struct pack *pack, const float *coef)
+{
+    size_t N = (size_t)pack->f.n_tokens, n = (size_t)pack->n_targets;
+
+    BUG_IF(pack->f.n_tokens < 1 || pack->f.n_tokens > p->max_tokens || pack->f.n_segs > p->max_tokens);
+    BUG_IF(pack->n_targets < 0 || pack->n_targets > p->max_targets);
+    p->f.n_tokens = pack->f.n_tokens;
+    p->f.n_segs = pack->f.n_segs;
+    p->n_targets = pack->n_targets;
+    dev_put(p->d, p->f.seg, pack->f.seg, (size_t)pack->f.n_segs * sizeof(struct seg));
+    dev_put(p->d, p->f.pos, pack->f.pos, N * sizeof(int32_t));
+    dev_put(p->d, p->token, pack->token, N * sizeof(int32_t));
+    dev_put(p->d, p->at, pack->at, n * sizeof(int32_t));
+    dev_put(p->d, p->target, pack->target, n * sizeof(int32_t));
+    if (coef)
+        dev_put(p->d, p->coef, coef, n * sizeof(float));
+}
+
+static void head(struct model *m, struct pass *p, bool with_grad)
+{
+    struct dev *d = m->d;
+    int64_t n = p->n_targets;
+    struct norm final = model_final_norm(m);
+    struct tensor h = tensor2(p->h, n, m->c.D);
+
+    layer_norm(m, p, &final, p->h, p->xf, n);
+    d->op->logprob(d, tensor1(p->logp, n), tensor1(p->lse, n), tensor1(p->hit, n), h, m->head->w, p->target,
+                   with_grad ? p->coef : NULL, tensor2(p->dh, n, m->c.D), m->head->g);
+}
+
+void model_forward(struct model *m, struct pass *p, const struct pack *pack, const float *coef, float *logp, uint8_t *hit)
+{
+    struct dev *d = m->d;
+    const struct config *c = &m->c;
+    int64_t last = c->L - 1;
+
+    BUG_IF(coef && !(p->keep && m->g));
+    put_pack(p, pack, coef);
+    int64_t N = p->f.n_tokens, n = p->n_targets;
+    if (n == 0)
+        return;
+    d->op->embed(d, tensor2(p->act[0].x, N, c->D), m->embed->w, p->token);
+    for (int64_t i = 0; i < last; i++) {
+        const struct act *k = &p->act[i];
+        attend(m, p, &m->layer[i], k);
+        finish(m, p, &m->layer[i], k, p->act[i + 1].x, k->x, k->o, N);
+    }
+    attend(m, p, &m->layer[last], &p->act[last]);
+    d->op->gather(d, tensor2(p->xg, n, c->D), tensor2(p->act[last].x, N, c->D), p->at);
+    d->op->gather(d, tensor2(p->og, n, c->H * c->E), tensor2(p->act[last].o, N, c->H * c->E), p->at);
+    finish(m, p, &m->layer[last], &p->act[last], p->xf, p->xg, p->og, n);
+    head(m, p, coef != NULL);
+    if (logp)
+        dev_get(d, logp, p->logp, (size_t)n * sizeof(float));
+    if (hit) {
+        dev_get(d, p->host, p->hit, (size_t)n * sizeof(float));
+        for (int64_t i = 0; i < n; i++)
+            hit[i] = p->host[i] != 0;
+    }
+}
+
+enum st model_logits(struct model *m, struct pass *p, float *logits)
+{
+    struct dev *d = m->d;
+    int64_t V = m->c.V, n = p->n_targets, chunk = MIN(n, MAX(1, (1 << 24) / V));
+
+    if (n == 0)
+        return ST_OK;
+    float *y = dev_alloc(d, (size_t)(chunk * V) * sizeof(float));
+    if (!y)
+        return ST_SYS;
+    for (int64_t at = 0; at < n; at += chunk) {
+        int64_t k = MIN(chunk, n - at);
+        d->op->matmul(d, layer_mat(y, k, V), layer_mat(p->h + at * m->c.D, k, m->c.D), m->head->w, (struct tensor){ 0 },
+                      false);
+        dev_get(d, logits + at * V, y, (size_t)(k * V) * sizeof(float));
+    }
+    dev_free(d, y);
+    return ST_OK;
+}

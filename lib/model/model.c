@@ -1,0 +1,240 @@
+/* model.c - the parameters: names, shapes, places, first values.
+ *
+ * All weights lie in one block and all gradients in another, in the order of the layers.  The matrices of q, k and v are
+ * neighbours without a gap, so that their three products are one; each is still a parameter of its own. */
+#include "model/layer.h"
+
+#include "base/rng.h"
+
+#define ALIGN 16                               /* floats */
+
+struct plan {                                  /* walks the parameters: once to count, once to place */
+    struct model *m;
+    struct arena *a;
+    int64_t       n, floats, n_weights;
+    bool          place;
+    enum st       st;
+};
+
+/* The next parameter: [rows cols], or [rows] where cols is 0.  joined: no gap to the one before. */
+static struct param *put(struct plan *p, bool joined, int64_t rows, int64_t cols, const char *name, int64_t layer, const char *end)
+{
+    struct param *w = NULL;
+    int64_t n = rows * MAX(cols, 1);
+
+    if (!joined)
+        p->floats = (p->floats + ALIGN - 1) / ALIGN * ALIGN;
+    if (p->place) {
+        w = &p->m->param[p->n];
+        w->name = layer < 0 ? arena_printf(p->a, "%s%s", name, end)
+                            : arena_printf(p->a, "%s%lld.%s", name, (long long)layer, end);
+        if (!w->name)
+            p->st = ST_SYS;
+        w->w = cols ? tensor2(p->m->w + p->floats, rows, cols) : tensor1(p->m->w + p->floats, rows);
+        w->g = w->w;
+        w->g.p = p->m->g ? p->m->g + p->floats : NULL;
+        w->decay = cols != 0;
+    }
+    p->n++;
+    p->floats += n;
+    p->n_weights += n;
+    return w;
+}
+
+/* A view of w and, below it, of the parameters joined to it: `rows` in all. */
+static struct tensor rows_of(struct tensor t, int64_t rows)
+{
+    t.d[0] = rows;
+    return t;
+}
+
+static struct linear linear_of(const struct param *w, const struct param *b, int64_t rows)
+{
+    struct linear l = { 0 };
+    if (w)
+        l.w = rows_of(w->w, rows), l.dw = rows_of(w->g, rows);
+    if (b)
+        l.b = rows_of(b->w, rows), l.db = rows_of(b->g, rows);
+    return l;
+}
+
+static struct norm norm_of(const struct param *w, const struct param *b)
+{
+    struct norm n = { 0 };
+    if (w)
+        n.w = w->w, n.dw = w->g;
+    if (b)
+        n.b = b->w, n.db = b->g;
+    return n;
+}
+
+static void llama_attention(struct plan *p, struct layer *l, const char *at, int64_t i)
+{
+    const struct config *c = &p->m->c;
+    int64_t HE = c->H * c->E, GE = c->G * c->E;
+    struct param *q = put(p, false, HE, c->D, at, i, "self_attn.q_proj.weight");
+    struct param *k = put(p, true, GE, c->D, at, i, "self_attn.k_proj.weight");
+    struct param *v = put(p, true, GE, c->D, at, i, "self_attn.v_proj.weight");
+    struct param *qb = NULL, *kb = NULL, *vb = NULL, *ob = NULL;
+    if (c->qkv_bias) {
+        qb = put(p, false, HE, 0, at, i, "self_attn.q_proj.bias");
+        kb = put(p, true, GE, 0, at, i, "self_attn.k_proj.bias");
+        vb = put(p, true, GE, 0, at, i, "self_attn.v_proj.bias");
+    }
+    if (c->qk_norm) {
+        l->q_norm = norm_of(put(p, false, c->E, 0, at, i, "self_attn.q_norm.weight"), NULL);
+        l->k_norm = norm_of(put(p, false, c->E, 0, at, i, "self_attn.k_norm.weight"), NULL);
+    }
+    struct param *o = put(p, false, c->D, HE, at, i, "self_attn.o_proj.weight");
+    if (c->o_bias)
+        ob = put(p, false, c->D, 0, at, i, "self_attn.o_proj.bias");
+    l->q = linear_of(q, qb, HE);
+    l->k = linear_of(k, kb, GE);
+    l->v = linear_of(v, vb, GE);
+    l->qkv = linear_of(q, qb, HE + 2 * GE);
+    l->out = linear_of(o, ob, c->D);
+}
+
+static struct linear llama_linear(struct plan *p, int64_t rows, int64_t cols, const char *at, int64_t i, const char *w, const char *b)
+{
+    struct param *pw = put(p, false, rows, cols, at, i, w);
+    struct param *pb = p->m->c.mlp_bias ? put(p, false, rows, 0, at, i, b) : NULL;
+    return linear_of(pw, pb, rows);
+}
+
+static void plan_llama(struct plan *p)
+{
+    static const char at[] = "model.layers.";
+    struct model *m = p->m;
+    const struct config *c = &m->c;
+
+    m->embed = put(p, false, c->V, c->D, "model.embed_tokens", -1, ".weight");
+    for (int64_t i = 0; i < c->L; i++) {
+        struct layer *l = &m->layer[i];
+        l->norm1 = norm_of(put(p, false, c->D, 0, at, i, "input_layernorm.weight"), NULL);
+        llama_attention(p, l, at, i);
+        l->norm2 = norm_of(put(p, false, c->D, 0, at, i, "post_attention_layernorm.weight"), NULL);
+        l->gate = llama_linear(p, c->F, c->D, at, i, "mlp.gate_proj.weight", "mlp.gate_proj.bias");
+        l->up = llama_linear(p, c->F, c->D, at, i, "mlp.up_proj.weight", "mlp.up_proj.bias");
+        l->down = llama_linear(p, c->D, c->F, at, i, "mlp.down_proj.weight", "mlp.down_proj.bias");
+    }
+    m->norm = put(p, false, c->D, 0, "model.norm", -1, ".weight");
+    m->head = c->tied ? m->embed : put(p, false, c->V, c->D, "lm_head", -1, ".weight");
+}
+
+static struct norm neox_norm(struct plan *p, const char *at, int64_t i, const char *w, const char *b)
+{
+    struct param *pw = put(p, false, p->m->c.D, 0, at, i, w);
+    struct param *pb = put(p, false, p->m->c.D, 0, at, i, b);
+    return norm_of(pw, pb);
+}
+
+static struct linear neox_linear(struct plan *p, bool bias, int64_t rows, int64_t cols, const char *at, int64_t i, const char *w, const char *b)
+{
+    struct param *pw = put(p, false, rows, cols, at, i, w);
+    struct param *pb = bias ? put(p, false, rows, 0, at, i, b) : NULL;
+    return linear_of(pw, pb, rows);
+}
+
+static void plan_neox(struct plan *p)
+{
+    static const char at[] = "gpt_neox.layers.";
+    struct model *m = p->m;
+    const struct config *c = &m->c;
+
+    m->embed = put(p, false, c->V, c->D, "gpt_neox.embed_in", -1, ".weight");
+    for (int64_t i = 0; i < c->L; i++) {
+        struct layer *l = &m->layer[i];
+        l->norm1 = neox_norm(p, at, i, "input_layernorm.weight", "input_layernorm.bias");
+        l->norm2 = neox_norm(p, at, i, "post_attention_layernorm.weight", "post_attention_layernorm.bias");
+        l->qkv = neox_linear(p, c->qkv_bias, 3 * c->D, c->D, at, i, "attention.query_key_value.weight",
+                             "attention.query_key_value.bias");
+        l->out = neox_linear(p, c->o_bias, c->D, c->D, at, i, "attention.dense.weight", "attention.dense.bias");
+        l->up = neox_linear(p, true, c->F, c->D, at, i, "mlp.dense_h_to_4h.weight", "mlp.dense_h_to_4h.bias");
+        l->down = neox_linear(p, true, c->D, c->F, at, i, "mlp.dense_4h_to_h.weight", "mlp.dense_4h_to_h.bias");
+    }
+    m->norm = put(p, false, c->D, 0, "gpt_neox.final_layer_norm", -1, ".weight");
+    m->norm_bias = put(p, false, c->D, 0, "gpt_neox.final_layer_norm", -1, ".bias");
+    m->head = c->tied ? m->embed : put(p, false, c->V, c->D, "embed_out", -1, ".weight");
+}
+
+static struct plan walk(struct model *m, bool place, struct arena *a)
+{
+    struct plan p = { .m = m, .a = a, .place = place };
+    if (m->c.family == FAMILY_NEOX)
+        plan_neox(&p);
+    else
+        plan_llama(&p);
+    return p;
+}
+
+enum st model_new(struct model **out, const struct config *c, struct dev *d, bool train, struct arena *a)
+{
+    struct model *m = ARENA_NEW(a, struct model, 1);
+
+    if (!m || !(m->layer = ARENA_NEW(a, struct layer, c->L)))
+        return ST_SYS;
+    m->c = *c;
+    m->d = d;
+    struct plan p = walk(m, false, a);
+    m->n_params = p.n;
+    m->n_weights = p.n_weights;
+    m->n_bytes = (size_t)p.floats * sizeof(float);
+    if (!(m->param = ARENA_NEW(a, struct param, p.n)) || !(m->w = dev_alloc(d, m->n_bytes)) ||
+        (train && !(m->g = dev_alloc(d, m->n_bytes))))
+        return ST_SYS;
+    *out = m;
+    return walk(m, true, a).st;
+}
+
+void model_free(struct model *m)
+{
+    dev_free(m->d, m->w);
+    if (m->g)
+        dev_free(m->d, m->g);
+    m->w = m->g = NULL;
+}
+
+void model_zero_grad(struct model *m)
+{
+    dev_zero(m->d, m->g, m->n_bytes);
+}
+
+/* FNV-1a: the parameter's name as a number, so that its values do not depend on the parameters around it. */
+static uint32_t name_hash(const char *s)
+{
+    uint32_t h = 2166136261u;
+    for (; *s; s++)
+        h = (h ^ (uint8_t)*s) * 16777619u;
+    return h;
+}
+
+void model_init(struct model *m, uint64_t seed)
+{
+    float block[16384];
+    int64_t room = countof(block);
+
+    for (int64_t i = 0; i < m->n_params; i++) {
+        const struct param *p = &m->param[i];
+        int64_t n = tensor_n(p->w);
+        size_t end = strlen(p->name);
+        bool bias = end > 5 && strcmp(p->name + end - 5, ".bias") == 0;
+        uint64_t stream = RNG_STREAM(RNG_INIT, name_hash(p->name));
+        for (int64_t at = 0; at < n; at += room) {
+            int64_t k = MIN(room, n - at);
+#pragma omp parallel for num_threads(m->d->threads)
+            for (int64_t j = 0; j < k; j++)
+                block[j] = p->w.rank == 2 ? (float)(m->c.init_std * rng_normal(seed, stream, (uint64_t)(at + j))) : !bias;
+            dev_put(m->d, f32(p->w) + at, block, (size_t)k * sizeof(float));
+        }
+    }
+}
+
+double model_flops(const struct config *c, int64_t n_tokens, int64_t n_targets)
+{
+    double D = (double)c->D, HE = (double)(c->H * c->E), GE = (double)(c->G * c->E);
+    double qkv = D * (HE + 2 * GE), rest = HE * D + (c->family == FAMILY_LLAMA ? 3 : 2) * D * (double)c->F;
+    double N = (double)n_tokens, n = (double)n_targets, L = (double)c->L;
+
+    return 2 * (L * N * qkv + ((L - 1) * N + n) * rest + n * D * (double)c->V);
+}
