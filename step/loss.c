@@ -1,0 +1,46 @@
+/* loss.c - the losses there are, by name. */
+#include "base/mem.h"
+#include "loss.h"
+
+const struct loss *const losses[] = {
+#define LOSS(name) &loss_##name,
+#include "loss.def"
+#undef LOSS
+    NULL,
+};
+
+enum st loss_find(const struct loss **l, const char *name, bool pairs)
+{
+    const char *option = pairs ? "--pref-loss" : "--sft-loss";
+    char list[512] = "";
+    size_t n = 0;
+
+    for (int64_t i = 0; losses[i]; i++) {
+        if (((losses[i]->needs & NEED_PAIRS) != 0) != pairs)
+            continue;
+        if (strcmp(losses[i]->name, name) == 0) {
+            *l = losses[i];
+            return ST_OK;
+        }
+        if (n < sizeof list)
+            n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", losses[i]->name);
+    }
+    err_place("%s", option);
+    return fail(ST_USAGE, "'%s' is not a loss of that kind; there is %s", shown(view_of(name)), list);
+}
+
+void loss_groups(struct opt_group *g, int64_t n)
+{
+    static char title[32][64];
+    int64_t k = 0;
+
+    for (int64_t i = 0; losses[i] && k < MIN(n - 1, countof(title)); i++) {
+        if (!losses[i]->opts[0].name)
+            continue;
+        snprintf(title[k], sizeof title[k], "Options of --%s-loss %s",
+                 losses[i]->needs & NEED_PAIRS ? "pref" : "sft", losses[i]->name);
+        g[k] = (struct opt_group){ title[k], losses[i]->opts };
+        k++;
+    }
+    g[k] = (struct opt_group){ NULL, NULL };
+}

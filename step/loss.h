@@ -1,0 +1,63 @@
+/* loss.h - what a loss may see, and what it owes: one number, and dl/d log p of every sequence.
+ *
+ * Every loss here is a function of the log-probabilities of whole sequences, so its gradient is one
+ * coefficient per sequence; the fused head turns those into gradients of the weights (lib/model).
+ * A loss is one file and one line in loss.def; tests/unit/loss.c walks that list. */
+#ifndef LOSS_H
+#define LOSS_H
+
+#include <math.h>
+#include "base/opt.h"
+
+enum {
+    NEED_PAIRS = 1,                            /* sequences 2k and 2k + 1 are chosen and rejected of a pair */
+    NEED_REF   = 2,                            /* the reference column */
+};
+
+/* Columns over sequences: all those of a step or of a part of it, whole pairs always. */
+struct seen {
+    int64_t        n;                          /* sequences */
+    const double  *logp;                       /* [n] sum of log-probabilities of the trained tokens, natural log */
+    const double  *ref;                        /* [n] the same under the reference; NULL unless NEED_REF */
+    const int32_t *len;                        /* [n] trained tokens */
+    const double  *w;                          /* [n] weight of the row; both sides of a pair have their row's */
+    double         norm;                       /* divisor: sum of w over the pairs (NEED_PAIRS), else of w * len over
+                                                * the sequences, of the whole optimiser step */
+};
+
+struct loss {
+    const char *name, *line, *paper;
+    int         needs;                         /* NEED_* */
+    bool        known;                         /* dlogp does not depend on logp: it may be asked for before the forward,
+                                                * with logp NULL, and the head takes its gradient in the same sweep */
+    const double *beta;                        /* rewards/... are *beta * (logp - ref); NULL: the loss has no rewards */
+    struct opt  opts[8];                       /* its own options, shown under its name; all 0 where it has none */
+    /* The loss over what is seen, and dlogp[n] = its derivatives.  Sums over parts of a step give the step's. */
+    double    (*eval)(const struct seen *s, double *dlogp);
+};
+
+#define LOSS(name) extern const struct loss loss_##name;
+#include "loss.def"
+#undef LOSS
+
+extern const struct loss *const losses[];      /* all of loss.def, ended by NULL */
+
+/* The loss by its name; pairs: of preferences (--pref-loss), else of single rows (--sft-loss).
+ * ST_USAGE lists those there are. */
+enum st loss_find(const struct loss **l, const char *name, bool pairs) must_use;
+
+/* Option groups of the losses that have options, into at most n - 1 groups; the last is left empty. */
+void loss_groups(struct opt_group *g, int64_t n);
+
+/* log(1 + exp x) and 1 / (1 + exp -x), without overflow */
+static inline double softplus(double x)
+{
+    return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
+}
+
+static inline double sigmoid(double x)
+{
+    return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
+}
+
+#endif

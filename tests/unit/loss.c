@@ -1,0 +1,160 @@
+/* loss.c - every loss of loss.def against central differences, its weights, and its numbers by hand.
+ *
+ * The walk itself is tested too: a loss with a sign planted wrong must be caught by it. */
+#include "base/rng.h"
+#include "step/loss.h"
+#include "tests/check.h"
+
+enum { N = 12 };                               /* sequences, six pairs */
+
+static struct cols {
+    double  logp[N], ref[N], w[N], norm;
+    int32_t len[N];
+} c;
+
+static double draw(int64_t sub, int64_t i)
+{
+    return rng_unit(11, RNG_STREAM(RNG_TEST, sub), (uint64_t)i);
+}
+
+static struct seen columns(const struct loss *l, double spread)
+{
+    c.norm = 0;
+    for (int64_t i = 0; i < N; i++) {
+        bool pairs = l->needs & NEED_PAIRS;
+        c.len[i] = (int32_t)(1 + (int64_t)(40 * draw(0, i)));
+        c.logp[i] = -spread * c.len[i] * draw(1, i);
+        c.ref[i] = -spread * c.len[i] * draw(2, i);
+        c.w[i] = 0.5 + draw(3, pairs ? i / 2 : i);
+        c.norm += pairs ? (i % 2 ? 0 : c.w[i]) : c.w[i] * c.len[i];
+    }
+    return (struct seen){ N, c.logp, l->needs & NEED_REF ? c.ref : NULL, c.len, c.w, c.norm };
+}
+
+/* The largest |dlogp - central difference| over what may be: 0 is right, above 1 is not. */
+static double worst(const struct loss *l, double spread)
+{
+    struct seen s = columns(l, spread);
+    double d[N], unused[N], most = 0;
+    double value = l->eval(&s, d);
+
+    for (int64_t i = 0; i < N; i++) {
+        double h = 1e-4, was = c.logp[i];
+        c.logp[i] = was + h;
+        double up = l->eval(&s, unused);
+        c.logp[i] = was - h;
+        double down = l->eval(&s, unused);
+        c.logp[i] = was;
+        double off = fabs((up - down) / (2 * h) - d[i]);
+        double may = 1e-7 * (fabs(d[i]) + 1e-3) + 1e-11 * fabs(value) / h;
+        if (!(off / may <= most))
+            most = off / may;
+    }
+    return most;
+}
+
+static void gradients(void **state)
+{
+    (void)state;
+    for (int64_t i = 0; losses[i]; i++)
+        for (double spread = 0.01; spread < 20; spread *= 7) {
+            double off = worst(losses[i], spread);
+            if (!(off <= 1))
+                check_failed(__FILE__, __LINE__, "%s at %g: gradient off by %g times what may be", losses[i]->name,
+                             spread, off);
+        }
+}
+
+/* What is known before the forward is what comes out after it. */
+static void known(void **state)
+{
+    (void)state;
+    for (int64_t i = 0; losses[i]; i++) {
+        struct seen s = columns(losses[i], 1);
+        double after[N], before[N];
+        if (!losses[i]->known)
+            continue;
+        losses[i]->eval(&s, after);
+        s.logp = NULL;
+        losses[i]->eval(&s, before);
+        CHECK(memcmp(after, before, sizeof after) == 0);
+    }
+}
+
+/* The parts of a step add up, whatever the cut. */
+static void parts(void **state)
+{
+    (void)state;
+    for (int64_t i = 0; losses[i]; i++) {
+        struct seen s = columns(losses[i], 1);
+        double d[N], sum = 0, part[N], whole = losses[i]->eval(&s, d);
+        for (int64_t at = 0; at < N; at += 4) {
+            struct seen p = { 4, s.logp + at, s.ref ? s.ref + at : NULL, s.len + at, s.w + at, s.norm };
+            sum += losses[i]->eval(&p, part + at);
+        }
+        CHECK_NEAR(sum, whole, 1e-12 * fabs(whole));
+        CHECK(memcmp(part, d, sizeof d) == 0);
+    }
+}
+
+static void by_hand(void **state)
+{
+    (void)state;
+    double logp[4] = { -3, -5, -2, -1 }, ref[4] = { -4, -4, -2, -1 }, w[4] = { 1, 1, 1, 1 }, d[4];
+    int32_t len[4] = { 2, 2, 1, 1 };
+    struct seen s = { 4, logp, ref, len, w, 2 };
+    double x = 0.1 * 2;
+
+    CHECK_NEAR(loss_dpo.eval(&s, d), (log(1 + exp(-x)) + log(2)) / 2, 1e-15);
+    CHECK_NEAR(d[0], -0.1 / (1 + exp(x)) / 2, 1e-15);
+    CHECK_NEAR(d[1], 0.1 / (1 + exp(x)) / 2, 1e-15);
+    CHECK_NEAR(d[2], -0.1 / 4, 1e-15);
+    s.norm = 6;
+    CHECK_NEAR(loss_sft.eval(&s, d), 11. / 6, 1e-15);
+    CHECK_NEAR(d[3], -1. / 6, 1e-15);
+    /* far out nothing overflows */
+    logp[0] = -1e5;
+    s.norm = 2;
+    CHECK_NEAR(loss_dpo.eval(&s, d), (1e4 - 0.1 + log(2)) / 2, 1);
+    CHECK_NEAR(d[0], -0.05, 1e-12);
+}
+
+/* DPO with the sign of one side wrong. */
+static double planted(const struct seen *s, double *dlogp)
+{
+    double v = loss_dpo.eval(s, dlogp);
+
+    for (int64_t i = 1; i < s->n; i += 2)
+        dlogp[i] = -dlogp[i];
+    return v;
+}
+
+static void walk_sees(void **state)
+{
+    (void)state;
+    struct loss wrong = loss_dpo;
+    wrong.eval = planted;
+    CHECK(worst(&wrong, 0.01) > 1);
+    CHECK(worst(&loss_dpo, 0.01) <= 1);
+}
+
+static void names(void **state)
+{
+    (void)state;
+    const struct loss *l;
+    struct opt_group g[4];
+
+    CHECK_ST(loss_find(&l, "dpo", true), ST_OK);
+    CHECK(l == &loss_dpo);
+    CHECK_ST(loss_find(&l, "dpo", false), ST_USAGE);
+    CHECK_STR(err_text(), "--sft-loss: 'dpo' is not a loss of that kind; there is sft");
+    err_clear();
+    loss_groups(g, 4);
+    CHECK_STR(g[0].title, "Options of --pref-loss dpo");
+    CHECK(g[1].opts == NULL);
+}
+
+int main(void)
+{
+    return RUN(TEST(gradients), TEST(known), TEST(parts), TEST(by_hand), TEST(walk_sees), TEST(names));
+}
