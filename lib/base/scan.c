@@ -170,7 +170,7 @@ static enum st string(struct work *w, struct view *out)
         w->at += run;
         if (slash) {
             char c[4];
-            int len;
+            int len = 0;
             enum st st = escape(w, c, &len);
             if (st != ST_OK)
                 return st;
