@@ -23,6 +23,8 @@
 
 enum { ALIGN = 64, BLOCK_MIN = 16 << 10, BLOCK_MAX = 1 << 20 };
 
+static const size_t NO_LIMIT = (size_t)1 << 46;        /* more than any machine has */
+
 struct block {
     struct block *below;
     char   *p;                                 /* first byte, aligned */
@@ -72,7 +74,7 @@ struct arena *arena_new(size_t max_bytes)
         fail(ST_SYS, "not enough memory to start");
         exit(done(ST_SYS));
     }
-    a->max = round_up(max_bytes && max_bytes < SIZE_MAX / 4 ? max_bytes : SIZE_MAX / 4);
+    a->max = round_up(max_bytes ? MIN(max_bytes, NO_LIMIT) : NO_LIMIT);
     return a;
 }
 
@@ -106,7 +108,7 @@ static struct block *grow(struct arena *a, size_t n, size_t exact)
 
 void *arena_get(struct arena *a, size_t n_bytes)
 {
-    size_t n = round_up(MIN(MAX(n_bytes, (size_t)1), SIZE_MAX / 4 + 1));
+    size_t n = round_up(MIN(MAX(n_bytes, (size_t)1), NO_LIMIT + 1));
 
     if (n > a->max - a->used) {
         fail(ST_SYS, "%zu bytes more than the %zu in use pass the limit of %zu", n_bytes, a->used, a->max);
