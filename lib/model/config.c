@@ -29,7 +29,14 @@ static bool given(json_t *o, const char *key)
 
 static enum st refuse(const struct from *f, const char *key, const char *what)
 {
-    return fail(ST_DATA, "%s: '%s' %s", f->path, key, what);
+    err_place("%s", f->path);
+    return fail(ST_DATA, "'%s' %s", key, what);
+}
+
+static enum st refuse_value(const struct from *f, const char *key, const char *value, const char *supported)
+{
+    err_place("%s", f->path);
+    return fail(ST_DATA, "'%s' is '%s', which is not supported; of this family %s are", key, shown(view_of(value)), supported);
 }
 
 /* Token ids may be null (none) or, for the end, a list whose first counts. */
@@ -121,8 +128,7 @@ static enum st scale_rope(struct config *c, const struct from *f, json_t *r)
     if (strcmp(type, "llama3") == 0)
         return scale_llama3(c, f, r);
     if (strcmp(type, "linear") != 0)
-        return fail(ST_DATA, "%s: 'rope_scaling' of type '%s' is not supported; default, linear and llama3 are", f->path,
-                    shown(view_of(type)));
+        return refuse_value(f, "rope_type", type, "default, linear and llama3");
     if ((st = json_real_or(f->path, r, "factor", 0, &factor)) != ST_OK)
         return st;
     if (!(factor >= 1))
@@ -189,7 +195,7 @@ static enum st read_llama(struct config *c, const struct from *f)
     if (!given(f->o, "head_dim") && (c->qk_norm || c->D % c->H))
         return refuse(f, "head_dim", "is missing");
     if (strcmp(act, "silu") != 0 && strcmp(act, "swish") != 0)
-        return fail(ST_DATA, "%s: 'hidden_act' '%s' is not supported here; silu is", f->path, shown(view_of(act)));
+        return refuse_value(f, "hidden_act", act, "silu");
     if (!llama)
         c->mlp_bias = false;
     c->qkv_bias = qwen2 || (bias && (llama || c->qk_norm));
@@ -216,8 +222,7 @@ static enum st read_neox(struct config *c, const struct from *f)
     c->o_bias = c->qkv_bias;
     c->gelu_tanh = strcmp(act, "gelu_new") == 0 || strcmp(act, "gelu_fast") == 0 || strcmp(act, "gelu_pytorch_tanh") == 0;
     if (!c->gelu_tanh && strcmp(act, "gelu") != 0)
-        return fail(ST_DATA, "%s: 'hidden_act' '%s' is not supported here; gelu, gelu_new, gelu_fast and "
-                    "gelu_pytorch_tanh are", f->path, shown(view_of(act)));
+        return refuse_value(f, "hidden_act", act, "gelu, gelu_new, gelu_fast and gelu_pytorch_tanh");
     return ST_OK;
 }
 
@@ -226,14 +231,15 @@ static enum st read_fields(struct config *c, struct from *f, struct arena *a)
     enum st st;
     bool neox;
 
-    if (!json_is_object(f->o))
-        return fail(ST_DATA, "%s: not a JSON object", f->path);
+    if (!json_is_object(f->o)) {
+        err_place("%s", f->path);
+        return fail(ST_DATA, "not a JSON object");
+    }
     if ((st = json_text_or(f->path, f->o, "model_type", "", &f->type)) != ST_OK)
         return st;
     neox = is_type(f, "gpt_neox");
     if (!neox && !is_type(f, "llama") && !is_type(f, "mistral") && !is_type(f, "qwen2") && !is_type(f, "qwen3"))
-        return fail(ST_DATA, "%s: 'model_type' '%s' is not supported; llama, mistral, qwen2, qwen3 and gpt_neox are", f->path,
-                    shown(view_of(f->type)));
+        return refuse_value(f, "model_type", f->type, "llama, mistral, qwen2, qwen3 and gpt_neox");
     if (given(f->o, "quantization_config"))
         return refuse(f, "quantization_config", "is not supported; use the weights before quantisation");
     if ((st = json_int(f->path, f->o, "vocab_size", 1, INT32_MAX, &c->V)) != ST_OK ||
