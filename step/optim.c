@@ -1,0 +1,152 @@
+/* optim.c - AdamW over whole blocks of weights, and the rate it runs at.
+ *
+ * The clip is PyTorch's: gradients are scaled by clip / (norm + 1e-6) where that is below 1. */
+#include <math.h>
+
+#include "model/weights.h"
+#include "optim.h"
+
+static const char *const schedules[] = { "constant", "linear", "cosine" };
+
+enum st schedule_find(enum schedule *s, const char *name)
+{
+    for (int i = 0; i < countof(schedules); i++)
+        if (strcmp(schedules[i], name) == 0) {
+            *s = (enum schedule)i;
+            return ST_OK;
+        }
+    err_place("--schedule");
+    return fail(ST_USAGE, "'%s' is no schedule; there are constant, linear and cosine", shown(view_of(name)));
+}
+
+double rate_at(const struct rate *r, int64_t i, int64_t phase_start)
+{
+    double warm = 1, x = 0, fall = 1;
+
+    if (r->warmup > 0)
+        warm = MIN(1, (double)(i - phase_start + 1) / (double)r->warmup);
+    if (r->total > r->warmup)
+        x = MIN(1, MAX(0, (double)(i - r->warmup) / (double)(r->total - r->warmup)));
+    if (r->schedule == SCHEDULE_LINEAR)
+        fall = 1 - x;
+    else if (r->schedule == SCHEDULE_COSINE)
+        fall = 0.5 * (1 + cos(3.14159265358979323846 * x));
+    return warm * (r->min_ratio + (1 - r->min_ratio) * fall);
+}
+
+int64_t optim_bytes(const struct model *m)
+{
+    return 2 * (int64_t)m->n_bytes;
+}
+
+/* Neighbours with the same answer are one stretch; the zeros between parameters stay zero in any. */
+static enum st find_runs(struct optim *o, struct arena *a)
+{
+    struct model *m = o->m;
+    int64_t end = (int64_t)(m->n_bytes / sizeof(float));
+
+    if (!(o->run = ARENA_NEW(a, struct run_of, m->n_params + 1)))
+        return ST_SYS;
+    for (int64_t i = 0; i < m->n_params; i++) {
+        int64_t at = f32(m->param[i].w) - m->w;
+        if (o->n_runs && o->run[o->n_runs - 1].decay == m->param[i].decay)
+            continue;
+        if (o->n_runs)
+            o->run[o->n_runs - 1].n = at - o->run[o->n_runs - 1].begin;
+        o->run[o->n_runs++] = (struct run_of){ at, 0, m->param[i].decay };
+    }
+    o->run[o->n_runs - 1].n = end - o->run[o->n_runs - 1].begin;
+    return ST_OK;
+}
+
+enum st optim_new(struct optim **out, struct model *m, struct arena *a)
+{
+    struct optim *o = ARENA_NEW(a, struct optim, 1);
+
+    if (!o)
+        return ST_SYS;
+    o->m = m;
+    if (find_runs(o, a) != ST_OK || !(o->mean = dev_alloc(m->d, m->n_bytes)) ||
+        !(o->square = dev_alloc(m->d, m->n_bytes)) || !(o->sum = dev_alloc(m->d, sizeof *o->sum)))
+        return ST_SYS;
+    *out = o;
+    return ST_OK;
+}
+
+void optim_clear(struct optim *o)
+{
+    dev_zero(o->m->d, o->mean, o->m->n_bytes);
+    dev_zero(o->m->d, o->square, o->m->n_bytes);
+    o->t = 0;
+}
+
+enum st optim_norm(const struct optim *o, double *norm)
+{
+    struct dev *d = o->m->d;
+    double sum;
+
+    dev_zero(d, o->sum, sizeof *o->sum);
+    d->op->sumsq(d, o->sum, tensor1(o->m->g, (int64_t)(o->m->n_bytes / sizeof(float))));
+    dev_get(d, &sum, o->sum, sizeof sum);
+    *norm = sqrt(sum);
+    return dev_sync(d);
+}
+
+static void update(struct optim *o, int64_t begin, int64_t n, double gscale, struct adamw h)
+{
+    struct dev *d = o->m->d;
+
+    d->op->adamw(d, tensor1(o->m->w + begin, n), tensor1(o->mean + begin, n), tensor1(o->square + begin, n),
+                 tensor1(o->m->g + begin, n), gscale, h);
+}
+
+void optim_update(struct optim *o, double lr, double norm)
+{
+    struct adamw h = { lr, o->beta1, o->beta2, o->eps, o->decay, ++o->t };
+    double gscale = o->clip > 0 ? MIN(1, o->clip / (norm + 1e-6)) : 1;
+
+    if (o->decay == 0) {
+        update(o, 0, (int64_t)(o->m->n_bytes / sizeof(float)), gscale, h);
+        return;
+    }
+    for (int64_t i = 0; i < o->n_runs; i++) {
+        h.decay = o->run[i].decay ? o->decay : 0;
+        update(o, o->run[i].begin, o->run[i].n, gscale, h);
+    }
+}
+
+/* Names and tensors of the moments, exp_avg first. */
+static enum st moments(const struct optim *o, char ***name, struct tensor **t, struct arena *a)
+{
+    const struct model *m = o->m;
+
+    if (!(*name = ARENA_NEW(a, char *, 2 * m->n_params)) || !(*t = ARENA_NEW(a, struct tensor, 2 * m->n_params)))
+        return ST_SYS;
+    for (int64_t i = 0; i < 2 * m->n_params; i++) {
+        const struct param *p = &m->param[i % m->n_params];
+        bool square = i >= m->n_params;
+        if (!((*name)[i] = arena_printf(a, "%s.%s", square ? "exp_avg_sq" : "exp_avg", p->name)))
+            return ST_SYS;
+        (*t)[i] = p->w;
+        (*t)[i].p = (square ? o->square : o->mean) + (f32(p->w) - m->w);
+    }
+    return ST_OK;
+}
+
+enum st optim_save(const struct optim *o, const char *path, struct arena *a)
+{
+    struct tensor *t;
+    char **name;
+    enum st st = moments(o, &name, &t, a);
+
+    return st != ST_OK ? st : tensors_save(path, 2 * o->m->n_params, name, t, o->m->d, F32, a);
+}
+
+enum st optim_load(struct optim *o, const char *path, struct arena *a)
+{
+    struct tensor *t;
+    char **name;
+    enum st st = moments(o, &name, &t, a);
+
+    return st != ST_OK ? st : tensors_load(path, 2 * o->m->n_params, name, t, o->m->d, a);
+}

@@ -1,0 +1,32 @@
+/* state.h - what a run must know to go on, beside weights and moments: the numbers of a checkpoint. */
+#ifndef STATE_H
+#define STATE_H
+
+#include "stream/io.h"
+
+#define STATE_PHASE_MAX 64
+
+struct state {
+    int64_t i;                                 /* updates made */
+    int64_t t;                                 /* of these since the moments were last cleared */
+    int64_t phase_start;                       /* i at which the phase began */
+    char    phase[STATE_PHASE_MAX];
+    int64_t num_tokens;                        /* tokens computed in updates */
+    int64_t metrics_bytes, timing_bytes;       /* of the logs after the last update */
+    int64_t steps;                             /* updates the run was to have; 0 unknown */
+    uint8_t ref[32];                           /* the reference weights of the run */
+    uint8_t tokenizer[32];                     /* of the streams it was trained on, vocab ids */
+    int64_t vocab;
+    uint8_t mixer[REC_STATE_MAX];              /* `state` of the last update's step record */
+    int64_t mixer_bytes;
+};
+
+/* DIR/state/step.json and DIR/state/mixer.  The commands are the stream's, for people. */
+enum st state_save(const struct state *s, const struct header *h, const char *dir, struct arena *a) must_use;
+enum st state_load(struct state *s, const char *dir, struct arena *a) must_use;
+
+/* The tokenizer that the model in DIR is known to have been trained with: by state/step.json of a checkpoint, else by its
+ * tokenizer.json.  False: nothing there says. */
+bool state_tokenizer(uint8_t sha[32], const char *dir, struct arena *a);
+
+#endif
