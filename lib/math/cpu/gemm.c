@@ -1,0 +1,167 @@
+/* gemm.c - the blocked product: packed strips of B in L2, rows of A as they lie, a register tile of 6 x 64.
+ *
+ *     for each block of GEMM_J columns          B's block: strips of 64 columns, [strip][k][64], zero-padded
+ *       for each GEMM_K of the sum              A's rows are read in place where k runs along them;
+ *         for each 6 rows                       else packed to [strip][k][6]
+ *           for each strip: the tile            Goto & van de Geijn 2008, with B's block in the inner cache
+ *
+ * The tile's strip of A (6 KiB) stays in L1 while B streams from L2, four vectors for 24 multiply-adds. */
+#include <omp.h>
+
+#include "math/cpu/gemm.h"
+
+/* R and W are constants at every call, so the loops unroll and the accumulators stay in registers. */
+INLINE void tile(const int R, const int W, int64_t K, struct view2 a, const float *b, int64_t ldb, float *c, int64_t ldc,
+                 int64_t cols, const float *bias, enum gemm_mode mode)
+{
+    v16 acc[GEMM_R][GEMM_W];
+
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 8
+        for (int w = 0; w < W; w++)
+            acc[r][w] = mode == GEMM_CHAIN ? v_row(c + r * ldc, w * LANES, cols) : v_zero();
+    const float *row[GEMM_R];
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++)
+        row[r] = a.p + r * a.row;
+    for (int64_t k = 0; k < K; k++, b += ldb) {
+        v16 bw[GEMM_W];
+#pragma GCC unroll 8
+        for (int w = 0; w < W; w++)
+            bw[w] = v_load(b + w * LANES);
+#pragma GCC unroll 8
+        for (int r = 0; r < R; r++) {
+            v16 x = v_splat(row[r][k * a.col]);
+#pragma GCC unroll 8
+            for (int w = 0; w < W; w++)
+                acc[r][w] += x * bw[w];
+        }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 8
+        for (int w = 0; w < W; w++) {
+            float *at = c + r * ldc;
+            v16 x = acc[r][w];
+            if (bias)
+                x = x + v_row(bias, w * LANES, cols);
+            if (mode == GEMM_ADD)
+                x = x + v_row(at, w * LANES, cols);
+            v_row_put(at, w * LANES, cols, x);
+        }
+}
+
+#define TILE(R, W)                                                                                          \
+    static void tile_##R##_##W(int64_t K, struct view2 a, const float *b, int64_t ldb, float *c, int64_t ldc, \
+                               int64_t cols, const float *bias, enum gemm_mode mode)                                   \
+    {                                                                                                       \
+        tile(R, W, K, a, b, ldb, c, ldc, cols, bias, mode);                                                  \
+    }
+#define TILES(W) TILE(1, W) TILE(2, W) TILE(3, W) TILE(4, W) TILE(5, W) TILE(6, W)
+#define NAMES(W) { tile_1_##W, tile_2_##W, tile_3_##W, tile_4_##W, tile_5_##W, tile_6_##W },
+
+typedef void tile_fn(int64_t K, struct view2 a, const float *b, int64_t ldb, float *c, int64_t ldc, int64_t cols,
+                     const float *bias, enum gemm_mode mode);
+#if GEMM_W == 4
+TILES(1) TILES(2) TILES(3) TILES(4)
+static tile_fn *const tiles[GEMM_W][GEMM_R] = { NAMES(1) NAMES(2) NAMES(3) NAMES(4) };
+#else
+TILES(1)
+static tile_fn *const tiles[GEMM_W][GEMM_R] = { NAMES(1) };
+#endif
+
+void gemm_tile(int64_t rows, int64_t cols, int64_t K, struct view2 a, const float *b, int64_t ldb, float *c, int64_t ldc,
+               const float *bias, enum gemm_mode mode)
+{
+    tiles[(cols - 1) / LANES][rows - 1](K, a, b, ldb, c, ldc, cols, bias, mode);
+}
+
+/* One strip of B: [k][width], width a whole number of LANES, columns past J zero. */
+static void pack_strip(float *to, struct view2 b, int64_t K, int64_t J, int64_t width)
+{
+    if (b.col == 1) {
+        for (int64_t k = 0; k < K; k++)
+            for (int64_t j = 0; j < width; j += LANES)
+                v_store(to + k * width + j, v_row(b.p + k * b.row, j, MAX(J, j)));
+        return;
+    }
+    for (int64_t j = 0; j < width; j++)
+        for (int64_t k = 0; k < K; k++)
+            to[k * width + j] = j < J ? b.p[k * b.row + j * b.col] : 0;
+}
+
+/* Rows of A where k does not run along them: [strip][k][6]. */
+static void pack_a(float *to, struct view2 a, int64_t I, int64_t K)
+{
+    for (int64_t i = 0; i < I; i += GEMM_R, to += GEMM_R * K) {
+        int64_t rows = MIN(GEMM_R, I - i);
+        for (int64_t k = 0; k < K; k++)
+            for (int64_t r = 0; r < rows; r++)
+                to[k * GEMM_R + r] = a.p[(i + r) * a.row + k * a.col];
+    }
+}
+
+/* I rows against a packed block of J columns, one piece of the sum. */
+static void sweep(const struct gemm *g, int64_t i0, int64_t I, int64_t j0, int64_t J, int64_t k0, int64_t K, const float *bp,
+                  float *ap)
+{
+    struct view2 a = { g->a.p + i0 * g->a.row + k0 * g->a.col, g->a.row, g->a.col };
+    enum gemm_mode mode = k0 > 0 ? GEMM_ADD : g->mode;
+    bool packed = a.col != 1;
+
+    if (packed)
+        pack_a(ap, a, I, K);
+    for (int64_t i = 0; i < I; i += GEMM_R) {
+        struct view2 ai = packed ? (struct view2){ ap + i * K, 1, GEMM_R } : (struct view2){ a.p + i * a.row, a.row, 1 };
+        for (int64_t j = 0; j < J; j += GEMM_COLS) {
+            int64_t cols = MIN(GEMM_COLS, J - j);
+            gemm_tile(MIN(GEMM_R, I - i), cols, K, ai, bp + j * K, round16(cols), g->c + (i0 + i) * g->ldc + j0 + j, g->ldc,
+                      g->bias && k0 == 0 ? g->bias + j0 + j : NULL, mode);
+        }
+    }
+}
+
+/* Columns [j0, j1) of rows [i0, i1). */
+static void block(const struct gemm *g, int64_t i0, int64_t i1, int64_t j0, int64_t j1, float *scratch)
+{
+    float *bp = scratch, *ap = scratch + GEMM_K * GEMM_J;
+
+    for (int64_t j = j0; j < j1; j += GEMM_J) {
+        int64_t J = MIN(GEMM_J, j1 - j);
+        for (int64_t k = 0; k < g->K; k += GEMM_K) {
+            int64_t K = MIN(GEMM_K, g->K - k);
+            for (int64_t s = 0; s < J; s += GEMM_COLS) {
+                struct view2 b = { g->b.p + k * g->b.row + (j + s) * g->b.col, g->b.row, g->b.col };
+                pack_strip(bp + s * K, b, K, MIN(GEMM_COLS, J - s), round16(MIN(GEMM_COLS, J - s)));
+            }
+            for (int64_t i = i0; i < i1; i += GEMM_I)
+                sweep(g, i, MIN(GEMM_I, i1 - i), j, J, k, K, bp, ap);
+        }
+    }
+}
+
+void gemm_one(const struct gemm *g, float *scratch)
+{
+    block(g, 0, g->I, 0, g->J, scratch);
+}
+
+/* Threads share strips of columns where there are enough of them, else rows: so B is packed once, or is small. */
+void gemm_all(struct dev *d, const struct gemm *g)
+{
+    int team = cpu_team(d, (double)g->I * (double)g->J * (double)g->K * 0.02);
+    float *scratch = cpu_scratch(d, (size_t)team * GEMM_SCRATCH_BYTES);
+    bool by_cols = (g->J + GEMM_COLS - 1) / GEMM_COLS >= 4 * team;
+
+    if (!scratch)
+        return;
+#pragma omp parallel num_threads(team) if(team > 1)
+    {
+        int t = omp_get_thread_num(), of = omp_get_num_threads();
+        float *own = scratch + (size_t)t * (GEMM_SCRATCH_BYTES / sizeof(float));
+        if (by_cols)
+            block(g, 0, g->I, cpu_part(g->J, GEMM_COLS, of, t), cpu_part(g->J, GEMM_COLS, of, t + 1), own);
+        else
+            block(g, cpu_part(g->I, GEMM_R, of, t), cpu_part(g->I, GEMM_R, of, t + 1), 0, g->J, own);
+    }
+}
