@@ -1,0 +1,198 @@
+/* infer.c - windows of rows through the model.
+ *
+ * The pass (the device's activations) is made once for --micro-tokens and again, larger, only when a single tree is
+ * longer than that; everything else of a window goes back to the arena when the window is done. */
+#include <math.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "infer.h"
+
+#define TOKENIZER_BYTES_MAX (256 << 20)
+
+struct infer {
+    const char   *folder;
+    struct dev   *d;
+    struct model *m;
+    struct pass  *pass;
+    struct arena *a, *pass_a;                  /* the pass has an arena of its own, to be made anew */
+    int64_t       micro_tokens, max_tokens, max_targets;
+};
+
+enum st infer_folder(const char **folder, const char *dir, struct arena *a)
+{
+    static const char *const places[] = { "%s/config.json", "%s/latest/config.json" };
+
+    for (int64_t i = 0; i < countof(places); i++) {
+        char *config = arena_printf(a, places[i], dir);
+        if (!config)
+            return ST_SYS;
+        if (access(config, F_OK) != 0)
+            continue;
+        config[strlen(config) - strlen("/config.json")] = 0;
+        if (i == 0) {
+            *folder = config;
+            return ST_OK;
+        }
+        char *real = realpath(config, NULL);               /* latest may move on while we run */
+        if (!real)
+            return fail_sys("'%s'", shown(view_of(config)));
+        *folder = arena_text(a, view_of(real));
+        mem_release(real);
+        return *folder ? ST_OK : ST_SYS;
+    }
+    err_place("%s", shown(view_of(dir)));
+    return fail(ST_SYS, "no config.json there, nor in its latest/; name a Hugging Face folder or the OUT of step");
+}
+
+enum st infer_open(struct infer **to, const char *folder, const char *device, int threads, int64_t micro_tokens,
+                   struct arena *a)
+{
+    struct infer *v = ARENA_NEW(a, struct infer, 1);
+    struct config c = { 0 };
+    char *config = arena_printf(a, "%s/config.json", folder);
+    enum st st;
+
+    *to = v;
+    if (!v || !config)
+        return ST_SYS;
+    v->a = a;
+    v->folder = folder;
+    v->micro_tokens = micro_tokens;
+    v->pass_a = arena_new(0);
+    if ((st = config_read(&c, config, a)) != ST_OK || (st = dev_open(&v->d, device, threads, a)) != ST_OK ||
+        (st = model_new(&v->m, &c, v->d, false, a)) != ST_OK)
+        return st;
+    return weights_load(v->m, folder, a);
+}
+
+enum st infer_check(struct infer *v, const struct header *h, const char *stream)
+{
+    char *path = arena_printf(v->a, "%s/tokenizer.json", v->folder);
+    uint8_t sha[32];
+    struct view json;
+    enum st st;
+
+    if (!path)
+        return ST_SYS;
+    if (access(path, F_OK) == 0) {
+        struct arena *once = arena_new(0);
+        if ((st = file_read(path, &json, TOKENIZER_BYTES_MAX, once)) == ST_OK)
+            sha_of(json.p, json.n, sha);
+        arena_free(once);
+        if (st != ST_OK)
+            return st;
+        if (memcmp(sha, h->tokenizer, 32) != 0) {
+            err_place("%s", shown(view_of(stream)));
+            return fail(ST_DATA, "its rows are of another tokenizer than '%s'; re-run tokenize with the model's",
+                        shown(view_of(path)));
+        }
+    }
+    if (h->vocab > v->m->c.V) {
+        err_place("%s", shown(view_of(stream)));
+        return fail(ST_DATA, "its tokenizer has %lld ids, the model in '%s' only %lld; they do not belong together",
+                    (long long)h->vocab, shown(view_of(v->folder)), (long long)v->m->c.V);
+    }
+    return ST_OK;
+}
+
+/* A pass that holds the largest pack of the batch. */
+static enum st room(struct infer *v, const struct batch *b)
+{
+    int64_t tokens = MAX(batch_max_tokens(b), v->micro_tokens), targets = MAX(batch_max_targets(b), v->micro_tokens);
+
+    if (v->pass && tokens <= v->max_tokens && targets <= v->max_targets)
+        return ST_OK;
+    if (v->pass)
+        pass_free(v->pass);
+    v->pass = NULL;
+    arena_back(v->pass_a, 0);
+    v->max_tokens = MAX(tokens, v->max_tokens);
+    v->max_targets = MAX(targets, v->max_targets);
+    return pass_new(&v->pass, v->m, v->max_tokens, v->max_targets, false, v->pass_a);
+}
+
+static enum st collect(struct batch *b, struct item *item, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        if (!item[i].scored)
+            continue;
+        enum st st = batch_add(b, &item[i].rec);
+        if (st != ST_OK) {
+            err_at("%s:%lld", shown(view_of(item[i].stream)), (long long)item[i].at);
+            return st;
+        }
+    }
+    return ST_OK;
+}
+
+/* From the targets' log-probabilities of all packs to a sum per sequence, in the order of the targets. */
+static enum st spread(const struct infer *v, const struct batch *b, const float *const *logp, const uint8_t *const *hit,
+                      struct item *item, int64_t n, struct arena *a)
+{
+    int64_t row = 0;
+    struct sum *sum = ARENA_NEW(a, struct sum, b->n_seqs);
+
+    if (!sum)
+        return ST_SYS;
+    for (int64_t i = 0; i < n; i++) {
+        if (!item[i].scored)
+            continue;
+        const struct row *r = &b->row[row++];
+        item[i].n_seqs = r->n_seqs;
+        item[i].seq = sum + r->seq;
+        for (int64_t k = r->seq; k < r->seq + r->n_seqs; k++) {
+            const struct seq *s = &b->seq[k];
+            sum[k] = (struct sum){ .n = s->n, .token = logp[s->pack] + s->first };
+            for (int64_t j = s->first; j < s->first + s->n; j++) {
+                sum[k].logp += (double)logp[s->pack][j];
+                sum[k].hits += hit[s->pack][j];
+            }
+            if (!isfinite(sum[k].logp)) {
+                err_place("%s:%lld", shown(view_of(item[i].stream)), (long long)item[i].at);
+                return fail(ST_DATA, "its log-probability is no finite number; the weights in '%s' are broken",
+                            shown(view_of(v->folder)));
+            }
+        }
+    }
+    return ST_OK;
+}
+
+enum st infer_items(struct infer *v, struct item *item, int64_t n, struct arena *a)
+{
+    struct batch *b;
+    enum st st;
+
+    if ((st = batch_new(&b, &v->m->c, a)) != ST_OK || (st = collect(b, item, n)) != ST_OK || b->n_rows == 0 ||
+        (st = batch_pack(b, v->micro_tokens, true)) != ST_OK || (st = room(v, b)) != ST_OK)
+        return st;
+
+    float **logp = ARENA_NEW(a, float *, b->n_packs);
+    uint8_t **hit = ARENA_NEW(a, uint8_t *, b->n_packs);
+    if (!logp || !hit)
+        return ST_SYS;
+    for (int64_t p = 0; p < b->n_packs; p++) {
+        const struct pack *pack = &b->pack[p];
+        if (sig_stop())
+            return ST_STOP;
+        logp[p] = ARENA_NEW(a, float, pack->n_targets);
+        hit[p] = ARENA_NEW(a, uint8_t, pack->n_targets);
+        if (!logp[p] || !hit[p])
+            return ST_SYS;
+        model_forward(v->m, v->pass, pack, NULL, logp[p], hit[p]);
+    }
+    if ((st = dev_sync(v->d)) != ST_OK)
+        return st;
+    return spread(v, b, (const float *const *)logp, (const uint8_t *const *)hit, item, n, a);
+}
+
+void infer_close(struct infer *v)
+{
+    if (!v)
+        return;
+    if (v->pass)
+        pass_free(v->pass);
+    arena_free(v->pass_a);
+    if (v->d)
+        dev_close(v->d);
+}

@@ -1,0 +1,223 @@
+/* study.c - score records into runs, and runs against their seed's ideal point. */
+#include <math.h>
+
+#include "study.h"
+
+static const struct point unknown = { NAN, NAN };
+
+struct study study_in(struct arena *a)
+{
+    return (struct study){ .a = a, .ideal = unknown, .nadir = unknown };
+}
+
+bool study_same(double a, double b)
+{
+    return a == b || (isnan(a) && isnan(b));
+}
+
+const char *study_name(const struct run *r)
+{
+    static char names[4][160];
+    static int turn;
+    char *s = names[turn++ % 4];
+    int n = snprintf(s, sizeof names[0], "method=%s", shown(r->method));
+
+    if (!isnan(r->lambda))
+        n += snprintf(s + n, sizeof names[0] - (size_t)n, " lambda=%.12g", r->lambda);
+    if (!isnan(r->seed))
+        snprintf(s + n, sizeof names[0] - (size_t)n, " seed=%.12g", r->seed);
+    return s;
+}
+
+/* ---- records into runs ---- */
+
+static bool same_value(const struct figure *a, const struct figure *b)
+{
+    double x, y;
+
+    if (figure_is_number(a, &x) && figure_is_number(b, &y))
+        return x == y;
+    return a->type == b->type && a->i == b->i && view_eq(a->text, b->text);
+}
+
+static const struct figure *find(const struct figures *f, struct view name)
+{
+    for (int64_t i = 0; i < f->n; i++)
+        if (view_eq(f->v[i].name, name))
+            return &f->v[i];
+    return NULL;
+}
+
+/* Every label of a stands in b with the same value. */
+static bool labels_within(const struct figures *a, const struct figures *b)
+{
+    for (int64_t i = 0; i < a->n; i++) {
+        const struct figure *g;
+        if (figures_is_label(a->v[i].name) && (!(g = find(b, a->v[i].name)) || !same_value(&a->v[i], g)))
+            return false;
+    }
+    return true;
+}
+
+/* What pareto works out itself, and what names the evaluation, not the run. */
+static bool is_passing(struct view name)
+{
+    return view_is(name, "task") || view_is(name, "model") || view_is(name, "i") || view_is(name, "obj") ||
+           view_is(name, "why") || (!figures_is_label(name) && !memchr(name.p, '/', name.n));
+}
+
+static enum st join(struct run *to, const struct figures *from)
+{
+    for (int64_t i = 0; i < from->n; i++) {
+        const struct figure *g = &from->v[i], *there = find(&to->f, g->name);
+        if (is_passing(g->name))
+            continue;
+        if (!there)
+            figures_copy(&to->f, g);
+        else if (!same_value(there, g))
+            return fail(ST_DATA, "'%s' of %s comes twice with different values; label the runs apart",
+                        shown(g->name), study_name(to));
+    }
+    return to->f.st;
+}
+
+static struct run *new_run(struct study *s)
+{
+    if (s->n == s->cap) {
+        int64_t cap = s->cap ? 2 * s->cap : 64;
+        struct run *v = ARENA_NEW(s->a, struct run, cap);
+        if (!v)
+            return NULL;
+        if (s->n)
+            memcpy(v, s->run, (size_t)s->n * sizeof *v);
+        s->run = v;
+        s->cap = cap;
+    }
+    return &s->run[s->n++];
+}
+
+enum st study_add(struct study *s, const struct rec *r)
+{
+    struct figures f = figures_in(s->a);
+    struct run *to = NULL;
+
+    figures_read(&f, r);
+    const struct figure *method = figures_find(&f, "method");
+    if (f.st != ST_OK)
+        return f.st;
+    if (!method || method->type != FIGURE_TEXT)
+        return fail(ST_DATA, "no label 'method'; score the run with evalc --label method=NAME");
+    for (int64_t i = 0; i < s->n && !to; i++)
+        if (labels_within(&f, &s->run[i].f) && labels_within(&s->run[i].f, &f))
+            to = &s->run[i];
+    if (!to) {
+        if (!(to = new_run(s)))
+            return ST_SYS;
+        *to = (struct run){ .f = figures_in(s->a), .lambda = NAN, .seed = NAN };
+        figures_number(&f, "lambda", &to->lambda);
+        figures_number(&f, "seed", &to->seed);
+    }
+    to->method = method->text;
+    return join(to, &f);
+}
+
+/* ---- optima ---- */
+
+/* The run of that method and seed; one without a seed serves every seed. */
+static const struct run *single(const struct study *s, const char *method, double seed)
+{
+    const struct run *any = NULL;
+
+    for (int64_t i = 0; i < s->n; i++) {
+        const struct run *r = &s->run[i];
+        if (!view_is(r->method, method))
+            continue;
+        if (study_same(r->seed, seed))
+            return r;
+        if (isnan(r->seed))
+            any = r;
+    }
+    return any;
+}
+
+static double first_known(double a, double b, double c)
+{
+    return !isnan(a) ? a : !isnan(b) ? b : c;
+}
+
+/* An optimum: the command line, the label of its run (the minimum of the held-out curve), its run's final loss. */
+static double optimum(double given, const struct run *r, const char *label, double last)
+{
+    double labelled = NAN;
+
+    if (r && !figures_number(&r->f, label, &labelled))
+        labelled = NAN;
+    return first_known(given, labelled, last);
+}
+
+static enum st settle(const struct study *s, struct run *r)
+{
+    const struct run *sft = single(s, "opt-sft", r->seed), *pref = single(s, "opt-pref", r->seed);
+
+    r->ideal.sft = optimum(s->ideal.sft, sft, "opt_sft", sft ? sft->loss.sft : NAN);
+    r->ideal.pref = optimum(s->ideal.pref, pref, "opt_pref", pref ? pref->loss.pref : NAN);
+    r->nadir.sft = first_known(s->nadir.sft, pref ? pref->loss.sft : NAN, NAN);
+    r->nadir.pref = first_known(s->nadir.pref, sft ? sft->loss.pref : NAN, NAN);
+    r->gap = (struct point){ r->loss.sft - r->ideal.sft, r->loss.pref - r->ideal.pref };
+
+    const char *missing = isnan(r->loss.sft) ? "eval/sft/loss" : isnan(r->loss.pref) ? "eval/pref/loss" : NULL;
+    if (missing)
+        return fail(ST_DATA, "%s has no %s; score both objectives: evalc --task loss,preference", study_name(r), missing);
+    bool no_sft = isnan(r->ideal.sft);
+    if (no_sft || isnan(r->ideal.pref))
+        return fail(ST_DATA, "%s has no %s optimum; give --opt-%s or the run labelled method=opt-%s", study_name(r),
+                    no_sft ? "sft" : "preference", no_sft ? "sft" : "pref", no_sft ? "sft" : "pref");
+    struct point box = { r->nadir.sft - r->ideal.sft, r->nadir.pref - r->ideal.pref };
+    r->scaled = unknown;
+    if (box.sft > 0 && box.pref > 0)
+        r->scaled = (struct point){ r->gap.sft / box.sft, r->gap.pref / box.pref };
+    return ST_OK;
+}
+
+static bool is_twin(const struct run *a, const struct run *b)
+{
+    return view_eq(a->method, b->method) && study_same(a->lambda, b->lambda) && study_same(a->seed, b->seed);
+}
+
+enum st study_settle(struct study *s)
+{
+    enum st st;
+
+    if (s->n == 0)
+        return fail(ST_DATA, "--task pareto: no score record came in");
+    for (int64_t i = 0; i < s->n; i++) {
+        struct run *r = &s->run[i];
+        r->optimum = view_is(r->method, "opt-sft") || view_is(r->method, "opt-pref");
+        r->loss = r->se = unknown;
+        figures_number(&r->f, "eval/sft/loss", &r->loss.sft);
+        figures_number(&r->f, "eval/pref/loss", &r->loss.pref);
+        figures_number(&r->f, "eval/sft/loss_se", &r->se.sft);
+        figures_number(&r->f, "eval/pref/loss_se", &r->se.pref);
+    }
+    for (int64_t i = 0; i < s->n; i++) {
+        for (int64_t k = 0; k < i; k++)
+            if (is_twin(&s->run[i], &s->run[k]))
+                return fail(ST_DATA, "%s names two runs that differ in other labels; compare one study at a time",
+                            study_name(&s->run[i]));
+        if ((st = settle(s, &s->run[i])) != ST_OK)
+            return st;
+    }
+    for (int64_t i = 0; i < s->n; i++)
+        for (int64_t k = 0; k < s->n && !s->run[i].optimum; k++)
+            if (!s->run[k].optimum && study_same(s->run[i].seed, s->run[k].seed) &&
+                score_dominates(s->run[k].loss, s->run[i].loss))
+                s->run[i].dominated = true;
+    return ST_OK;
+}
+
+double study_distance(const struct run *r)
+{
+    double scaled = score_distance(r->scaled);
+
+    return isnan(scaled) ? score_distance(r->gap) : scaled;
+}
