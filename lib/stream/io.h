@@ -7,40 +7,8 @@
 #ifndef IO_H
 #define IO_H
 
-#include "stream/rec.h"
-
-#define HEADER_SOURCES_MAX  64
-#define HEADER_COMMANDS_MAX 64
-#define HEADER_SPECIALS_MAX 1024
-#define HEADER_VERSION      1
-
-struct source {                                /* what a source's rows were made with */
-    struct view src, schema, template;         /* name; schema name; template name */
-    uint8_t     template_hash[8];
-    struct view mask, truncate, split;         /* "last"; "drop"; "train", "held" or "" */
-};
-
-struct header {
-    int64_t       version;
-    int           width;                       /* 2 or 4 */
-    uint8_t       tokenizer[32];               /* SHA-256 of tokenizer.json (or of the built-in's name) */
-    int64_t       vocab;
-    int64_t       n_specials;
-    int64_t       special[HEADER_SPECIALS_MAX];/* ids of special tokens */
-    int64_t       bos, eos, pad;               /* -1: none */
-    int64_t       n_sources, n_commands;
-    struct source source[HEADER_SOURCES_MAX];
-    struct view   command[HEADER_COMMANDS_MAX];
-    int64_t       steps, start;                /* from mix: in all (0 unknown), and the first i; else 0, 0 */
-    bool          mixed;                       /* true in a stream of step records */
-};
-
-struct end {
-    int64_t     n;                             /* records */
-    uint64_t    sum, chain;                    /* order-free and chained XXH3 */
-    enum st     status;
-    struct view state;                         /* the mixer's final state, or empty */
-};
+#include "stream/header.h"
+#include "stream/shard.h"
 
 /* ---- reading ---- */
 
@@ -75,28 +43,6 @@ void in_close(struct in *in);
 /* A deep copy of the record into the arena. */
 enum st rec_copy(struct rec *to, const struct rec *r, struct arena *a) must_use;
 
-/* ---- random access: files (shards and raw files) ---- */
-
-struct shard;
-
-/* Opens a file for rows by index: the seek table of each part where there is one, else (raw streams, frames without a
- * table) one scan that also checks the sums.  Fails on a cut file unless `recover`, which keeps the good prefix and warns
- * with a count. */
-enum st shard_open(struct shard **s, const char *name, bool recover, struct arena *a) must_use;
-const struct header *shard_header(const struct shard *s);
-int64_t shard_rows(const struct shard *s);
-int64_t shard_tokens(const struct shard *s);           /* sum of n_tokens */
-/* Row i (0-based); *r good until the next call on the same shard.  Frames are decoded once while reads stay in them (a few
- * recent ones are kept).  Checks the frame's checksum and every record. */
-enum st shard_row(struct shard *s, int64_t i, struct rec *r) must_use;
-
-struct frame { int64_t row, rows, tokens, longest; };  /* first row, rows, sum and maximum of n_tokens */
-int64_t shard_frames(const struct shard *s);
-struct frame shard_frame(const struct shard *s, int64_t f);
-/* Reads the whole file once and checks everything: frames, checksums, records, end, seek table. */
-enum st shard_verify(struct shard *s) must_use;
-void shard_close(struct shard *s);
-
 /* ---- writing ---- */
 
 enum out_form {
@@ -121,10 +67,5 @@ struct end out_sums(const struct out *out);            /* count and sums so far 
 /* A raw stream file that grows in place and is cut back on resume (OUT/metrics.rec).  bytes < 0: start anew. */
 enum st out_append(struct out **out, const char *name, const struct header *h, int64_t bytes, struct arena *a) must_use;
 int64_t out_bytes(const struct out *out);              /* length of the file so far, flushed or not */
-
-/* Two headers may feed one run: same version, width and tokenizer.  ST_DATA names both and the difference. */
-enum st header_same(const struct header *a, const char *name_a, const struct header *b, const char *name_b) must_use;
-/* Adds the sources and commands of b that a does not have.  ST_DATA when they are too many. */
-enum st header_merge(struct header *a, const struct header *b) must_use;
 
 #endif

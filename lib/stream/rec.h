@@ -7,12 +7,14 @@
 #ifndef REC_H
 #define REC_H
 
-#include "base/mem.h"
+#include "stream/mp.h"
 
-#define REC_BYTES_MAX  (64 << 20)              /* one record */
-#define REC_DEPTH_MAX  8
+#define REC_BYTES_MAX  MP_BYTES_MAX            /* one record */
+#define REC_DEPTH_MAX  MP_DEPTH_MAX
 #define REC_STATE_MAX  4096                    /* step.state */
 #define REC_SPANS_MAX  (1 << 20)
+#define REC_CHOICES_MAX (1 << 16)
+#define REC_WHY        128                     /* room for what rec_take() has to say */
 
 enum rec_kind {
     REC_OTHER, REC_HEADER, REC_END,
@@ -96,9 +98,16 @@ struct rec {
 };
 
 /* Decodes and checks raw[n_bytes], one msgpack map, against `width` of the header and the rules above.  Bounds are
- * walked before msgpack-c sees a byte: depth, counts against the bytes that remain, no key twice.  Spans and choices
+ * walked: depth, counts against the bytes that remain, no key twice.  Spans and choices
  * are built in `a`.  ST_OK or ST_DATA (message names field and fault; the place is the caller's). */
 enum st rec_read(struct rec *r, const void *raw, size_t n_bytes, int width, struct arena *a) must_use;
+/* The same for the record at the start of bytes that may hold more, or only a part of it.
+ *   ST_OK    *r, raw_bytes long
+ *   ST_END   the bytes end inside the record
+ *   ST_DATA  broken; why says what, fail() was not called;  ST_SYS the arena is full */
+enum st rec_take(struct rec *r, const void *p, size_t n_bytes, int width, struct arena *a, char why[REC_WHY]) must_use;
+/* Sets n_tokens and n_trained of a record put together by hand from its sides and spans. */
+void rec_count(struct rec *r);
 
 /* A number or boolean among the record's own top-level fields: metrics, ends.  False: no such field. */
 bool rec_number(const struct rec *r, const char *key, double *v);
@@ -115,16 +124,7 @@ enum st rec_write(struct buf *b, const struct rec *r, int width) must_use;
 /* Appends raw with the field `ref` added or replaced; everything else byte for byte. */
 enum st rec_add_ref(struct buf *b, const struct rec *r, const struct ref *ref) must_use;
 
-/* Writing free-form records (metrics, summaries): a map of n_fields, then as many key/value calls. */
-enum st mp_map(struct buf *b, int64_t n_fields) must_use;
-enum st mp_array(struct buf *b, int64_t n) must_use;
-enum st mp_text(struct buf *b, struct view s) must_use;
-enum st mp_bin(struct buf *b, const void *p, size_t n) must_use;
-enum st mp_int(struct buf *b, int64_t v) must_use;
-enum st mp_real(struct buf *b, double v) must_use;             /* float64 */
-enum st mp_bool(struct buf *b, bool v) must_use;
-
-/* Appends trained ids helper: ids from 32-bit values in the header's width. */
+/* Ids from 32-bit values in the header's width, n * width bytes. */
 void ids_put(uint8_t *to, const uint32_t *v, int64_t n, int width);
 
 /* The record as one line of JSON (ids as arrays of numbers, bin of other kinds as hex), without the line's end. */

@@ -1,0 +1,364 @@
+/* out.c - the writer: raw msgpack to pipes, shards to files, lines of JSON to people.
+ *
+ * A pipe gets 64 KiB at a time, which with a pipe of 1 MiB is the fastest of the sizes tried; a shard's frames are
+ * compressed one by one, each with whole records.  A file is there when it is whole, and not before. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+#include <zstd.h>
+#include "base/file.h"
+#include "base/opt.h"
+#include "stream/io.h"
+#include "stream/table.h"
+
+enum {
+    WRITE_BYTES = 64 << 10,
+    FRAME_BYTES = 1 << 20,                     /* raw bytes of a frame, more only for one record that is larger */
+    PIPE_BYTES  = 1 << 20,
+    LEVEL       = 1,
+};
+
+struct out {
+    struct file      file;
+    const char      *name;
+    enum out_form    form;
+    bool             terminal, grows;          /* grows: metrics, no temporary name */
+    int              width;
+    enum st          failed;
+    struct end       sums;
+    int64_t          written;                  /* bytes handed to write(2) */
+    struct buf       pend;                     /* raw, JSON: not yet written; shard: the frame being filled */
+    struct buf       packed, rows;             /* a frame compressed; struct table_row of all so far */
+    struct table_row row;                      /* the frame being filled */
+    ZSTD_CCtx       *z;
+    struct arena    *now;
+};
+
+/* ---- bytes ---- */
+
+static enum st write_all(struct out *o, const void *bytes, size_t n)
+{
+    const char *p = bytes;
+    while (n > 0) {
+        ssize_t k = write(o->file.fd, p, n);
+        if (k >= 0) {
+            p += k;
+            n -= (size_t)k;
+            o->written += k;
+        } else if (errno == EAGAIN) {
+            struct pollfd wait = { o->file.fd, POLLOUT, 0 };
+            (void)poll(&wait, 1, 1000);
+        } else if (errno != EINTR) {
+            err_place("%s", o->name);
+            return o->failed = errno == EPIPE ? fail(ST_SYS, "the reader is gone") : fail_sys("cannot write");
+        }
+    }
+    return ST_OK;
+}
+
+/* Through the buffer, in writes of one size; what is as large goes past it. */
+static enum st add(struct out *o, const void *bytes, size_t n)
+{
+    const char *p = bytes;
+    enum st st = ST_OK;
+    while (n > 0 && st == ST_OK) {
+        size_t k = MIN(n, WRITE_BYTES - o->pend.n);
+        memcpy(o->pend.p + o->pend.n, p, k);
+        o->pend.n += k;
+        p += k;
+        n -= k;
+        if (o->pend.n == WRITE_BYTES) {
+            st = write_all(o, o->pend.p, WRITE_BYTES);
+            o->pend.n = 0;
+        }
+    }
+    return st;
+}
+
+static enum st drain(struct out *o)
+{
+    size_t n = o->pend.n;
+    o->pend.n = 0;
+    return n ? write_all(o, o->pend.p, n) : ST_OK;
+}
+
+/* ---- frames ---- */
+
+static enum st encoder(struct out *o)
+{
+    if (o->z)
+        return ST_OK;
+    if (!(o->z = ZSTD_createCCtx()))
+        return fail(ST_SYS, "no memory for zstd");
+    ZSTD_CCtx_setParameter(o->z, ZSTD_c_compressionLevel, LEVEL);
+    ZSTD_CCtx_setParameter(o->z, ZSTD_c_checksumFlag, 1);
+    ZSTD_CCtx_setParameter(o->z, ZSTD_c_contentSizeFlag, 1);
+    return ST_OK;
+}
+
+static enum st frame_close(struct out *o)
+{
+    size_t room = ZSTD_compressBound(o->pend.n);
+    o->packed.n = 0;
+    if (o->pend.n == 0)
+        return ST_OK;
+    if (encoder(o) != ST_OK || buf_room(&o->packed, room) != ST_OK)
+        return o->failed = ST_SYS;
+    size_t n = ZSTD_compress2(o->z, o->packed.p, o->packed.cap, o->pend.p, o->pend.n);
+    if (ZSTD_isError(n))
+        return o->failed = fail(ST_SYS, "zstd: %s", ZSTD_getErrorName(n));
+    o->row.bytes = (int64_t)n;
+    o->row.raw = (int64_t)o->pend.n;
+    o->row.hash = XXH3_64bits(o->packed.p, n);
+    if (buf_add(&o->rows, &o->row, sizeof o->row) != ST_OK)
+        return o->failed = ST_SYS;
+    o->row = (struct table_row){ 0 };
+    o->pend.n = 0;
+    return write_all(o, o->packed.p, n);
+}
+
+/* ---- opening ---- */
+
+static enum st put_header(struct out *o, const struct header *h, struct arena *a)
+{
+    struct header *own = ARENA_NEW(a, struct header, 1);
+    const char *command = opt_command();
+    struct buf b = { 0 };
+    if (!own)
+        return ST_SYS;
+    *own = *h;
+    if (command && *command) {
+        if (own->n_commands == HEADER_COMMANDS_MAX)
+            return fail(ST_DATA, "more than %d command lines in the header; merge fewer streams", HEADER_COMMANDS_MAX);
+        own->command[own->n_commands++] = view_of(command);
+    }
+    enum st st = header_put(&b, own);
+    if (st == ST_OK && o->form == OUT_RAW)
+        st = add(o, b.p, b.n);
+    else if (st == ST_OK && (st = buf_add(&o->pend, b.p, b.n)) == ST_OK)
+        st = frame_close(o);
+    buf_free(&b);
+    return st;
+}
+
+static struct out *new_out(const char *name, int width, struct arena *a)
+{
+    struct out *o = ARENA_NEW(a, struct out, 1);
+    if (!o)
+        return NULL;
+    o->file.fd = -1;
+    o->width = width;
+    o->name = strcmp(name, "-") == 0 ? "stdout" : arena_text(a, view_of(name));
+    return o->name ? o : NULL;
+}
+
+static void free_out(struct out *o)
+{
+    ZSTD_freeCCtx(o->z);
+    buf_free(&o->pend);
+    buf_free(&o->packed);
+    buf_free(&o->rows);
+    arena_free(o->now);
+}
+
+enum st out_open(struct out **out, const char *name, const struct header *h, enum out_form form, struct arena *a)
+{
+    struct stat s;
+    struct out *o = new_out(name, h->width, a);
+    *out = NULL;
+    if (!o)
+        return ST_SYS;
+    enum st st = file_new(&o->file, name, a);
+    if (st != ST_OK)
+        return st;
+    o->terminal = isatty(o->file.fd);
+    o->form = form != OUT_AUTO ? form : o->terminal ? OUT_JSON : o->file.temp ? OUT_SHARD : OUT_RAW;
+    if (fstat(o->file.fd, &s) == 0 && S_ISFIFO(s.st_mode))
+        (void)!fcntl(o->file.fd, F_SETPIPE_SZ, PIPE_BYTES);
+    o->now = arena_new(REC_BYTES_MAX);
+    st = buf_room(&o->pend, o->form == OUT_SHARD ? FRAME_BYTES : WRITE_BYTES);
+    if (st == ST_OK && o->form != OUT_JSON)
+        st = put_header(o, h, a);
+    if (st != ST_OK) {
+        file_drop(&o->file);
+        free_out(o);
+        return st;
+    }
+    *out = o;
+    return ST_OK;
+}
+
+/* ---- growing in place ---- */
+
+/* The sums of the records that stay: the file from its start to `bytes`, its header left out. */
+static enum st recount(struct out *o, int64_t bytes)
+{
+    const uint8_t *map = mmap(NULL, (size_t)bytes, PROT_READ, MAP_PRIVATE, o->file.fd, 0);
+    const char *why = NULL;
+    enum st st = ST_OK;
+    if (map == MAP_FAILED)
+        return fail_sys("cannot map it");
+    for (int64_t at = 0, n = 0; at < bytes && st == ST_OK; n++) {
+        struct mp_walk w = { 0 };
+        st = mp_walk(&w, map + at, (size_t)(bytes - at), &why);
+        if (st != ST_OK)
+            st = fail(ST_DATA, "byte %lld is not between two records; the file is not the one that was saved",
+                      (long long)bytes);
+        else if (n > 0)
+            end_add(&o->sums, map + at, w.at);
+        at += (int64_t)w.at;
+    }
+    munmap((void *)map, (size_t)bytes);
+    return st;
+}
+
+enum st out_append(struct out **out, const char *name, const struct header *h, int64_t bytes, struct arena *a)
+{
+    struct out *o = new_out(name, h->width, a);
+    struct stat s;
+    enum st st = ST_OK;
+    *out = NULL;
+    if (!o)
+        return ST_SYS;
+    o->form = OUT_RAW;
+    o->grows = true;
+    err_place("%s", name);
+    o->file.fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | (bytes < 0 ? O_TRUNC : 0), 0666);
+    if (o->file.fd < 0 || fstat(o->file.fd, &s) != 0)
+        st = fail_sys("cannot open");
+    else if (bytes > s.st_size)
+        st = fail(ST_DATA, "%lld bytes long, %lld are to be kept; the file is not the one that was saved",
+                  (long long)s.st_size, (long long)bytes);
+    else if ((st = buf_room(&o->pend, WRITE_BYTES)) == ST_OK)
+        st = bytes > 0 ? recount(o, bytes) : put_header(o, h, a);
+    if (st == ST_OK && bytes > 0) {
+        o->written = bytes;
+        if (ftruncate(o->file.fd, bytes) != 0 || lseek(o->file.fd, bytes, SEEK_SET) < 0)
+            st = fail_sys("cannot cut it to %lld bytes", (long long)bytes);
+    }
+    if (st != ST_OK) {
+        if (o->file.fd >= 0)
+            close(o->file.fd);
+        free_out(o);
+        return st;
+    }
+    *out = o;
+    return ST_OK;
+}
+
+/* ---- records ---- */
+
+static enum st put_json(struct out *o, const void *raw, size_t n_bytes)
+{
+    struct rec r;
+    struct buf line = { 0 };
+    enum st st = rec_read(&r, raw, n_bytes, o->width, o->now);
+    if (st == ST_OK)
+        st = rec_json(&line, &r);
+    if (st == ST_OK && (st = buf_add(&line, "\n", 1)) == ST_OK)
+        st = add(o, line.p, line.n);
+    if (st == ST_OK && o->terminal)
+        st = drain(o);
+    buf_free(&line);
+    arena_back(o->now, 0);
+    return st;
+}
+
+static enum st put_shard(struct out *o, const void *raw, size_t n_bytes, int64_t n_tokens)
+{
+    if (o->pend.n && o->pend.n + n_bytes > FRAME_BYTES) {
+        enum st st = frame_close(o);
+        if (st != ST_OK)
+            return st;
+    }
+    o->row.rows++;
+    o->row.tokens += n_tokens;
+    o->row.longest = MAX(o->row.longest, n_tokens);
+    return buf_add(&o->pend, raw, n_bytes);
+}
+
+enum st out_put(struct out *o, const void *raw, size_t n_bytes, int64_t n_tokens)
+{
+    enum st st;
+    if (o->failed != ST_OK)
+        return o->failed;
+    if (o->form == OUT_RAW)
+        st = add(o, raw, n_bytes);
+    else if (o->form == OUT_SHARD)
+        st = put_shard(o, raw, n_bytes, n_tokens);
+    else
+        st = put_json(o, raw, n_bytes);
+    if (st != ST_OK)
+        return o->failed = st;
+    end_add(&o->sums, raw, n_bytes);
+    return ST_OK;
+}
+
+enum st out_flush(struct out *o)
+{
+    if (o->failed != ST_OK)
+        return o->failed;
+    return o->form == OUT_SHARD ? frame_close(o) : drain(o);
+}
+
+int out_fd(const struct out *o) { return o->file.fd; }
+struct end out_sums(const struct out *o) { return o->sums; }
+int64_t out_bytes(const struct out *o) { return o->written + (o->form == OUT_SHARD ? 0 : (int64_t)o->pend.n); }
+
+/* ---- the end ---- */
+
+static enum st finish(struct out *o, enum st status, struct view state)
+{
+    struct buf b = { 0 };
+    enum st st = ST_OK;
+    struct end e = o->sums;
+    e.status = status;
+    e.state = state;
+    BUG_IF(state.n > REC_STATE_MAX);
+    if (o->form == OUT_JSON)
+        return drain(o);
+    if (o->form == OUT_SHARD)
+        st = frame_close(o);
+    if (st == ST_OK)
+        st = end_put(&b, &e);
+    if (st == ST_OK && o->form == OUT_RAW) {
+        st = add(o, b.p, b.n);
+        if (st == ST_OK)
+            st = drain(o);
+    } else if (st == ST_OK && (st = buf_add(&o->pend, b.p, b.n)) == ST_OK && (st = frame_close(o)) == ST_OK) {
+        o->packed.n = 0;
+        st = table_put(&o->packed, (const struct table_row *)o->rows.p, (int64_t)(o->rows.n / sizeof o->row));
+        if (st == ST_OK)
+            st = write_all(o, o->packed.p, o->packed.n);
+    }
+    buf_free(&b);
+    return st;
+}
+
+enum st out_close(struct out *o, enum st st, struct view state)
+{
+    bool ok = st == ST_OK || st == ST_END;
+    if (!o)
+        return st;
+    if (o->failed == ST_OK && (ok || !o->file.temp))
+        o->failed = finish(o, ok ? ST_OK : st, state);
+    if (ok && o->failed != ST_OK)
+        st = o->failed;
+    if (o->grows) {
+        if (close(o->file.fd) != 0 && ok && st == ST_OK)
+            st = fail_sys("cannot close '%s'", o->name);
+    } else if (ok && o->failed == ST_OK) {
+        enum st commit = file_commit(&o->file);
+        if (commit != ST_OK)
+            st = commit;
+    } else {
+        file_drop(&o->file);
+    }
+    free_out(o);
+    return st;
+}
