@@ -74,20 +74,27 @@ static enum st put(struct out *o, struct view record)
     return st != ST_OK ? st : out_flush(o);
 }
 
+/* A reader that is gone. */
+static void drop(struct out **o)
+{
+    enum st st = out_close(*o, ST_SYS, (struct view){ NULL, 0 });
+
+    BUG_IF(st == ST_OK);
+    err_clear();
+    *o = NULL;
+}
+
 enum st log_metric(struct log *l, struct view record)
 {
     enum st st = put(l->metrics, record);
 
     if (st != ST_OK)
         return st;
-    if (l->feedback && put(l->feedback, record) != ST_OK) {
-        err_clear();
-        l->feedback = NULL;
-    }
+    if (l->feedback && put(l->feedback, record) != ST_OK)
+        drop(&l->feedback);
     if (l->copy && put(l->copy, record) != ST_OK) {
-        err_clear();
+        drop(&l->copy);
         warn("stdout: whoever read the metrics is gone; they go on in metrics.rec");
-        l->copy = NULL;
     }
     return ST_OK;
 }

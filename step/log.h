@@ -10,7 +10,6 @@
 struct log {
     struct out *metrics, *timing;              /* the files */
     struct out *copy, *feedback;               /* stdout, the FIFO; NULL: none, or gone */
-    int         feedback_fd;
 };
 
 struct log_where {

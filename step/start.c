@@ -1,0 +1,253 @@
+/* start.c - everything before the first step: the model, the checkpoint to go on from, the reference, the stream, and
+ * whether they belong together and fit into the machine. */
+#include <unistd.h>
+
+#include "base/file.h"
+#include "model/weights.h"
+#include "train.h"
+
+/* ---- the command line ---- */
+
+static enum st usage(const char *option, const char *what)
+{
+    err_place("--%s", option);
+    return fail(ST_USAGE, "%s", what);
+}
+
+static enum st one_of(const char *option, const char *value, const char *const *names, int n, int *which)
+{
+    for (*which = 0; *which < n; ++*which)
+        if (strcmp(value, names[*which]) == 0)
+            return ST_OK;
+    err_place("--%s", option);
+    return fail(ST_USAGE, "'%s' is neither %s%s%s%s%s", shown(view_of(value)), names[0], n > 2 ? ", " : "",
+                n > 2 ? names[1] : "", " nor ", names[n - 1]);
+}
+
+static enum st check_plan(struct run *r)
+{
+    static const char *const phases[] = { "fresh", "keep" }, *const types[] = { "f32", "bf16", "f16" };
+    const struct plan *p = r->plan;
+    int phase, type;
+
+    if (!p->out)
+        return usage("out", "is missing; name the folder for checkpoints and metrics");
+    if ((p->model != NULL) == (p->init != NULL))
+        return usage("model", "give either --model DIR, to start from its weights, or --init CONFIG.json, from random ones");
+    enum st st = loss_find(&r->work.loss[OBJ_SFT], p->sft_loss, false);
+    if (st == ST_OK)
+        st = loss_find(&r->work.loss[OBJ_PREF], p->pref_loss, true);
+    if (st == ST_OK)
+        st = schedule_find(&r->rate.schedule, p->schedule);
+    if (st == ST_OK)
+        st = one_of("phase", p->phase, phases, countof(phases), &phase);
+    if (st == ST_OK)
+        st = one_of("save-dtype", p->save_dtype, types, countof(types), &type);
+    if (st != ST_OK)
+        return st;
+    r->fresh = phase == 0;
+    r->rate.warmup = p->warmup;
+    r->rate.min_ratio = p->min_lr;
+    r->lr[OBJ_SFT] = opt_given("lr-sft") ? p->lr_sft : p->lr;
+    r->lr[OBJ_PREF] = opt_given("lr-pref") ? p->lr_pref : p->lr;
+    r->work.micro_tokens = p->micro_tokens;
+    r->work.share = !p->no_share;
+    r->ckpt = (struct ckpt){ .out = p->out, .type = type == 0 ? F32 : type == 1 ? BF16 : F16, .keep = p->keep };
+    return ST_OK;
+}
+
+/* ---- the model ---- */
+
+/* The folder of a file, "." where it names none. */
+static const char *folder(const char *path, struct arena *a)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (!slash)
+        return ".";
+    return slash == path ? "/" : arena_text(a, (struct view){ path, (size_t)(slash - path) });
+}
+
+static enum st open_model(struct run *r, const char *from)
+{
+    const struct plan *p = r->plan;
+    struct config c;
+    const char *dir = from ? from : p->model;
+    char *config = dir ? arena_printf(r->a, "%s/config.json", dir) : arena_text(r->a, view_of(p->init));
+
+    if (!config)
+        return ST_SYS;
+    enum st st = config_read(&c, config, r->a);
+    if (st == ST_OK)
+        st = dev_open(&r->d, p->device, (int)p->threads, r->a);
+    if (st == ST_OK)
+        st = model_new(&r->m, &c, r->d, true, r->a);
+    if (st == ST_OK && !from) {
+        if (p->model)
+            st = weights_load(r->m, p->model, r->a);
+        else
+            model_init(r->m, (uint64_t)(opt_given("seed-init") ? p->seed_init : p->seed));
+    }
+    r->work.m = r->m;
+    r->ckpt.files = dir ? dir : folder(p->init, r->a);
+    return st == ST_OK && !r->ckpt.files ? ST_SYS : st;
+}
+
+/* The weights every pair's reference column must have been made with. */
+static enum st find_reference(struct run *r, bool resumed)
+{
+    const struct plan *p = r->plan;
+    uint8_t ref[32];
+    enum st st;
+
+    if (resumed && !p->ref)
+        return ST_OK;
+    if (p->ref || p->model)
+        st = weights_hash(ref, p->ref ? p->ref : p->model, r->a);
+    else
+        st = weights_hash_model(ref, r->m, r->a);
+    if (st != ST_OK)
+        return st;
+    if (resumed && memcmp(ref, r->state.ref, 32) != 0)
+        return usage("ref", "these are other weights than those the run began with; leave it out or start a new run");
+    memcpy(r->state.ref, ref, 32);
+    return ST_OK;
+}
+
+/* ---- memory ---- */
+
+static double gib(int64_t bytes)
+{
+    return (double)bytes / (double)((int64_t)1 << 30);
+}
+
+static enum st check_memory(struct run *r)
+{
+    int64_t fixed = 2 * (int64_t)r->m->n_bytes + optim_bytes(r->m);
+    int64_t pass = work_bytes(&r->m->c, r->work.micro_tokens), most = run_memory();
+
+    if (most <= 0)
+        most = INT64_MAX;
+    r->work.keep_bytes = MAX(0, (most - fixed - pass) / 2);
+    if (fixed + pass <= most)
+        return ST_OK;
+    err_place(NULL);
+    return fail(ST_SYS, "the run needs %.2f GiB (weights, gradients and moments %.2f, activations of %lld tokens %.2f) and "
+                "this machine allows %.2f; %s", gib(fixed + pass), gib(fixed), (long long)r->work.micro_tokens, gib(pass),
+                gib(most), fixed < most ? "lower --micro-tokens" : "take a smaller model or a larger machine");
+}
+
+/* ---- the stream ---- */
+
+static enum st check_tokenizer(struct run *r, const char *from)
+{
+    uint8_t sha[32];
+    char ours[17], theirs[17];
+
+    err_place("%s", in_name(r->in));
+    if (r->h->vocab > r->m->c.V)
+        return fail(ST_DATA, "a vocabulary of %lld ids, the model has %lld; take the model's own tokenizer",
+                    (long long)r->h->vocab, (long long)r->m->c.V);
+    const char *dir = from ? from : r->plan->model;
+    if (!dir || !state_tokenizer(sha, dir, r->a) || memcmp(sha, r->h->tokenizer, 32) == 0)
+        return *err_text() ? ST_DATA : ST_OK;
+    hex_of(sha, 8, ours);
+    hex_of(r->h->tokenizer, 8, theirs);
+    return fail(ST_DATA, "the rows were made with tokenizer %s..., the model with %s...; tokenize --tokenizer %s", theirs,
+                ours, shown(view_of(dir)));
+}
+
+static enum st check_header(struct run *r)
+{
+    const struct plan *p = r->plan;
+
+    err_place("%s", in_name(r->in));
+    if (!r->h->mixed)
+        return fail(ST_DATA, "no step records; put mix between it and step");
+    if (r->h->start != r->state.i)
+        return fail(ST_DATA, "the stream starts at step %lld and the model is at %lld; %s", (long long)r->h->start,
+                    (long long)r->state.i,
+                    r->h->start ? "resume both, mix --resume and step --resume, from the same folder"
+                                : "run mix with --resume, too");
+    r->rate.total = p->steps && r->h->steps ? MIN(p->steps, r->h->steps) : MAX(p->steps, r->h->steps);
+    if (r->rate.schedule != SCHEDULE_CONSTANT && r->rate.total == 0)
+        return usage("schedule", "a rate that falls needs the length of the run; give --steps here or to mix");
+    r->state.steps = r->rate.total;
+    memcpy(r->state.tokenizer, r->h->tokenizer, 32);
+    r->state.vocab = r->h->vocab;
+    err_place(NULL);
+    return ST_OK;
+}
+
+/* True where the run that is resumed has all its updates and its log is whole. */
+static bool finished(const struct run *r)
+{
+    int64_t steps = r->plan->steps ? r->plan->steps : r->state.steps;
+
+    return (steps == 0 || r->state.i >= steps) && log_finished(r->plan->out, r->a);
+}
+
+static enum st open_stream(struct run *r, const char *from)
+{
+    const struct plan *p = r->plan;
+    struct log_where where = { p->out, p->to, p->feedback, -1, -1 };
+    enum st st = in_open(&r->in, p->input, r->a);
+
+    if (st == ST_OK)
+        st = in_header(r->in, &r->h);
+    if (st == ST_OK)
+        st = check_tokenizer(r, from);
+    if (st == ST_OK)
+        st = check_header(r);
+    if (from) {
+        where.metrics_bytes = r->state.metrics_bytes;
+        where.timing_bytes = r->state.timing_bytes;
+    }
+    return st == ST_OK ? log_open(&r->log, &where, r->h, r->a) : st;
+}
+
+static enum st open_optimiser(struct run *r)
+{
+    const struct plan *p = r->plan;
+    enum st st = optim_new(&r->o, r->m, r->a);
+
+    if (st != ST_OK)
+        return st;
+    r->o->beta1 = p->beta1;
+    r->o->beta2 = p->beta2;
+    r->o->eps = p->eps;
+    r->o->decay = p->decay;
+    r->o->clip = p->clip;
+    r->work.a = r->a;
+    return work_open(&r->work);
+}
+
+enum st train_start(struct run *r)
+{
+    char *from = NULL;
+    enum st st = check_plan(r);
+
+    if (st == ST_OK)
+        st = ckpt_open(&r->ckpt, r->plan->resume, r->a);
+    if (st == ST_OK && r->plan->resume)
+        st = ckpt_find(&r->ckpt, &from, r->a);
+    if (st == ST_OK && from)
+        st = state_load(&r->state, from, r->a);
+    if (st == ST_OK && from && finished(r))
+        return ST_END;
+    if (st == ST_OK)
+        st = open_model(r, from);
+    if (st == ST_OK)
+        st = find_reference(r, from != NULL);
+    if (st == ST_OK)
+        st = check_memory(r);
+    if (st == ST_OK)
+        st = open_optimiser(r);
+    if (st == ST_OK && from) {
+        st = ckpt_load(from, r->m, r->o, r->a);
+        r->o->t = r->state.t;
+    }
+    for (int o = 0; o < 2; o++)
+        r->held[o].arena = arena_new(0);
+    return st == ST_OK ? open_stream(r, from) : st;
+}

@@ -1,0 +1,112 @@
+/* train.c - a run from its first record to its last: one record after the other, a save now and then and at the end.
+ *
+ * However it ends, what is saved is the state after the last complete update, and the exit code is the cause. */
+#include <signal.h>
+#include <unistd.h>
+
+#include "train.h"
+
+static enum st save(struct run *r)
+{
+    struct state *s = &r->state;
+    int64_t metrics;
+    enum st st = log_sync(&r->log, &metrics, &s->timing_bytes);
+
+    if (st == ST_OK)                                   /* measurements after the update are sent again on resume */
+        st = ckpt_save(&r->ckpt, r->m, r->o, s, r->h, r->now);
+    return st;
+}
+
+/* True when the run has its updates.  At the mixer's own last step its last measurements still follow. */
+static bool enough(const struct run *r)
+{
+    int64_t steps = r->plan->steps;
+
+    return steps && r->state.i >= steps && r->h->steps != steps;
+}
+
+/* Until the stream ends (ST_END), the run has enough (ST_OK), or something is wrong. */
+static enum st loop(struct run *r)
+{
+    struct rec rec;
+
+    while (!enough(r)) {
+        if (sig_stop())
+            return ST_STOP;
+        enum st st = in_next(r->in, &rec);
+        if (st != ST_OK)
+            return st;
+        if (rec.kind != REC_STEP) {
+            err_place("%s:%lld", in_name(r->in), (long long)in_count(r->in));
+            return fail(ST_DATA, "a '%s' record where a step record should be", shown(rec.t));
+        }
+        if (rec.step.train && r->plan->steps && r->state.i >= r->plan->steps)
+            return ST_OK;
+        int64_t before = r->state.i;
+        st = train_step(r, &rec.step);
+        if (st == ST_OK && r->state.i > before && r->plan->save_every && r->state.i % r->plan->save_every == 0)
+            st = save(r);
+        if (st != ST_OK)
+            return st;
+    }
+    return ST_OK;
+}
+
+/* The neighbours first, so that nobody waits for the disk; then the last complete update. */
+static enum st finish(struct run *r, enum st st)
+{
+    progress_end(&r->progress);
+    if (st == ST_END && r->rate.total && r->state.i < r->rate.total)
+        warn("%s: the stream ended after %lld of %lld steps", in_name(r->in), (long long)r->state.i,
+             (long long)r->rate.total);
+    if (st == ST_END)
+        st = ST_OK;
+    log_hang_up(&r->log, st);
+    in_close(r->in);
+    r->in = NULL;
+    if (r->state.i != r->ckpt.saved && (st == ST_OK || r->state.i > 0)) {
+        enum st saved = save(r);
+        if (st == ST_OK || st == ST_STOP)
+            st = saved == ST_OK ? st : saved;
+    }
+    return log_close(&r->log, st);
+}
+
+static void give_back(struct run *r)
+{
+    for (int o = 0; o < 2; o++)
+        arena_free(r->held[o].arena);
+    arena_free(r->now);
+    buf_free(&r->mix);
+    buf_free(&r->metric.body);
+    buf_free(&r->metric.rec);
+    if (r->d)
+        dev_close(r->d);
+}
+
+enum st train(const struct plan *p, struct arena *a)
+{
+    struct run *r = ARENA_NEW(a, struct run, 1);
+
+    if (!r)
+        return ST_SYS;
+    r->plan = p;
+    r->a = a;
+    r->now = arena_new(0);
+    sig_init();
+    signal(SIGPIPE, SIG_IGN);
+    enum st st = train_start(r);
+    if (st == ST_END) {
+        warn("%s: this run is finished; nothing is to do", p->out);
+        st = ST_OK;
+    } else if (st == ST_OK) {
+        r->start = r->told = run_clock();
+        r->tokens_told = (double)r->state.num_tokens;
+        progress_start(&r->progress, "step", "steps", (double)r->rate.total, (double)r->state.i, p->quiet);
+        st = finish(r, loop(r));
+    } else {
+        st = log_close(&r->log, st);
+    }
+    give_back(r);
+    return st;
+}

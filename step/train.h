@@ -1,0 +1,66 @@
+/* train.h - a run: what the command line asks for, and everything that lives from its first record to its last. */
+#ifndef TRAIN_H
+#define TRAIN_H
+
+#include "base/run.h"
+#include "ckpt.h"
+#include "log.h"
+#include "metric.h"
+
+struct plan {                                  /* the options; what is NULL or 0 was not given */
+    const char *input;                         /* the step stream, "-" for stdin */
+    const char *model, *init, *ref, *out, *device, *sft_loss, *pref_loss, *schedule, *phase, *feedback, *save_dtype;
+    const char *to;
+    double      lr, lr_sft, lr_pref, beta1, beta2, eps, decay, min_lr, clip;
+    int64_t     threads, warmup, micro_tokens, steps, save_every, keep, seed, seed_init;
+    bool        no_share, resume, quiet;
+};
+
+/* Rows measured for a refresh, held for the update that may use them. */
+struct held {
+    struct rows   rows;
+    struct arena *arena;
+    bool          there;
+    int64_t       at;                          /* updates made when their forward was taken */
+};
+
+struct run {
+    const struct plan   *plan;
+    struct arena        *a, *now;              /* the run's memory; one step's */
+    struct dev          *d;
+    struct model        *m;
+    struct optim        *o;
+    struct work          work;
+    struct rate          rate;
+    double               lr[2];                /* by enum obj */
+    bool                 fresh;                /* a new phase clears the moments */
+    struct in           *in;
+    const struct header *h;
+    struct log           log;
+    struct ckpt          ckpt;
+    struct state         state;
+    struct held          held[2];              /* by enum obj */
+    struct metric        metric;
+    struct progress      progress;
+    struct step_rec      step;                 /* the one being done; phase, state and mix lie in the arrays below */
+    char                 phase[STATE_PHASE_MAX];
+    uint8_t              mixer[REC_STATE_MAX];
+    struct buf           mix;
+    int64_t              row, first_row;       /* records of the stream: read so far; where this step's rows begin */
+    double               start;                /* clock */
+    double               told, tokens_told;    /* clock and tokens at the last look at the rate */
+};
+
+/* The whole run.
+ *   ST_OK     done, saved
+ *   ST_STOP   a signal, or the stream says so; saved
+ *   others    as the stream, the data or the machine have it; the last complete update is saved where that can be */
+enum st train(const struct plan *p, struct arena *a) must_use;
+
+/* Everything before the first step record (start.c).  ST_END: a finished run was resumed, nothing is to do. */
+enum st train_start(struct run *r) must_use;
+
+/* One step record and its rows (update.c): read, measured or trained on, told. */
+enum st train_step(struct run *r, const struct step_rec *s) must_use;
+
+#endif
