@@ -63,8 +63,9 @@ FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(CUDA)
 $B/flags: FORCE
 	@mkdir -p $(@D); echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' >$@
 
-# `  CC    build/release/lib/base/err.c.o`, or the whole command with V=1
-say = $(if $(filter 1,$V),,@printf '  %-5s %s\n' $1 $@;)
+# `  CC    build/release/lib/base/err.c.o`, or the whole command with V=1, or nothing with -s
+silent := $(findstring s,$(firstword -$(MAKEFLAGS)))
+say = $(if $(filter 1,$V),,@$(if $(silent),,printf '  %-5s %s\n' $1 $@;))
 
 $B/%.c.o: %.c $B/flags
 	@mkdir -p $(@D)
@@ -128,7 +129,6 @@ bin/%: $B/bin/% FORCE
 # Manual pages: NAME.1 with OPTIONS filled by the tool itself
 PAGES := $(patsubst %,build/man/%.1,$(TOOLS)) build/man/records.5
 man: $(PAGES)
-build/man/%.1: %.1.in
 build/man/records.5: lib/stream/records.5
 	@mkdir -p $(@D); cp $< $@
 define page
@@ -138,9 +138,15 @@ build/man/$1.1: $1/$1.1 $B/bin/$1
 endef
 $(foreach t,$(TOOLS),$(eval $(call page,$t)))
 
-tests: $(UNITS:%=$B/tests/unit/%) $(FUZZERS:%=$B/tests/fuzz/%)
+# The n-th read, write or allocation fails: for LD_PRELOAD, so never with a sanitizer in it
+$B/fault.so: tests/fault.c $B/flags
+	$(call say,LINK)$(CC) -std=c11 -D_GNU_SOURCE -O1 -g $(WARN) -shared -fPIC $< -o $@
+
+tests: $(UNITS:%=$B/tests/unit/%) $(FUZZERS:%=$B/tests/fuzz/%) $B/fault.so
 check: all tests
 	@MODE=$(MODE) sh tests/check
+# Every source compiled, nothing linked: what another compiler has to say
+objects: $(patsubst %.c,$B/%.c.o,$(wildcard $(foreach d,lib/* lib/*/cpu $(TOOLS) $(TOOLS:%=%/*) tests tests/*,$d/*.c)))
 fuzz: $(FUZZERS:%=build/fuzz/%)
 bench: all $(BENCHES:%=$B/tests/bench/%)
 	@sh tests/bench/run
@@ -158,6 +164,7 @@ help:
 	@echo 'make            the four programs into bin/, manual pages into build/man'
 	@echo 'make check      all tests (sh tests/run also installs what they need)'
 	@echo 'make bench      every speed beside its yardstick'
+	@echo 'make objects    every source compiled and nothing linked, for another compiler: CC=clang'
 	@echo 'make fuzz       coverage-guided fuzzers into build/fuzz (clang)'
 	@echo 'make install    PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
 	@echo 'make clean'
@@ -165,4 +172,4 @@ help:
 	@echo 'CUDA=$(CUDA) $(if $(NVCC),with $(NVCC),(no nvcc))$(if $(CUDA_SRC),,; this version has no CUDA backend)'
 
 FORCE:
-.PHONY: all man tests check fuzz bench install clean help FORCE
+.PHONY: all man tests check objects fuzz bench install clean help FORCE
