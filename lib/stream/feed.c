@@ -13,7 +13,6 @@
 
 enum {
     READ_BYTES   = 256 << 10,                  /* one read(2): stays in the second-level cache with what it becomes */
-    AHEAD_BYTES  = 1280 << 10,                 /* a file is read ahead so far, to have frames whole */
     WHOLE_BYTES  = 4 << 20,                    /* frames up to here are decoded in one call */
     STREAM_BYTES = 256 << 10,
     WINDOW_LOG   = 24,                         /* zstd's memory for a foreign frame: 16 MiB */
@@ -72,7 +71,8 @@ static enum st fill(struct feed *f)
         return ST_END;
     size_t left = f->file.n - f->at;
     if (left == 0 || f->file.cap - f->file.n < READ_BYTES) {
-        memmove(f->file.p, f->file.p + f->at, left);
+        if (left)
+            memmove(f->file.p, f->file.p + f->at, left);
         f->base += (int64_t)f->at;
         f->at = 0;
         f->file.n = left;
@@ -154,7 +154,7 @@ static enum st frame_end(struct feed *f, uint64_t hash)
  * ST_END: the stream ends in it. */
 static enum st whole_frame(struct feed *f, unsigned long long *raw, size_t *bytes)
 {
-    enum st st = need(f, f->regular ? AHEAD_BYTES : FRAME_HEAD);
+    enum st st = need(f, FRAME_HEAD);
     *bytes = 0;
     while (st == ST_OK) {
         const char *p = f->file.p + f->at;
@@ -169,6 +169,7 @@ static enum st whole_frame(struct feed *f, unsigned long long *raw, size_t *byte
             return damaged(f, ZSTD_getErrorName(*bytes));
         st = fill(f);
     }
+    f->torn = "in frame";
     return st;
 }
 
@@ -223,8 +224,8 @@ static enum st frame_go(struct feed *f)
         feed_row(f)->raw += (int64_t)out.pos;
         if (left == 0)
             st = frame_end(f, XXH3_64bits_digest(f->hash));
-        else if (out.pos == 0 && in.pos == 0)
-            st = fill(f);
+        else if (out.pos == 0 && in.pos == 0 && (st = fill(f)) == ST_END)
+            f->torn = "in frame";
         if (st != ST_OK || out.pos)
             return st;
     }
@@ -281,7 +282,7 @@ static enum st check_table(struct feed *f)
         return st;
     f->frame_at = f->base + (int64_t)f->at;
     if (f->file.n - f->at < bytes) {
-        f->torn = "in its seek table";
+        f->torn = "in the seek table behind frame";
         return ST_END;
     }
     f->data.n = f->used = 0;
@@ -324,10 +325,7 @@ enum st feed_part(struct feed *f, bool ended)
     if (f->framed) {
         f->data.n = f->used = 0;
         while (f->open) {
-            st = frame_go(f);
-            if (st == ST_END)
-                f->torn = "in its last frame";
-            if (st != ST_OK)
+            if ((st = frame_go(f)) != ST_OK)
                 return st;
             if (f->data.n) {
                 f->from_edge = false;
@@ -345,7 +343,7 @@ enum st feed_part(struct feed *f, bool ended)
     } else if (ended && is_shard(f)) {
         if (there >= 4)
             return fail(ST_DATA, "the seek table at byte %lld is damaged", (long long)f->base + (long long)f->at);
-        f->torn = there ? "in its seek table" : "before its seek table";
+        f->torn = there ? "in the seek table behind frame" : "before the seek table behind frame";
         return ST_END;
     }
     f->rows.n = 0;

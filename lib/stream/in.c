@@ -115,12 +115,10 @@ static enum st cut(struct in *in)
                : fail(ST_SYS, "the stream stops without an end record; the program before this one died");
     if (in->state == START && f->base == 0 && f->file.n == 0)
         return in->failed = fail(ST_DATA, "empty, not a stream of records");
-    if (f->torn)
-        return in->failed = fail(ST_DATA, "the file was cut %s; make it again, or recover what is there", f->torn);
     if (f->framed)
-        return in->failed = fail(ST_DATA, "the file stops without an end record, behind or in frame %lld at byte %lld; "
-                                 "make it again, or recover the part before", (long long)f->frame, (long long)f->frame_at);
-    return in->failed = fail(ST_DATA, "the file stops without an end record; make it again, or recover the part before");
+        return in->failed = fail(ST_DATA, "the file was cut %s %lld, which starts at byte %lld; make it again, or recover what "
+                                 "is before", f->torn ? f->torn : "behind frame", (long long)f->frame, (long long)f->frame_at);
+    return in->failed = fail(ST_DATA, "the file stops without an end record; make it again, or recover what is there");
 }
 
 /* What the feed says, with our place. */

@@ -277,38 +277,45 @@ static enum st scan_row(struct shard *s, struct scan *c, struct in *in, const st
     return ST_OK;
 }
 
-static enum st open_by_scan(struct shard *s, bool recover)
+/* Slices of what the reader gives; *cut is what ended it before its end, to be forgiven. */
+static enum st scan_rows(struct shard *s, struct in *in, bool recover, enum st *cut)
 {
     struct scan c = { .hash = arena_get(s->keep, sizeof(XXH3_state_t)) };
     const struct header *h;
     struct rec r;
-    struct in *in;
-    enum st st, cut = ST_OK;
-    s->slices.n = 0;
-    s->n_slices = s->rows = s->tokens = s->last = 0;
+    enum st st;
+    *cut = ST_OK;
+    in_feed(in)->keep = true;
     if (!c.hash)
         return ST_SYS;
-    if (lseek(s->fd, 0, SEEK_SET) < 0)
-        return fail_sys("cannot go to its start");
-    if ((st = in_open_fd(&in, s->fd, s->name, NULL, NULL, false, s->keep)) != ST_OK)
+    if ((st = in_header(in, &h)) != ST_OK)
         return st;
-    in_feed(in)->keep = true;
     while ((st = in_next(in, &r)) == ST_OK)
         if ((st = scan_row(s, &c, in, &r)) != ST_OK)
-            break;
-    int64_t came = in_count(in);
-    if (st != ST_END && st != ST_SYS && recover)
-        cut = st;
-    if (st == ST_END || cut != ST_OK)
-        st = close_slice(s, &c, in_feed(in));
-    if (st == ST_OK && cut != ST_OK) {
+            return st;
+    s->h = *h;
+    if (st != ST_END && (st == ST_SYS || !recover))
+        return st;
+    if (st != ST_END)
+        *cut = st;
+    return close_slice(s, &c, in_feed(in));
+}
+
+static enum st open_by_scan(struct shard *s, bool recover)
+{
+    struct in *in;
+    enum st cut, st;
+    s->slices.n = 0;
+    s->n_slices = s->rows = s->tokens = 0;
+    if (lseek(s->fd, 0, SEEK_SET) < 0)
+        return fail_sys("cannot go to its start");
+    if ((st = in_open_fd(&in, s->fd, s->name, NULL, NULL, true, s->keep)) != ST_OK)
+        return st;
+    if ((st = scan_rows(s, in, recover, &cut)) == ST_OK && cut != ST_OK) {
         warn("%s: %lld rows recovered, %lld of a broken frame left out; %s", s->name, (long long)s->rows,
-             (long long)(came - s->rows), *err_text() ? err_text() : "its writer did not end well");
+             (long long)(in_count(in) - s->rows), *err_text() ? err_text() : "its writer did not end well");
         err_clear();
     }
-    if (st == ST_OK && (st = in_header(in, &h)) != ST_OK && cut != ST_OK)
-        st = ST_OK;
-    s->h = *h;
     in_close(in);
     return st;
 }
@@ -336,6 +343,7 @@ enum st shard_open(struct shard **shard, const char *name, bool recover, struct 
         if (st == ST_END || (st != ST_OK && st != ST_SYS && recover))
             st = open_by_scan(s, recover);
     }
+    s->last = 0;
     if (st != ST_OK)
         shard_close(s);
     else
