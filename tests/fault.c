@@ -143,6 +143,11 @@ int renameat(int from_fd, const char *from, int to_fd, const char *to)
     return strikes(RENAME) ? -1 : REAL(renameat)(from_fd, from, to_fd, to);
 }
 
+int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
+{
+    return strikes(RENAME) ? -1 : REAL(renameat2)(from_fd, from, to_fd, to, flags);
+}
+
 void *malloc(size_t n)
 {
     return strikes(ALLOC) ? NULL : __libc_malloc(n);

@@ -1,0 +1,15 @@
+# Nothing missing: silent.  Missing and no way to install: told, with the names, and exit 4
+sh pipelines/setup.sh; echo "exit $?"
+sh pipelines/setup.sh everything; echo "exit $?"
+mkdir "$TMP/bin"
+for p in sh uname tr sort sed mktemp rm tail env cat; do ln -s "$(command -v $p)" "$TMP/bin"; done
+printf '#!/bin/sh\necho 1000\n' >"$TMP/bin/id"
+chmod +x "$TMP/bin/id"
+PATH=$TMP/bin sh pipelines/setup.sh; echo "exit $?"
+printf '#!/bin/sh\nexec "$@"\n' >"$TMP/bin/sudo"
+printf '#!/bin/sh\necho "E: no network"; [ "$3" = update ]\n' >"$TMP/bin/apt-get"
+chmod +x "$TMP/bin/sudo" "$TMP/bin/apt-get"
+PATH=$TMP/bin sh pipelines/setup.sh; echo "exit $?"
+printf '#!/bin/sh\necho "$DEBIAN_FRONTEND $*" >>"$TMP/asked"\n' >"$TMP/bin/apt-get"
+PATH=$TMP/bin sh pipelines/setup.sh; echo "exit $?"
+cat "$TMP/asked"
