@@ -26,11 +26,11 @@ static enum st write_json(struct buf *b, const struct state *s, const struct hea
     if (st != ST_OK || buf_printf(b, "  \"phase\": ") || json_put_text(b, view_of(s->phase)) ||
         buf_printf(b, ",\n  \"ref\": \"%s\",\n  \"tokenizer\": \"%s\",\n  \"commands\": [", ref, tokenizer))
         return ST_SYS;
-    for (int64_t i = 0; i < h->n_commands; i++)
-        if (buf_printf(b, "%s\n    ", i ? "," : "") || json_put_text(b, h->command[i]))
+    for (int64_t i = 0; i <= h->n_commands; i++) {
+        struct view command = i < h->n_commands ? h->command[i] : view_of(opt_command());
+        if (buf_printf(b, "%s\n    ", i ? "," : "") || json_put_text(b, command))
             return ST_SYS;
-    if (buf_printf(b, ",\n    ") || json_put_text(b, view_of(opt_command())))
-        return ST_SYS;
+    }
     return buf_printf(b, "\n  ]\n}\n");
 }
 
