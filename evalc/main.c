@@ -32,7 +32,7 @@ static enum st describe(struct arena *a)
     tool.version = dev_version();
     for (int64_t i = 0; tasks[i] && group < countof(tool.groups) - 1; i++) {
         static const struct opt none[] = { { 0 } };
-        const char *title = arena_printf(a, "--task %s: %s", tasks[i]->name, tasks[i]->line);
+        const char *title = arena_printf(a, "--task %s (%s)", tasks[i]->name, tasks[i]->line);
         if (!title)
             return ST_SYS;
         tool.groups[group++] = (struct opt_group){ title, tasks[i]->opts ? tasks[i]->opts : none };

@@ -80,23 +80,27 @@ static struct view block_of(const struct figures *f)
     return g && g->type == FIGURE_TEXT ? g->text : (struct view){ 0 };
 }
 
-/* The union of the records' columns, in the order they first come. */
+/* The union of the records' columns; one that an earlier record lacks comes behind its neighbour. */
 static int64_t columns(struct column *c, int64_t max, const struct figures *f, int64_t n)
 {
     char cell[CELL_MAX];
-    int64_t k, n_columns = 0;
+    int64_t n_columns = 0;
 
     for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j < f[i].n; j++) {
+        for (int64_t j = 0, k, next = 0; j < f[i].n; j++) {
             const struct figure *g = &f[i].v[j];
             if (g->aside || view_is(g->name, "table") || view_is(g->name, "task"))
                 continue;
             for (k = 0; k < n_columns && !view_eq(c[k].name, g->name); k++)
                 ;
-            if (k == max)
-                continue;
-            if (k == n_columns)
-                c[n_columns++] = (struct column){ g->name, (int)g->name.n, false };
+            if (k == n_columns) {
+                if (n_columns == max)
+                    continue;
+                k = next;
+                memmove(c + k + 1, c + k, (size_t)(n_columns++ - k) * sizeof *c);
+                c[k] = (struct column){ g->name, (int)g->name.n, false };
+            }
+            next = k + 1;
             word(cell, g);
             c[k].width = MAX(c[k].width, (int)strlen(cell));
             c[k].text = c[k].text || g->type == FIGURE_TEXT;

@@ -10,10 +10,11 @@ struct tally {
 };
 
 static struct tally all, by_source[TASK_SOURCES_MAX];
+static const char *opt_text;                   /* --opt-sft, NULL: not given */
 static double opt_sft;
 
 static const struct opt opts[] = {
-    { 0, "opt-sft", OPT_REAL, &opt_sft, "F", "held-out optimum of the objective: adds gap_sft", 0, 0 },
+    { 0, "opt-sft", OPT_TEXT, &opt_text, "F", "held-out optimum of the objective: adds gap_sft", 0, 0 },
     { 0 },
 };
 
@@ -22,7 +23,7 @@ static enum st start(struct job *j)
     (void)j;
     memset(&all, 0, sizeof all);
     memset(by_source, 0, sizeof by_source);
-    return ST_OK;
+    return opt_text ? opt_number("--opt-sft", opt_text, &opt_sft) : ST_OK;
 }
 
 static void add(struct tally *t, const struct sum *s, double w)
@@ -63,7 +64,7 @@ static enum st end(struct job *j)
     if (all.nll.b == 0)
         return fail(ST_DATA, "--task loss: every row has weight 0");
     report(j->figures, &all);
-    if (opt_given("opt-sft"))
+    if (opt_text)
         figures_real(j->figures, "gap_sft", score_mean(&all.nll) - opt_sft);
     for (int64_t s = 0; s < j->n_sources; s++)
         n_sources += by_source[s].rows > 0;

@@ -7,29 +7,31 @@
 #include "study.h"
 #include "task.h"
 
-static double opt_sft, opt_pref, nadir_sft, nadir_pref;
+static const char *opt_sft, *opt_pref, *nadir_sft, *nadir_pref;   /* as given; NULL: not */
 static struct study study;
 
 static const struct opt opts[] = {
-    { 0, "opt-sft",    OPT_REAL, &opt_sft,    "F", "optimum of every seed, instead of the runs labelled method=opt-sft", 0, 0 },
-    { 0, "opt-pref",   OPT_REAL, &opt_pref,   "F", "likewise method=opt-pref", 0, 0 },
-    { 0, "nadir-sft",  OPT_REAL, &nadir_sft,  "F", "sft loss at the preference optimum, of every seed", 0, 0 },
-    { 0, "nadir-pref", OPT_REAL, &nadir_pref, "F", "preference loss at the sft optimum", 0, 0 },
+    { 0, "opt-sft",    OPT_TEXT, &opt_sft,    "F", "optimum of every seed, instead of the runs labelled method=opt-sft", 0, 0 },
+    { 0, "opt-pref",   OPT_TEXT, &opt_pref,   "F", "likewise method=opt-pref", 0, 0 },
+    { 0, "nadir-sft",  OPT_TEXT, &nadir_sft,  "F", "sft loss at the preference optimum, of every seed", 0, 0 },
+    { 0, "nadir-pref", OPT_TEXT, &nadir_pref, "F", "preference loss at the sft optimum", 0, 0 },
     { 0 },
 };
 
 static enum st start(struct job *j)
 {
     study = study_in(j->a);
-    if (opt_given("opt-sft"))
-        study.ideal.sft = opt_sft;
-    if (opt_given("opt-pref"))
-        study.ideal.pref = opt_pref;
-    if (opt_given("nadir-sft"))
-        study.nadir.sft = nadir_sft;
-    if (opt_given("nadir-pref"))
-        study.nadir.pref = nadir_pref;
-    return ST_OK;
+
+    const struct { const char *name, *text; double *to; } given[] = {
+        { "--opt-sft", opt_sft, &study.ideal.sft },     { "--opt-pref", opt_pref, &study.ideal.pref },
+        { "--nadir-sft", nadir_sft, &study.nadir.sft }, { "--nadir-pref", nadir_pref, &study.nadir.pref },
+    };
+    enum st st = ST_OK;
+
+    for (int64_t i = 0; st == ST_OK && i < countof(given); i++)
+        if (given[i].text)
+            st = opt_number(given[i].name, given[i].text, given[i].to);
+    return st;
 }
 
 static enum st row(struct job *j, const struct seen *s)
@@ -57,6 +59,12 @@ static bool is_column(struct view name)
     return figures_is_label(name);
 }
 
+static void name_group(struct figures *f, const struct run *r)
+{
+    figures_text(f, "method", r->method);
+    figures_real(f, "lambda", r->lambda);
+}
+
 /* All a run came with, then its place in the plane. */
 static enum st put_run(struct job *j, const struct run *r)
 {
@@ -64,9 +72,13 @@ static enum st put_run(struct job *j, const struct run *r)
     struct point box = { r->nadir.sft - r->ideal.sft, r->nadir.pref - r->ideal.pref };
     struct point scaled_se = { r->se.sft / box.sft, r->se.pref / box.pref };
 
+    name_group(&f, r);
+    figures_real(&f, "seed", r->seed);
     for (int64_t i = 0; i < r->f.n; i++) {
-        f.aside = !is_column(r->f.v[i].name);
-        figures_copy(&f, &r->f.v[i]);
+        struct view name = r->f.v[i].name;
+        f.aside = !is_column(name);
+        if (!view_is(name, "method") && !view_is(name, "lambda") && !view_is(name, "seed"))
+            figures_copy(&f, &r->f.v[i]);
     }
     f.aside = false;
     figures_real(&f, "gap_sft", r->gap.sft);
@@ -101,12 +113,6 @@ static bool is_first(const struct run *r, bool (*same)(const struct run *, const
         if (same(p, r))
             return false;
     return true;
-}
-
-static void name_group(struct figures *f, const struct run *r)
-{
-    figures_text(f, "method", r->method);
-    figures_real(f, "lambda", r->lambda);
 }
 
 /* The mean over the group's seeds of what value() says, where all of them have it. */

@@ -23,15 +23,15 @@ struct tally {
 };
 
 static struct tally all, by_source[TASK_SOURCES_MAX];
+static const char *opt_text, *ref_dir;         /* --opt-pref and --ref, NULL: not given */
 static double opt_pref, beta = 0.1;
-static const char *ref_dir;
 static uint8_t ref_hash[32];
 static bool with_ref;                          /* as the first pair has it, so have all */
 
 static const struct opt opts[] = {
     { 0, "beta",     OPT_REAL, &beta,     "B",   "strength of the reference, as in training", 1e-6, 1e6 },
     { 0, "ref",      OPT_TEXT, &ref_dir,  "DIR", "the reference model: every pair's column must be of these weights", 0, 0 },
-    { 0, "opt-pref", OPT_REAL, &opt_pref, "F",   "held-out optimum of the objective: adds gap_pref", 0, 0 },
+    { 0, "opt-pref", OPT_TEXT, &opt_text, "F",   "held-out optimum of the objective: adds gap_pref", 0, 0 },
     { 0 },
 };
 
@@ -43,6 +43,8 @@ static enum st start(struct job *j)
     memset(&all, 0, sizeof all);
     memset(by_source, 0, sizeof by_source);
     with_ref = false;
+    if (opt_text && (st = opt_number("--opt-pref", opt_text, &opt_pref)) != ST_OK)
+        return st;
     if (!ref_dir)
         return ST_OK;
     return (st = infer_folder(&folder, ref_dir, j->a)) != ST_OK ? st : weights_hash(ref_hash, folder, j->a);
@@ -131,10 +133,10 @@ static enum st end(struct job *j)
         return fail(ST_DATA, "--task preference: no pair came in");
     if (all.figure[POLICY].b == 0)
         return fail(ST_DATA, "--task preference: every pair has weight 0");
-    if (!with_ref && opt_given("opt-pref"))
+    if (!with_ref && opt_text)
         return fail(ST_DATA, "--opt-pref: the pairs have no reference column, so no loss; run evalc --task logprob first");
     report(j->figures, &all);
-    if (opt_given("opt-pref"))
+    if (opt_text)
         figures_real(j->figures, "gap_pref", score_mean(&all.figure[LOSS]) - opt_pref);
     for (int64_t s = 0; s < j->n_sources; s++)
         n_sources += by_source[s].rows > 0;
