@@ -1,0 +1,59 @@
+/* make.h - a row of turns -> the tokens of a record, with its trained spans.
+ *
+ * The whole text of a row is rendered, encoded once with the place of every token, and a token is trained when its bytes lie
+ * within a trained stretch of the text.  Nothing is ever tokenised apart, so a prompt followed by an answer
+ * is what the model will see.  A token that lies on both sides of a boundary is a fault, or untrained
+ * (--boundary shift). */
+#ifndef MAKE_H
+#define MAKE_H
+
+#include "schema.h"
+
+enum mask { MASK_LAST, MASK_ALL, MASK_FLAG };
+enum truncate { TRUNCATE_ASK, TRUNCATE_DROP, TRUNCATE_START, TRUNCATE_END, TRUNCATE_LEFT };
+
+struct seq {                                   /* tokens, and for each whether it is trained */
+    uint32_t *id;
+    uint8_t  *trained;
+    int64_t   n, n_prefix;                     /* the first n_prefix are the tokenizer's own */
+};
+
+/* What a row became: the record's tokens.  Views of the maker, good until the next row. */
+struct made {
+    enum rec_kind kind;
+    uint64_t      id;
+    struct seq    seq;                         /* text, sft: all; pref: the prompt */
+    struct seq    chosen, rejected;
+};
+
+/* What becomes of it; called once per record: a long document is several.  */
+typedef enum st made_sink(void *arg, const struct made *m);
+
+struct maker {
+    const struct tokenizer *t;
+    const struct chat      *chat;
+    int64_t                 end, bos;          /* of chat_check() */
+    enum mask               mask;
+    enum truncate           truncate;
+    bool                    shift, specials;   /* --boundary shift; --specials allow */
+    int64_t                 max_tokens;
+    struct faults          *faults;
+    made_sink              *sink;
+    void                   *arg;
+
+    struct encoder         *encoder;           /* maker_open() fills the rest */
+    struct rendering        rendering;
+    struct encoding         encoding;
+    struct view             end_text;
+    struct buf              ids[2], flags[2];
+    struct turns            all;
+};
+
+enum st maker_open(struct maker *m, struct arena *a) must_use;
+void maker_close(struct maker *m);
+
+/* Makes the records of one row.  ST_OK: made, or dropped by the user's policy; ST_DATA: a fault; ST_SYS; or
+ * what the sink said. */
+enum st maker_row(struct maker *m, const struct rows *rows, const struct row *row, struct arena *a) must_use;
+
+#endif

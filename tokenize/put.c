@@ -1,0 +1,80 @@
+/* put.c - tokens and flags -> ids in the stream's width and spans -> msgpack. */
+#include "put.h"
+
+/* Ids of s behind those already in p->ids, which has room. */
+static struct ids put_ids(struct put *p, const struct seq *s)
+{
+    uint8_t *to = (uint8_t *)p->ids.p + p->ids.n;
+
+    ids_put(to, s->id, s->n, p->width);
+    p->ids.n += (size_t)(s->n * p->width);
+    return (struct ids){ to, s->n, p->width };
+}
+
+/* Spans behind those already in v. */
+static struct spans put_spans(struct put *p, const struct seq *s, struct span *v)
+{
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < s->n; i++) {
+        if (!s->trained[i])
+            continue;
+        p->trained++;
+        if (n > 0 && v[n - 1].end == i)
+            v[n - 1].end++;
+        else
+            v[n++] = (struct span){ i, i + 1 };
+    }
+    return (struct spans){ v, n, true };
+}
+
+static bool all_trained(struct spans s, int64_t n)
+{
+    return s.n == 1 && s.v[0].begin == 0 && s.v[0].end == n;
+}
+
+enum st put_record(struct put *p, const struct made *m)
+{
+    int64_t n = m->seq.n + m->chosen.n + m->rejected.n;
+    size_t ids_bytes = (size_t)n * 4, at = (ids_bytes + 63) & ~(size_t)63;
+    struct rec r = { .kind = m->kind, .t = view_of(rec_kind_name(m->kind)), .src = p->src, .id = m->id, .w = 1 };
+    enum st st;
+
+    p->ids.n = p->record.n = 0;                /* ids, then the spans: at most one for two tokens */
+    if ((st = buf_room(&p->ids, at + ((size_t)n / 2 + 3) * sizeof(struct span))) != ST_OK)
+        return st;
+    struct span *span = (struct span *)(p->ids.p + at);
+    switch (m->kind) {
+    case REC_TEXT:
+        r.ids = put_ids(p, &m->seq);
+        p->trained += n;
+        break;
+    case REC_SFT:
+        r.ids = put_ids(p, &m->seq);
+        r.span = put_spans(p, &m->seq, span);
+        break;
+    case REC_PREF:
+        r.prompt = put_ids(p, &m->seq);
+        r.chosen = put_ids(p, &m->chosen);
+        r.rejected = put_ids(p, &m->rejected);
+        r.chosen_span = put_spans(p, &m->chosen, span);
+        r.rejected_span = put_spans(p, &m->rejected, span + r.chosen_span.n);
+        if (all_trained(r.chosen_span, m->chosen.n))
+            r.chosen_span = (struct spans){ 0 };
+        if (all_trained(r.rejected_span, m->rejected.n))
+            r.rejected_span = (struct spans){ 0 };
+        break;
+    default:
+        BUG_IF(true);
+    }
+    p->tokens += n;
+    if ((st = rec_write(&p->record, &r, p->width)) != ST_OK)
+        return st;
+    return out_put(p->out, p->record.p, p->record.n, n);
+}
+
+void put_free(struct put *p)
+{
+    buf_free(&p->ids);
+    buf_free(&p->record);
+}

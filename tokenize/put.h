@@ -1,0 +1,19 @@
+/* put.h - what was made of a row, as a record of the stream. */
+#ifndef PUT_H
+#define PUT_H
+
+#include "make.h"
+#include "stream/io.h"
+
+struct put {                                   /* end with put_free() */
+    struct out *out;
+    int         width;
+    struct view src;
+    int64_t     tokens, trained;               /* put so far */
+    struct buf  ids, record;
+};
+
+enum st put_record(struct put *p, const struct made *m) must_use;
+void put_free(struct put *p);
+
+#endif
