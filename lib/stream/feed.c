@@ -1,8 +1,8 @@
 /* feed.c - bytes from a descriptor and out of zstd frames.
  *
- * A frame that lies whole in the buffer and is of usual size is decoded in one call; anything else (a pipe, a foreign
- * frame of a gigabyte) goes through zstd's streaming form.  Memory follows what has arrived or was decoded, never what
- * a header claims. */
+ * A frame that lies whole in the buffer and is of usual size is decoded in one call; anything else
+ * (a pipe, a foreign frame of a gigabyte) goes through zstd's streaming form.  Memory follows what
+ * has arrived or was decoded, never what a header claims. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -12,12 +12,12 @@
 #include "stream/feed.h"
 
 enum {
-    READ_BYTES   = 256 << 10,                  /* one read(2): stays in the second-level cache with what it becomes */
-    WHOLE_BYTES  = 4 << 20,                    /* frames up to here are decoded in one call */
+    READ_BYTES = 256 << 10, /* one read(2): stays in the second-level cache with what it becomes */
+    WHOLE_BYTES = 4 << 20,  /* frames up to here are decoded in one call */
     STREAM_BYTES = 256 << 10,
-    WINDOW_LOG   = 24,                         /* zstd's memory for a foreign frame: 16 MiB */
-    PIPE_BYTES   = 1 << 20,
-    FRAME_HEAD   = 18,                         /* the most bytes of a frame's own head; ZSTD_FRAMEHEADERSIZE_MAX */
+    WINDOW_LOG = 24, /* zstd's memory for a foreign frame: 16 MiB */
+    PIPE_BYTES = 1 << 20,
+    FRAME_HEAD = 18, /* the most bytes of a frame's own head; ZSTD_FRAMEHEADERSIZE_MAX */
 };
 
 enum st feed_open(struct feed *f, struct arena *a)
@@ -116,8 +116,8 @@ static enum st need(struct feed *f, size_t n)
 
 static enum st damaged(struct feed *f, const char *what)
 {
-    return fail(ST_DATA, "frame %lld, at byte %lld: %s; the file is damaged there", (long long)f->frame,
-                (long long)f->frame_at, what);
+    return fail(ST_DATA, "frame %lld, at byte %lld: %s; the file is damaged there",
+                (long long)f->frame, (long long)f->frame_at, what);
 }
 
 static uint32_t magic_of(const struct feed *f)
@@ -126,7 +126,8 @@ static uint32_t magic_of(const struct feed *f)
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-/* A shard of ours puts the header into a frame of its own; then every frame holds whole records and a table follows. */
+/* A shard of ours puts the header into a frame of its own; then every frame holds whole records and
+ * a table follows. */
 static bool is_shard(const struct feed *f)
 {
     return f->framed && f->from_edge && f->rows.n >= 2 * sizeof(struct table_row) &&
@@ -150,8 +151,8 @@ static enum st frame_end(struct feed *f, uint64_t hash)
     return f->keep ? buf_add(&f->all, &done, sizeof done) : ST_OK;
 }
 
-/* The compressed size of the frame that begins here, once it is there whole; 0: it is not one to wait for.
- * ST_END: the stream ends in it. */
+/* The compressed size of the frame that begins here, once it is there whole; 0: it is not one to
+ * wait for. ST_END: the stream ends in it. */
 static enum st whole_frame(struct feed *f, unsigned long long *raw, size_t *bytes)
 {
     enum st st = need(f, FRAME_HEAD);
@@ -165,7 +166,8 @@ static enum st whole_frame(struct feed *f, unsigned long long *raw, size_t *byte
         *bytes = ZSTD_findFrameCompressedSize(p, there);
         if (!ZSTD_isError(*bytes))
             return ST_OK;
-        if (ZSTD_getErrorCode(*bytes) != ZSTD_error_srcSize_wrong || there > ZSTD_compressBound(*raw) + FRAME_HEAD)
+        if (ZSTD_getErrorCode(*bytes) != ZSTD_error_srcSize_wrong ||
+            there > ZSTD_compressBound(*raw) + FRAME_HEAD)
             return damaged(f, ZSTD_getErrorName(*bytes));
         st = fill(f);
     }
@@ -291,11 +293,14 @@ static enum st check_table(struct feed *f)
     const uint8_t *disk = (const uint8_t *)f->file.p + f->at, *ours = (const uint8_t *)f->data.p;
     if (memcmp(disk, ours, bytes) != 0) {
         struct table_row first;
-        bool whole = table_take(&first, 0, disk) || memcmp(disk + bytes - 16, ours + bytes - 16, 8) != 0;
+        bool whole = table_take(&first, 0, disk) ||
+                     memcmp(disk + bytes - 16, ours + bytes - 16, 8) != 0;
         for (int64_t i = 0; whole && i < n; i++)
-            if (memcmp(disk + TABLE_HEAD + i * TABLE_ROW, ours + TABLE_HEAD + i * TABLE_ROW, TABLE_ROW) != 0) {
+            if (memcmp(disk + TABLE_HEAD + i * TABLE_ROW, ours + TABLE_HEAD + i * TABLE_ROW,
+                       TABLE_ROW) != 0) {
                 f->frame += i + 1 - n;
-                return fail(ST_DATA, "frame %lld and its row in the seek table differ; the file is damaged",
+                return fail(ST_DATA,
+                            "frame %lld and its row in the seek table differ; the file is damaged",
                             (long long)f->frame);
             }
         return fail(ST_DATA, "the seek table at byte %lld is damaged", (long long)f->frame_at);
@@ -342,7 +347,8 @@ enum st feed_part(struct feed *f, bool ended)
         there = f->file.n - f->at;
     } else if (ended && is_shard(f)) {
         if (there >= 4)
-            return fail(ST_DATA, "the seek table at byte %lld is damaged", (long long)f->base + (long long)f->at);
+            return fail(ST_DATA, "the seek table at byte %lld is damaged",
+                        (long long)f->base + (long long)f->at);
         f->torn = there ? "in the seek table behind frame" : "before the seek table behind frame";
         return ST_END;
     }

@@ -1,8 +1,9 @@
-/* feed.h - a reader's bytes: from a descriptor, through zstd where the part is in frames; for in.c and shard.c alone.
+/* feed.h - a reader's bytes: from a descriptor, through zstd where the part is in frames; for in.c
+ * and shard.c alone.
  *
- * Two windows: `file`, the bytes as they come, and `data`, what frames hold.  A part in raw msgpack is parsed from the
- * first, one in frames from the second.  Of every frame a row is kept as the writer's seek table must have it; so
- * the table, when it comes, is compared whole. */
+ * Two windows: `file`, the bytes as they come, and `data`, what frames hold.  A part in raw msgpack
+ * is parsed from the first, one in frames from the second.  Of every frame a row is kept as the
+ * writer's seek table must have it; so the table, when it comes, is compared whole. */
 #ifndef FEED_H
 #define FEED_H
 
@@ -30,14 +31,14 @@ struct feed {
     XXH3_state_t *hash;                        /* of the open frame's compressed bytes */
     struct buf    data;
     size_t        used;                        /* bytes of `data` used */
-    int64_t       frame, frame_at;             /* number of the newest frame in the stream, from 1; its offset */
+    int64_t frame, frame_at; /* number of the newest frame in the stream, from 1; its offset */
 
     struct buf    rows;                        /* of struct table_row: this part's frames */
     bool          from_edge;                   /* the part began at the edge of a frame */
     size_t        header_bytes;                /* of this part */
-    bool          keep;                        /* remember all frames of the stream that ended, in `all` */
+    bool keep; /* remember all frames of the stream that ended, in `all` */
     struct buf    all;                         /* of struct feed_frame */
-    const char   *torn;                        /* where the stream ended too early; NULL: it did not, or in a record */
+    const char *torn; /* where the stream ended too early; NULL: it did not, or in a record */
 };
 
 enum st feed_open(struct feed *f, struct arena *a) must_use;
@@ -66,12 +67,14 @@ static inline struct table_row *feed_row(struct feed *f)
  *   ST_OK; ST_END the stream ends here; ST_DATA a damaged frame; ST_SYS; what `wait` says */
 enum st feed_more(struct feed *f) must_use;
 
-/* Between parts, with nothing left to parse: checks the seek table of the part that ended, and tells from the next bytes what
- * follows.  ST_OK a part (or the rest of a frame, which must hold one); ST_END the end of the stream, too early when `torn` is set. */
+/* Between parts, with nothing left to parse: checks the seek table of the part that ended, and
+ * tells from the next bytes what follows.  ST_OK a part (or the rest of a frame, which must hold
+ * one); ST_END the end of the stream, too early when `torn` is set. */
 enum st feed_part(struct feed *f, bool ended) must_use;
 
-/* For shard_open()'s scan: the reader's feed, and where the record it last gave lies: its offset in the stream, or in the
- * newest frame's raw bytes where there are frames (negative: it began in an older frame). */
+/* For shard_open()'s scan: the reader's feed, and where the record it last gave lies: its offset in
+ * the stream, or in the newest frame's raw bytes where there are frames (negative: it began in an
+ * older frame). */
 struct feed *in_feed(struct in *in);
 int64_t in_where(const struct in *in);
 

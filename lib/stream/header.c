@@ -50,9 +50,10 @@ static bool keep_text(struct view *to, const struct mp *v, struct arena *a)
 
 static bool take_source(struct source *s, struct mp_in *c, struct arena *a)
 {
-    struct { const char *name; struct view *to; } text[] = {
-        { "src", &s->src }, { "schema", &s->schema }, { "template", &s->template }, { "mask", &s->mask },
-        { "truncate", &s->truncate }, { "split", &s->split },
+    struct { const char *name; struct view *to;
+    } text[] = {
+        { "src", &s->src },   { "schema", &s->schema },     { "template", &s->template },
+        { "mask", &s->mask }, { "truncate", &s->truncate }, { "split", &s->split },
     };
     struct mp map, key, v;
     bool ok = mp_next(c, &map) && map.type == MP_MAP;
@@ -103,7 +104,8 @@ enum st header_take(struct header *h, const struct rec *r, struct arena *a, char
     if (!get_int(r, "version", 0, &h->version))
         return wrong(why, "version");
     if (h->version != HEADER_VERSION) {
-        snprintf(why, REC_WHY, "format version %lld; this program reads %d", (long long)h->version, HEADER_VERSION);
+        snprintf(why, REC_WHY, "format version %lld; this program reads %d", (long long)h->version,
+                 HEADER_VERSION);
         return ST_DATA;
     }
     if (!get_int(r, "width", 2, &width) || (width != 2 && width != 4))
@@ -113,9 +115,11 @@ enum st header_take(struct header *h, const struct rec *r, struct arena *a, char
         return wrong(why, "tokenizer");
     if (!get_int(r, "vocab", 1, &h->vocab))
         return wrong(why, "vocab");
-    if (!get_int(r, "bos", -1, &h->bos) || !get_int(r, "eos", -1, &h->eos) || !get_int(r, "pad", -1, &h->pad))
+    if (!get_int(r, "bos", -1, &h->bos) || !get_int(r, "eos", -1, &h->eos) ||
+        !get_int(r, "pad", -1, &h->pad))
         return wrong(why, "bos, eos or pad");
-    if (!get_int(r, "steps", 0, &h->steps) || !get_int(r, "start", 0, &h->start) || !rec_number(r, "mixed", &mixed))
+    if (!get_int(r, "steps", 0, &h->steps) || !get_int(r, "start", 0, &h->start) ||
+        !rec_number(r, "mixed", &mixed))
         return wrong(why, "steps, start or mixed");
     h->mixed = mixed != 0;
     return take_lists(h, r, a, why);
@@ -125,22 +129,24 @@ enum st header_take(struct header *h, const struct rec *r, struct arena *a, char
 
 static enum st put_source(struct buf *b, const struct source *s)
 {
-    return mp_map(b, 7) || mp_text(b, VIEW("src")) || mp_text(b, s->src) || mp_text(b, VIEW("schema")) ||
-           mp_text(b, s->schema) || mp_text(b, VIEW("template")) || mp_text(b, s->template) ||
-           mp_text(b, VIEW("template_hash")) || mp_bin(b, s->template_hash, 8) || mp_text(b, VIEW("mask")) ||
-           mp_text(b, s->mask) || mp_text(b, VIEW("truncate")) || mp_text(b, s->truncate) ||
-           mp_text(b, VIEW("split")) || mp_text(b, s->split) ? ST_SYS : ST_OK;
+    return mp_st(mp_map(b, 7) || mp_text(b, VIEW("src")) || mp_text(b, s->src) ||
+                 mp_text(b, VIEW("schema")) || mp_text(b, s->schema) ||
+                 mp_text(b, VIEW("template")) || mp_text(b, s->template) ||
+                 mp_text(b, VIEW("template_hash")) || mp_bin(b, s->template_hash, 8) ||
+                 mp_text(b, VIEW("mask")) || mp_text(b, s->mask) || mp_text(b, VIEW("truncate")) ||
+                 mp_text(b, s->truncate) || mp_text(b, VIEW("split")) || mp_text(b, s->split));
 }
 
 static enum st put_int(struct buf *b, const char *key, int64_t v)
 {
-    return mp_text(b, view_of(key)) || mp_int(b, v) ? ST_SYS : ST_OK;
+    return mp_st(mp_text(b, view_of(key)) || mp_int(b, v));
 }
 
 enum st header_put(struct buf *b, const struct header *h)
 {
-    if (mp_map(b, 14) || mp_text(b, VIEW("t")) || mp_text(b, VIEW("header")) || put_int(b, "version", h->version) ||
-        put_int(b, "width", h->width) || mp_text(b, VIEW("tokenizer")) || mp_bin(b, h->tokenizer, 32) ||
+    if (mp_map(b, 14) || mp_text(b, VIEW("t")) || mp_text(b, VIEW("header")) ||
+        put_int(b, "version", h->version) || put_int(b, "width", h->width) ||
+        mp_text(b, VIEW("tokenizer")) || mp_bin(b, h->tokenizer, 32) ||
         put_int(b, "vocab", h->vocab) || mp_text(b, VIEW("special")) || mp_array(b, h->n_specials))
         return ST_SYS;
     for (int64_t i = 0; i < h->n_specials; i++)
@@ -157,8 +163,8 @@ enum st header_put(struct buf *b, const struct header *h)
     for (int64_t i = 0; i < h->n_commands; i++)
         if (mp_text(b, h->command[i]))
             return ST_SYS;
-    return put_int(b, "steps", h->steps) || put_int(b, "start", h->start) || mp_text(b, VIEW("mixed")) ||
-           mp_bool(b, h->mixed) ? ST_SYS : ST_OK;
+    return mp_st(put_int(b, "steps", h->steps) || put_int(b, "start", h->start) ||
+                 mp_text(b, VIEW("mixed")) || mp_bool(b, h->mixed));
 }
 
 /* ---- the end ---- */
@@ -195,8 +201,9 @@ enum st end_take(struct end *e, const struct rec *r, char why[REC_WHY])
     struct mp v;
     struct mp_in c;
     *e = (struct end){ 0 };
-    if (!get_int(r, "n", 0, &e->n) || !get_bytes(r, "sum", 8, sum) || !get_bytes(r, "chain", 8, chain) ||
-        !get_int(r, "status", 0, &status) || status > ST_STOP || status == ST_END) {
+    if (!get_int(r, "n", 0, &e->n) || !get_bytes(r, "sum", 8, sum) ||
+        !get_bytes(r, "chain", 8, chain) || !get_int(r, "status", 0, &status) || status > ST_STOP ||
+        status == ST_END) {
         snprintf(why, REC_WHY, "the end record's count, sums or status are missing or wrong");
         return ST_DATA;
     }
@@ -205,7 +212,8 @@ enum st end_take(struct end *e, const struct rec *r, char why[REC_WHY])
     e->status = (enum st)status;
     if (find(r, "state", &v, &c)) {
         if (v.type != MP_BIN || v.n > REC_STATE_MAX) {
-            snprintf(why, REC_WHY, "the end record's field 'state' is not bin of up to %d bytes", REC_STATE_MAX);
+            snprintf(why, REC_WHY, "the end record's field 'state' is not bin of up to %d bytes",
+                     REC_STATE_MAX);
             return ST_DATA;
         }
         e->state = (struct view){ (const char *)v.p, v.n };
@@ -218,36 +226,42 @@ enum st end_put(struct buf *b, const struct end *e)
     uint8_t sum[8], chain[8];
     big_endian(sum, e->sum);
     big_endian(chain, e->chain);
-    return mp_map(b, 6) || mp_text(b, VIEW("t")) || mp_text(b, VIEW("end")) || put_int(b, "n", e->n) ||
-           mp_text(b, VIEW("sum")) || mp_bin(b, sum, 8) || mp_text(b, VIEW("chain")) || mp_bin(b, chain, 8) ||
-           put_int(b, "status", e->status) || mp_text(b, VIEW("state")) || mp_bin(b, e->state.p, e->state.n)
-               ? ST_SYS : ST_OK;
+    return mp_st(mp_map(b, 6) || mp_text(b, VIEW("t")) || mp_text(b, VIEW("end")) ||
+                 put_int(b, "n", e->n) || mp_text(b, VIEW("sum")) || mp_bin(b, sum, 8) ||
+                 mp_text(b, VIEW("chain")) || mp_bin(b, chain, 8) ||
+                 put_int(b, "status", e->status) || mp_text(b, VIEW("state")) ||
+                 mp_bin(b, e->state.p, e->state.n));
 }
 
 /* ---- two headers ---- */
 
-enum st header_same(const struct header *a, const char *name_a, const struct header *b, const char *name_b)
+enum st header_same(const struct header *a, const char *name_a, const struct header *b,
+                    const char *name_b)
 {
     char hex_a[17], hex_b[17];
     if (a->version != b->version)
-        return fail(ST_DATA, "'%s' is of format version %lld, '%s' of %lld", name_a, (long long)a->version, name_b,
-                    (long long)b->version);
+        return fail(ST_DATA, "'%s' is of format version %lld, '%s' of %lld", name_a,
+                    (long long)a->version, name_b, (long long)b->version);
     if (memcmp(a->tokenizer, b->tokenizer, 32) != 0) {
         for (int i = 0; i < 8; i++) {
             snprintf(hex_a + 2 * i, 3, "%02x", a->tokenizer[i]);
             snprintf(hex_b + 2 * i, 3, "%02x", b->tokenizer[i]);
         }
-        return fail(ST_DATA, "'%s' was made with tokenizer %s..., '%s' with %s...; re-run tokenize on one of them", name_a,
-                    hex_a, name_b, hex_b);
+        return fail(
+            ST_DATA,
+            "'%s' was made with tokenizer %s..., '%s' with %s...; re-run tokenize on one of them",
+            name_a, hex_a, name_b, hex_b);
     }
     if (a->width != b->width)
-        return fail(ST_DATA, "'%s' has ids of %d bytes, '%s' of %d", name_a, a->width, name_b, b->width);
+        return fail(ST_DATA, "'%s' has ids of %d bytes, '%s' of %d", name_a, a->width, name_b,
+                    b->width);
     return ST_OK;
 }
 
 static bool same_source(const struct source *a, const struct source *b)
 {
-    return view_eq(a->src, b->src) && view_eq(a->schema, b->schema) && view_eq(a->template, b->template) &&
+    return view_eq(a->src, b->src) && view_eq(a->schema, b->schema) &&
+           view_eq(a->template, b->template) &&
            memcmp(a->template_hash, b->template_hash, 8) == 0 && view_eq(a->mask, b->mask) &&
            view_eq(a->truncate, b->truncate) && view_eq(a->split, b->split);
 }

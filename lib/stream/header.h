@@ -1,4 +1,5 @@
-/* header.h - the first and the last record of a part: what the records were made with, and the proof that all are there. */
+/* header.h - the first and the last record of a part: what the records were made with, and the
+ * proof that all are there. */
 #ifndef HEADER_H
 #define HEADER_H
 
@@ -18,7 +19,7 @@ struct source {                                /* what a source's rows were made
 struct header {
     int64_t       version;
     int           width;                       /* 2 or 4 */
-    uint8_t       tokenizer[32];               /* SHA-256 of tokenizer.json (or of the built-in's name) */
+    uint8_t       tokenizer[32];         /* SHA-256 of tokenizer.json (or of the built-in's name) */
     int64_t       vocab;
     int64_t       n_specials;
     int64_t       special[HEADER_SPECIALS_MAX];/* ids of special tokens */
@@ -26,7 +27,7 @@ struct header {
     int64_t       n_sources, n_commands;
     struct source source[HEADER_SOURCES_MAX];
     struct view   command[HEADER_COMMANDS_MAX];
-    int64_t       steps, start;                /* from mix: in all (0 unknown), and the first i; else 0, 0 */
+    int64_t       steps, start;       /* from mix: in all (0 unknown), and the first i; else 0, 0 */
     bool          mixed;                       /* true in a stream of step records */
 };
 
@@ -39,7 +40,8 @@ struct end {
 
 /* The header in a record of kind REC_HEADER; its texts are copied into the arena.
  *   ST_OK; ST_DATA *why says what is wrong (fail() was not called); ST_SYS */
-enum st header_take(struct header *h, const struct rec *r, struct arena *a, char why[REC_WHY]) must_use;
+enum st header_take(struct header *h, const struct rec *r, struct arena *a,
+                    char why[REC_WHY]) must_use;
 enum st header_put(struct buf *b, const struct header *h) must_use;
 
 /* The end in a record of kind REC_END; `state` is a view into the record. */
@@ -49,8 +51,10 @@ enum st end_put(struct buf *b, const struct end *e) must_use;
 /* One record more: its hash into the order-free sum and the chain. */
 void end_add(struct end *e, const void *raw, size_t n_bytes);
 
-/* Two headers may feed one run: same version, width and tokenizer.  ST_DATA names both and the difference. */
-enum st header_same(const struct header *a, const char *name_a, const struct header *b, const char *name_b) must_use;
+/* Two headers may feed one run: same version, width and tokenizer.  ST_DATA names both and the
+ * difference. */
+enum st header_same(const struct header *a, const char *name_a, const struct header *b,
+                    const char *name_b) must_use;
 /* Adds the sources and commands of b that a does not have.  ST_DATA when they are too many. */
 enum st header_merge(struct header *a, const struct header *b) must_use;
 

@@ -1,7 +1,8 @@
 /* in.c - the reader: parts, headers, records, ends.
  *
- * Every record is hashed as it goes by, so at the end record the reader knows whether it has seen what the writer wrote.
- * A record that is not yet whole waits in the buffer; a walk that goes on where it stopped tells when it is. */
+ * Every record is hashed as it goes by, so at the end record the reader knows whether it has seen
+ * what the writer wrote. A record that is not yet whole waits in the buffer; a walk that goes on
+ * where it stopped tells when it is. */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -20,8 +21,8 @@ struct in {
     struct arena *keep, *now;
 };
 
-static enum st open_fd(struct in **in_, int fd, bool own, const char *name, in_wait *wait, void *arg, bool lazy,
-                       struct arena *a)
+static enum st open_fd(struct in **in_, int fd, bool own, const char *name, in_wait *wait,
+                       void *arg, bool lazy, struct arena *a)
 {
     struct in *in = arena_get(a, sizeof *in);
     enum st st = in ? ST_OK : ST_SYS;
@@ -66,7 +67,8 @@ enum st in_open(struct in **in, const char *name, struct arena *a)
     return open_fd(in, fd, true, name, NULL, NULL, false, a);
 }
 
-enum st in_open_fd(struct in **in, int fd, const char *name, in_wait *wait, void *arg, bool lazy, struct arena *a)
+enum st in_open_fd(struct in **in, int fd, const char *name, in_wait *wait, void *arg, bool lazy,
+                   struct arena *a)
 {
     return open_fd(in, fd, false, name, wait, arg, lazy, a);
 }
@@ -104,21 +106,29 @@ static enum st broken(struct in *in, const char *why)
     return in->failed = fail(ST_DATA, "%s", why);
 }
 
-/* The stream ends where it must not.  A file will not get better; of a pipe the writer died, and where the signal that
- * killed it reaches us too, we were asked to stop. */
+/* The stream ends where it must not.  A file will not get better; of a pipe the writer died, and
+ * where the signal that killed it reaches us too, we were asked to stop. */
 static enum st cut(struct in *in)
 {
     const struct feed *f = &in->f;
     err_place("%s:%lld", f->name, (long long)in->count);
     if (!f->regular)
-        return in->failed = sig_stop_wait(1000) ? ST_STOP
-               : fail(ST_SYS, "the stream stops without an end record; the program before this one died");
+        return in->failed = sig_stop_wait(1000)
+                                ? ST_STOP
+                                : fail(ST_SYS, "the stream stops without an end record; the "
+                                               "program before this one died");
     if (in->state == START && f->base == 0 && f->file.n == 0)
         return in->failed = fail(ST_DATA, "empty, not a stream of records");
     if (f->framed)
-        return in->failed = fail(ST_DATA, "the file was cut %s %lld, which starts at byte %lld; make it again, or recover what "
-                                 "is before", f->torn ? f->torn : "behind frame", (long long)f->frame, (long long)f->frame_at);
-    return in->failed = fail(ST_DATA, "the file stops without an end record; make it again, or recover what is there");
+        return in->failed = fail(ST_DATA,
+                                 "the file was cut %s %lld, which starts at byte %lld; make it "
+                                 "again, or recover what "
+                                 "is before",
+                                 f->torn ? f->torn : "behind frame", (long long)f->frame,
+                                 (long long)f->frame_at);
+    return in->failed = fail(
+               ST_DATA,
+               "the file stops without an end record; make it again, or recover what is there");
 }
 
 /* What the feed says, with our place. */
@@ -181,13 +191,15 @@ static enum st next_part(struct in *in)
     if ((st = take(in, &r)) != ST_OK)
         return st;
     if (r.kind != REC_HEADER)
-        return broken(in, in->state == START ? "not a stream of records: it does not begin with a header"
-                                             : "a record behind the end record; only another header may follow");
+        return broken(in, in->state == START
+                              ? "not a stream of records: it does not begin with a header"
+                              : "a record behind the end record; only another header may follow");
     if ((st = header_take(&in->next, &r, in->keep, why)) != ST_OK)
         return st == ST_DATA ? broken(in, why) : passed(in, st);
     if (in->state == ENDED) {
         struct header *h = &in->h, *next = &in->next;
-        if ((st = header_same(h, "the part before", next, "the part behind")) != ST_OK || (st = header_merge(h, next)) != ST_OK)
+        if ((st = header_same(h, "the part before", next, "the part behind")) != ST_OK ||
+            (st = header_merge(h, next)) != ST_OK)
             return passed(in, st);
         next->n_sources = h->n_sources;
         next->n_commands = h->n_commands;
@@ -216,14 +228,17 @@ static enum st take_end(struct in *in, const struct rec *r)
     if (end_take(&e, r, why) != ST_OK)
         return broken(in, why);
     if (e.n != in->sums.n) {
-        snprintf(why, sizeof why, "the end record counts %lld records, %lld came; some were lost or doubled", (long long)e.n,
-                 (long long)in->sums.n);
+        snprintf(why, sizeof why,
+                 "the end record counts %lld records, %lld came; some were lost or doubled",
+                 (long long)e.n, (long long)in->sums.n);
         return broken(in, why);
     }
     if (e.sum != in->sums.sum)
-        return broken(in, "the records' sum is not that of the end record; a record was changed on the way");
+        return broken(
+            in, "the records' sum is not that of the end record; a record was changed on the way");
     if (e.chain != in->sums.chain)
-        return broken(in, "the records' chained sum is not that of the end record; their order was changed on the way");
+        return broken(in, "the records' chained sum is not that of the end record; their order was "
+                          "changed on the way");
     if (e.state.n && !(e.state.p = arena_text(in->keep, e.state)))
         return passed(in, ST_SYS);
     in->end = e;

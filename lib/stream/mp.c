@@ -1,8 +1,9 @@
 /* mp.c - msgpack by a cursor of our own for reading, by msgpack-c for writing.
  *
- * msgpack-c's unpacker sizes memory by counts it has not checked and costs about 150 ns a record; the cursor below
- * allocates nothing and is an order of magnitude faster, which is what lets a reader keep up with zstd (bench/stream
- * shows both).  A fuzzer holds the two against each other. */
+ * msgpack-c's unpacker sizes memory by counts it has not checked and costs about 150 ns a record;
+ * the cursor below allocates nothing and is an order of magnitude faster, which is what lets a
+ * reader keep up with zstd (bench/stream shows both).  A fuzzer holds the two against each other.
+ */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 #include <msgpack.h>
@@ -18,7 +19,8 @@ static uint64_t be(const uint8_t *p, int n)
 }
 
 /* A container of n items of at least `each` bytes. */
-static bool container(struct mp_in *c, struct mp *v, enum mp_type t, size_t head, size_t n, size_t each)
+static bool container(struct mp_in *c, struct mp *v, enum mp_type t, size_t head, size_t n,
+                      size_t each)
 {
     if ((size_t)(c->end - c->p) - head < n * each) {
         c->why = n > MP_BYTES_MAX ? "a count over 64 Mi" : NULL;
@@ -90,7 +92,8 @@ bool mp_next_slow(struct mp_in *c, struct mp *v)
         return mp_span(c, v, MP_TEXT, 1, b & 31);
     size_t head = head_bytes[b - 0xc0];
     if (head == 0) {
-        c->why = b == 0xc1 ? "byte 0xc1, which is not msgpack" : "an extension type, which records do not use";
+        c->why = b == 0xc1 ? "byte 0xc1, which is not msgpack"
+                           : "an extension type, which records do not use";
         return false;
     }
     if (there < head)
@@ -288,7 +291,8 @@ enum st mp_array(struct buf *b, int64_t n)
 enum st mp_text(struct buf *b, struct view s)
 {
     msgpack_packer k = packer(b);
-    return msgpack_pack_str(&k, s.n) || (s.n && msgpack_pack_str_body(&k, s.p, s.n)) ? ST_SYS : ST_OK;
+    return msgpack_pack_str(&k, s.n) || (s.n && msgpack_pack_str_body(&k, s.p, s.n)) ? ST_SYS
+                                                                                     : ST_OK;
 }
 
 enum st mp_bin(struct buf *b, const void *p, size_t n)

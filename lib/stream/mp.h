@@ -1,18 +1,20 @@
-/* mp.h - msgpack behind bounds: reading by a cursor that sizes nothing by a count, writing through msgpack-c.
+/* mp.h - msgpack behind bounds: reading by a cursor that sizes nothing by a count, writing
+ * through msgpack-c.
  *
- * Every byte from outside comes this way.  A cursor looks at one head at a time; a count or a length is compared with the
- * bytes that remain before anybody uses it, so six hostile bytes cost nothing.  "Cut" and "broken" are told apart: a
- * stream may bring the rest of a cut value, never that of a broken one.
+ * Every byte from outside comes this way.  A cursor looks at one head at a time; a count or a
+ * length is compared with the bytes that remain before anybody uses it, so six hostile bytes cost
+ * nothing.  "Cut" and "broken" are told apart: a stream may bring the rest of a cut value, never
+ * that of a broken one.
  *
- * Of msgpack we use nil, bool, integers, floats, str (valid UTF-8), bin, array and map (keys are str, none twice, at most
- * MP_FIELDS_MAX of them).  Extension types and the byte 0xc1 are broken. */
+ * Of msgpack we use nil, bool, integers, floats, str (valid UTF-8), bin, array and map (keys are
+ * str, none twice, at most MP_FIELDS_MAX of them).  Anything else is broken. */
 #ifndef MP_H
 #define MP_H
 
 #include "base/mem.h"
 
 #define MP_BYTES_MAX  (64 << 20)               /* one top-level value */
-#define MP_DEPTH_MAX  8                        /* containers within containers, the outermost counted */
+#define MP_DEPTH_MAX  8                    /* containers within containers, the outermost counted */
 #define MP_FIELDS_MAX 4096                     /* of one map */
 #define MP_FEW        16                       /* up to here keys are compared one by one */
 
@@ -25,25 +27,26 @@ struct mp {                                    /* the head of one value, as mp_n
         uint64_t   big;                        /* BIG: an integer over INT64_MAX */
         double     d;                          /* REAL */
     };
-    const uint8_t *p;                          /* TEXT, BIN: the bytes; ARRAY, MAP: the first item */
+    const uint8_t *p;                         /* TEXT, BIN: the bytes; ARRAY, MAP: the first item */
     size_t         n;                          /* bytes; items; pairs */
 };
 
 struct mp_in {
     const uint8_t *p, *end;
-    const char    *why;                        /* what is broken; NULL after a failure: the bytes end too early */
+    const char    *why;          /* what is broken; NULL after a failure: the bytes end too early */
 };
 
 /* The next head.  p moves behind a scalar with its bytes, or to the first item of a container. */
 static inline bool mp_next(struct mp_in *c, struct mp *v) must_use;
 bool mp_next_slow(struct mp_in *c, struct mp *v) must_use;
 
-/* Walks and checks what is inside the value whose head is *v; depth counts the containers around it.  Text is checked
- * to be UTF-8, maps to have no key twice. */
+/* Walks and checks what is inside the value whose head is *v; depth counts the containers around
+ * it.  Text is checked to be UTF-8, maps to have no key twice. */
 bool mp_inside(struct mp_in *c, const struct mp *v, int depth) must_use;
 /* mp_next() and mp_inside() in one: one whole value. */
 bool mp_skip(struct mp_in *c, int depth) must_use;
-/* True when the n <= MP_FIELDS_MAX pairs that follow have different keys.  For pairs that mp_skip() has been over. */
+/* True when the n <= MP_FIELDS_MAX pairs that follow have different keys.  For pairs that
+ * mp_skip() has been over. */
 bool mp_keys_differ(struct mp_in c, size_t n) must_use;
 
 bool mp_utf8(const void *p, size_t n) must_use;
@@ -51,8 +54,8 @@ bool mp_utf8(const void *p, size_t n) must_use;
 /* A number of any kind as a double; false when v is none (a boolean counts as 0 or 1). */
 bool mp_number(const struct mp *v, double *d) must_use;
 
-/* The size of a value whose bytes arrive piece by piece; start from {0}.  Goes on where it stopped, so a value in many
- * pieces is walked once.  The structure alone is looked at.
+/* The size of a value whose bytes arrive piece by piece; start from {0}.  Goes on where it
+ * stopped, so a value in many pieces is walked once.  The structure alone is looked at.
  *   ST_OK    w->at is its size
  *   ST_END   more bytes are needed
  *   ST_DATA  *why says what is broken (fail() was not called) */
@@ -63,7 +66,14 @@ struct mp_walk {
 };
 enum st mp_walk(struct mp_walk *w, const void *p, size_t n, const char **why) must_use;
 
-/* Writing free-form records (metrics, summaries): a map of n_fields, then as many key/value calls. */
+/* Writing free-form records (metrics, summaries): a map of n_fields, then as many key/value
+ * calls.
+ * Strung together by ||, the first failure ends them: mp_st(mp_map(b, 1) || mp_text(b, k)
+ * || ...). */
+static inline enum st mp_st(bool failed)
+{
+    return failed ? ST_SYS : ST_OK;           /* the buffer could not grow: nothing else can fail */
+}
 enum st mp_map(struct buf *b, int64_t n_fields) must_use;
 enum st mp_array(struct buf *b, int64_t n) must_use;
 enum st mp_text(struct buf *b, struct view s) must_use;

@@ -1,7 +1,8 @@
 /* out.c - the writer: raw msgpack to pipes, shards to files, lines of JSON to people.
  *
- * A pipe gets 64 KiB at a time, which with a pipe of 1 MiB is the fastest of the sizes tried; a shard's frames are
- * compressed one by one, each with whole records.  A file is there when it is whole, and not before. */
+ * A pipe gets 64 KiB at a time, which with a pipe of 1 MiB is the fastest of the sizes tried; a
+ * shard's frames are compressed one by one, each with whole records.  A file is there when it is
+ * whole, and not before. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,9 +19,9 @@
 
 enum {
     WRITE_BYTES = 64 << 10,
-    FRAME_BYTES = 1 << 20,                     /* raw bytes of a frame, more only for one record that is larger */
-    PIPE_BYTES  = 1 << 20,
-    LEVEL       = 1,
+    FRAME_BYTES = 1 << 20, /* raw bytes of a frame, more only for one record that is larger */
+    PIPE_BYTES = 1 << 20,
+    LEVEL = 1,
 };
 
 struct out {
@@ -32,8 +33,8 @@ struct out {
     enum st          failed;
     struct end       sums;
     int64_t          written;                  /* bytes handed to write(2) */
-    struct buf       pend;                     /* raw, JSON: not yet written; shard: the frame being filled */
-    struct buf       packed, rows;             /* a frame compressed; struct table_row of all so far */
+    struct buf pend;         /* raw, JSON: not yet written; shard: the frame being filled */
+    struct buf packed, rows; /* a frame compressed; struct table_row of all so far */
     struct table_row row;                      /* the frame being filled */
     ZSTD_CCtx       *z;
     struct arena    *now;
@@ -55,7 +56,8 @@ static enum st write_all(struct out *o, const void *bytes, size_t n)
             (void)poll(&wait, 1, 1000);
         } else if (errno != EINTR) {
             err_place("%s", o->name);
-            return o->failed = errno == EPIPE ? fail(ST_SYS, "the reader is gone") : fail_sys("cannot write");
+            return o->failed = errno == EPIPE ? fail(ST_SYS, "the reader is gone")
+                                              : fail_sys("cannot write");
         }
     }
     return ST_OK;
@@ -134,7 +136,8 @@ static enum st put_header(struct out *o, const struct header *h, struct arena *a
     *own = *h;
     if (command && *command) {
         if (own->n_commands == HEADER_COMMANDS_MAX)
-            return fail(ST_DATA, "more than %d command lines in the header; merge fewer streams", HEADER_COMMANDS_MAX);
+            return fail(ST_DATA, "more than %d command lines in the header; merge fewer streams",
+                        HEADER_COMMANDS_MAX);
         own->command[own->n_commands++] = view_of(command);
     }
     enum st st = header_put(&b, own);
@@ -166,7 +169,8 @@ static void free_out(struct out *o)
     arena_free(o->now);
 }
 
-enum st out_open(struct out **out, const char *name, const struct header *h, enum out_form form, struct arena *a)
+enum st out_open(struct out **out, const char *name, const struct header *h, enum out_form form,
+                 struct arena *a)
 {
     struct stat s;
     struct out *o = new_out(name, h->width, a);
@@ -207,8 +211,10 @@ static enum st recount(struct out *o, int64_t bytes)
         struct mp_walk w = { 0 };
         st = mp_walk(&w, map + at, (size_t)(bytes - at), &why);
         if (st != ST_OK)
-            st = fail(ST_DATA, "byte %lld is not between two records; the file is not the one that was saved",
-                      (long long)bytes);
+            st = fail(
+                ST_DATA,
+                "byte %lld is not between two records; the file is not the one that was saved",
+                (long long)bytes);
         else if (n > 0)
             end_add(&o->sums, map + at, w.at);
         at += (int64_t)w.at;
@@ -217,7 +223,8 @@ static enum st recount(struct out *o, int64_t bytes)
     return st;
 }
 
-enum st out_append(struct out **out, const char *name, const struct header *h, int64_t bytes, struct arena *a)
+enum st out_append(struct out **out, const char *name, const struct header *h, int64_t bytes,
+                   struct arena *a)
 {
     struct out *o = new_out(name, h->width, a);
     struct stat s;
@@ -232,7 +239,8 @@ enum st out_append(struct out **out, const char *name, const struct header *h, i
     if (o->file.fd < 0 || fstat(o->file.fd, &s) != 0)
         st = fail_sys("cannot open");
     else if (bytes > s.st_size)
-        st = fail(ST_DATA, "%lld bytes long, %lld are to be kept; the file is not the one that was saved",
+        st = fail(ST_DATA,
+                  "%lld bytes long, %lld are to be kept; the file is not the one that was saved",
                   (long long)s.st_size, (long long)bytes);
     else if ((st = buf_room(&o->pend, WRITE_BYTES)) == ST_OK)
         st = bytes > 0 ? recount(o, bytes) : put_header(o, h, a);
@@ -308,7 +316,10 @@ enum st out_flush(struct out *o)
 
 int out_fd(const struct out *o) { return o->file.fd; }
 struct end out_sums(const struct out *o) { return o->sums; }
-int64_t out_bytes(const struct out *o) { return o->written + (o->form == OUT_SHARD ? 0 : (int64_t)o->pend.n); }
+int64_t out_bytes(const struct out *o)
+{
+    return o->written + (o->form == OUT_SHARD ? 0 : (int64_t)o->pend.n);
+}
 
 /* ---- the end ---- */
 
@@ -330,9 +341,11 @@ static enum st finish(struct out *o, enum st status, struct view state)
         st = add(o, b.p, b.n);
         if (st == ST_OK)
             st = drain(o);
-    } else if (st == ST_OK && (st = buf_add(&o->pend, b.p, b.n)) == ST_OK && (st = frame_close(o)) == ST_OK) {
+    } else if (st == ST_OK && (st = buf_add(&o->pend, b.p, b.n)) == ST_OK &&
+               (st = frame_close(o)) == ST_OK) {
         o->packed.n = 0;
-        st = table_put(&o->packed, (const struct table_row *)o->rows.p, (int64_t)(o->rows.n / sizeof o->row));
+        st = table_put(&o->packed, (const struct table_row *)o->rows.p,
+                       (int64_t)(o->rows.n / sizeof o->row));
         if (st == ST_OK)
             st = write_all(o, o->packed.p, o->packed.n);
     }

@@ -1,7 +1,7 @@
 /* recjson.c - a record as a line of JSON, for people.
  *
- * Walks the bytes themselves, so every field is shown, known or not, in the record's own order: ids as numbers, other bin
- * as hex. */
+ * Walks the bytes themselves, so every field is shown, known or not, in the record's own order: ids
+ * as numbers, other bin as hex. */
 #include <inttypes.h>
 #include "base/file.h"
 #include "base/json.h"
@@ -15,7 +15,8 @@ struct show {
 
 static bool is_ids(const struct show *s, struct view key)
 {
-    static const char *const names[] = { "ids", "prompt", "chosen", "rejected", "completion", "choices" };
+    static const char *const names[] = { "ids",      "prompt",     "chosen",
+                                         "rejected", "completion", "choices" };
     for (int64_t i = 0; s->kind >= REC_TEXT && s->kind <= REC_GEN && i < countof(names); i++)
         if (view_is(key, names[i]))
             return true;
@@ -25,14 +26,14 @@ static bool is_ids(const struct show *s, struct view key)
 static enum st put_bin(const struct show *s, const struct mp *v, bool ids)
 {
     struct ids id = { v->p, (int64_t)(v->n / (size_t)s->width), s->width };
-    enum st st = buf_room(s->b, ids ? (size_t)id.n * 11 + 2 : 2 * v->n + 3);
+    enum st st = buf_room(s->b, ids ? (size_t)id.n * 11 + 12 : 2 * v->n + 3);
     if (st != ST_OK)
         return st;
     char *p = s->b->p + s->b->n;
     *p++ = ids ? '[' : '"';
     if (ids) {
         for (int64_t i = 0; i < id.n; i++)
-            p += sprintf(p, "%s%" PRIu32, i ? "," : "", ids_at(id, i));
+            p += snprintf(p, 12, "%s%" PRIu32, i ? "," : "", ids_at(id, i));
     } else {
         hex_of(v->p, v->n, p);
         p += 2 * v->n;
@@ -44,7 +45,8 @@ static enum st put_bin(const struct show *s, const struct mp *v, bool ids)
 
 static enum st show(const struct show *s, struct mp_in *c, bool ids, bool top);
 
-static enum st show_items(const struct show *s, struct mp_in *c, const struct mp *v, bool ids, bool top)
+static enum st show_items(const struct show *s, struct mp_in *c, const struct mp *v, bool ids,
+                          bool top)
 {
     bool map = v->type == MP_MAP;
     enum st st = buf_add(s->b, map ? "{" : "[", 1);

@@ -1,5 +1,5 @@
-/* recput.c - records out: fields as msgpack in a fixed order, so that equal records are equal bytes; single fields of
- * bytes that are already a record. */
+/* recput.c - records out: fields as msgpack in a fixed order, so that equal records are equal
+ * bytes; single fields of bytes that are already a record. */
 #include "stream/io.h"
 
 /* ---- fields of a record or a raw map ---- */
@@ -90,13 +90,13 @@ static enum st put_id(struct buf *b, uint64_t id)
     uint8_t p[8];
     for (int i = 0; i < 8; i++)
         p[i] = (uint8_t)(id >> (56 - 8 * i));
-    return key(b, "id") || mp_bin(b, p, 8) ? ST_SYS : ST_OK;
+    return mp_st(key(b, "id") || mp_bin(b, p, 8));
 }
 
 static enum st put_ids(struct buf *b, const char *name, struct ids v, int width)
 {
     BUG_IF(v.n && v.width != width);
-    return key(b, name) || mp_bin(b, v.p, (size_t)v.n * (size_t)width) ? ST_SYS : ST_OK;
+    return mp_st(key(b, name) || mp_bin(b, v.p, (size_t)v.n * (size_t)width));
 }
 
 static enum st put_spans(struct buf *b, const char *name, const struct spans *s)
@@ -113,35 +113,35 @@ static enum st put_spans(struct buf *b, const char *name, const struct spans *s)
 
 static enum st put_real(struct buf *b, const char *name, double v)
 {
-    return key(b, name) || mp_real(b, v) ? ST_SYS : ST_OK;
+    return mp_st(key(b, name) || mp_real(b, v));
 }
 
 static enum st put_text(struct buf *b, const char *name, struct view s)
 {
-    return key(b, name) || mp_text(b, s) ? ST_SYS : ST_OK;
+    return mp_st(key(b, name) || mp_text(b, s));
 }
 
 static enum st put_int(struct buf *b, const char *name, int64_t v)
 {
-    return key(b, name) || mp_int(b, v) ? ST_SYS : ST_OK;
+    return mp_st(key(b, name) || mp_int(b, v));
 }
 
 static enum st put_bool(struct buf *b, const char *name, bool v)
 {
-    return key(b, name) || mp_bool(b, v) ? ST_SYS : ST_OK;
+    return mp_st(key(b, name) || mp_bool(b, v));
 }
 
 static enum st put_sum(struct buf *b, const char *name, struct ref_sum s)
 {
-    return key(b, name) || mp_array(b, 2) || mp_real(b, s.sum) || mp_int(b, s.n) ? ST_SYS : ST_OK;
+    return mp_st(key(b, name) || mp_array(b, 2) || mp_real(b, s.sum) || mp_int(b, s.n));
 }
 
 static enum st put_ref(struct buf *b, const struct ref *ref)
 {
     if (!ref->given)
         return ST_OK;
-    return key(b, "ref") || mp_map(b, 3) || key(b, "key") || mp_bin(b, ref->key, 8) || put_sum(b, "chosen", ref->chosen) ||
-           put_sum(b, "rejected", ref->rejected) ? ST_SYS : ST_OK;
+    return mp_st(key(b, "ref") || mp_map(b, 3) || key(b, "key") || mp_bin(b, ref->key, 8) ||
+                 put_sum(b, "chosen", ref->chosen) || put_sum(b, "rejected", ref->rejected));
 }
 
 static enum st put_choice(struct buf *b, const struct rec *r, int width)
@@ -166,9 +166,10 @@ static enum st put_choice(struct buf *b, const struct rec *r, int width)
 
 static enum st put_step(struct buf *b, const struct step_rec *s)
 {
-    if (put_int(b, "i", s->i) || put_text(b, "obj", view_of(obj_name(s->obj))) || key(b, "w") || mp_map(b, 2) ||
-        put_real(b, "sft", s->weight_sft) || put_real(b, "pref", s->weight_pref) || put_bool(b, "train", s->train) ||
-        put_text(b, "why", view_of(why_name(s->why))) || put_bool(b, "use", s->use))
+    if (put_int(b, "i", s->i) || put_text(b, "obj", view_of(obj_name(s->obj))) || key(b, "w") ||
+        mp_map(b, 2) || put_real(b, "sft", s->weight_sft) || put_real(b, "pref", s->weight_pref) ||
+        put_bool(b, "train", s->train) || put_text(b, "why", view_of(why_name(s->why))) ||
+        put_bool(b, "use", s->use))
         return ST_SYS;
     if (s->phase.n && put_text(b, "phase", s->phase))
         return ST_SYS;
@@ -188,32 +189,37 @@ static enum st put_kind(struct buf *b, const struct rec *r, int width)
     case REC_TEXT:
         return put_ids(b, "ids", r->ids, width);
     case REC_SFT:
-        return put_ids(b, "ids", r->ids, width) || put_spans(b, "span", &r->span) || (w && put_real(b, "w", r->w))
-                   ? ST_SYS : ST_OK;
+        return mp_st(put_ids(b, "ids", r->ids, width) || put_spans(b, "span", &r->span) ||
+                     (w && put_real(b, "w", r->w)));
     case REC_PREF:
-        return put_ids(b, "prompt", r->prompt, width) || put_ids(b, "chosen", r->chosen, width) ||
-               put_ids(b, "rejected", r->rejected, width) || put_spans(b, "chosen_span", &r->chosen_span) ||
-               put_spans(b, "rejected_span", &r->rejected_span) || (w && put_real(b, "w", r->w)) || put_ref(b, &r->ref)
-                   ? ST_SYS : ST_OK;
+        return mp_st(put_ids(b, "prompt", r->prompt, width) ||
+                     put_ids(b, "chosen", r->chosen, width) ||
+                     put_ids(b, "rejected", r->rejected, width) ||
+                     put_spans(b, "chosen_span", &r->chosen_span) ||
+                     put_spans(b, "rejected_span", &r->rejected_span) ||
+                     (w && put_real(b, "w", r->w)) || put_ref(b, &r->ref));
     case REC_LABEL:
-        return put_ids(b, "prompt", r->prompt, width) || put_ids(b, "completion", r->completion, width) ||
-               put_bool(b, "good", r->good) || put_spans(b, "completion_span", &r->completion_span) ||
-               (w && put_real(b, "w", r->w)) || put_ref(b, &r->ref) ? ST_SYS : ST_OK;
+        return mp_st(put_ids(b, "prompt", r->prompt, width) ||
+                     put_ids(b, "completion", r->completion, width) ||
+                     put_bool(b, "good", r->good) ||
+                     put_spans(b, "completion_span", &r->completion_span) ||
+                     (w && put_real(b, "w", r->w)) || put_ref(b, &r->ref));
     case REC_CHOICE:
         return put_choice(b, r, width);
     case REC_PROMPT:
-        return put_ids(b, "prompt", r->prompt, width) || (r->answer_text.p && put_text(b, "answer", r->answer_text))
-                   ? ST_SYS : ST_OK;
+        return mp_st(put_ids(b, "prompt", r->prompt, width) ||
+                     (r->answer_text.p && put_text(b, "answer", r->answer_text)));
     case REC_GEN:
-        return put_ids(b, "prompt", r->prompt, width) || put_ids(b, "ids", r->ids, width) || put_text(b, "text", r->text) ||
-               put_int(b, "n", r->n_gen) || put_text(b, "finish", r->finish) ? ST_SYS : ST_OK;
+        return mp_st(put_ids(b, "prompt", r->prompt, width) || put_ids(b, "ids", r->ids, width) ||
+                     put_text(b, "text", r->text) || put_int(b, "n", r->n_gen) ||
+                     put_text(b, "finish", r->finish));
     default:
         return put_step(b, &r->step);
     }
 }
 
-/* How many fields that will be is known when they are there: one byte is kept for the map's head, and every kind has
- * fewer than 16 fields. */
+/* How many fields that will be is known when they are there: one byte is kept for the map's head,
+ * and every kind has fewer than 16 fields. */
 enum st rec_write(struct buf *b, const struct rec *r, int width)
 {
     BUG_IF(r->kind < REC_TEXT || r->kind == REC_METRIC);
@@ -237,7 +243,8 @@ enum st rec_write(struct buf *b, const struct rec *r, int width)
         }
     b->p[from] = (char)(0x80 | n);
     if (b->n - from > REC_BYTES_MAX)
-        return fail(ST_DATA, "a record of %zu bytes, the most is %d; split it", b->n - from, REC_BYTES_MAX);
+        return fail(ST_DATA, "a record of %zu bytes, the most is %d; split it", b->n - from,
+                    REC_BYTES_MAX);
     return ST_OK;
 }
 
@@ -252,10 +259,10 @@ enum st rec_add_ref(struct buf *b, const struct rec *r, const struct ref *ref)
     if (mp_map(b, (int64_t)(old.p ? n : n + 1)))
         return ST_SYS;
     if (!old.p)
-        return buf_add(b, all.p + head, all.n - head) || put_ref(b, ref) ? ST_SYS : ST_OK;
+        return mp_st(buf_add(b, all.p + head, all.n - head) || put_ref(b, ref));
     const char *behind = old.p + old.n;
-    return buf_add(b, all.p + head, (size_t)(before - all.p) - head) || put_ref(b, ref) ||
-           buf_add(b, behind, (size_t)(all.p + all.n - behind)) ? ST_SYS : ST_OK;
+    return mp_st(buf_add(b, all.p + head, (size_t)(before - all.p) - head) || put_ref(b, ref) ||
+           buf_add(b, behind, (size_t)(all.p + all.n - behind)));
 }
 
 void ids_put(uint8_t *to, const uint32_t *v, int64_t n, int width)

@@ -21,7 +21,8 @@ enum st table_put(struct buf *b, const struct table_row *row, int64_t n_rows)
 {
     size_t n = table_bytes(n_rows);
     if (n - TABLE_HEAD > UINT32_MAX)
-        return fail(ST_DATA, "%lld frames, too many for one seek table; write several files", (long long)n_rows);
+        return fail(ST_DATA, "%lld frames, too many for one seek table; write several files",
+                    (long long)n_rows);
     if (buf_room(b, n) != ST_OK)
         return ST_SYS;
     uint8_t *from = (uint8_t *)b->p + b->n, *p = from;
@@ -54,8 +55,8 @@ bool table_take(struct table_row *row, int64_t n_rows, const uint8_t *from)
 {
     size_t n = table_bytes(n_rows);
     const uint8_t *p = from, *hash = from + n - 16;
-    if (get(&p, 4) != TABLE_MAGIC || get(&p, 4) != n - TABLE_HEAD || table_foot(from + n - TABLE_FOOT) != n_rows ||
-        get(&hash, 8) != XXH3_64bits(from, n - 16))
+    if (get(&p, 4) != TABLE_MAGIC || get(&p, 4) != n - TABLE_HEAD ||
+        table_foot(from + n - TABLE_FOOT) != n_rows || get(&hash, 8) != XXH3_64bits(from, n - 16))
         return false;
     for (int64_t i = 0; i < n_rows; i++) {
         row[i].bytes = (int64_t)get(&p, 4);

@@ -1,10 +1,12 @@
-/* table.h - the seek table that ends a part in a shard: one row per zstd frame, header and end included.
+/* table.h - the seek table that ends a part in a shard: one row per zstd frame, header and end
+ * included.
  *
- * On disk a skippable frame, little-endian (records(5)): magic TABLE_MAGIC, u32 size; then per frame 32 bytes, u32
- * compressed bytes, u32 raw bytes, u32 records, u32 longest, u64 tokens, u64 XXH3 of the compressed bytes; then u32
- * number of frames, u32 TABLE_VERSION, u64 XXH3 of everything before it from the magic on, and 8 bytes TABLE_END, by which
- * it is found from the end of the file.  Each frame's hash is over its compressed bytes, so even a bit that zstd
- * does not look at is missed by nobody. */
+ * On disk a skippable frame, little-endian (records(5)): magic TABLE_MAGIC, u32 size; then per
+ * frame 32 bytes, u32 compressed bytes, u32 raw bytes, u32 records, u32 longest, u64 tokens, u64
+ * XXH3 of the compressed bytes; then u32 number of frames, u32 TABLE_VERSION, u64 XXH3 of
+ * everything before it from the magic on, and 8 bytes TABLE_END, by which it is found from the end
+ * of the file.  Each frame's hash is over its compressed bytes, so even a bit that zstd does not
+ * look at is missed by nobody. */
 #ifndef TABLE_H
 #define TABLE_H
 
