@@ -137,8 +137,8 @@ void cpu_swiglu(struct dev *d, struct tensor y, struct tensor gate, struct tenso
 {
     BUG_IF(tensor_n(y) != tensor_n(gate) || tensor_n(y) != tensor_n(up));
     POINTWISE(tensor_n(y), 0.4, {
-        v16 g = AT(gate);
-        PUT(y, g * v_sigmoid(g) * AT(up));
+        v16 g = AT(gate), rest;
+        PUT(y, g * v_sigmoid(g, &rest) * AT(up));
     });
 }
 
@@ -147,8 +147,8 @@ void cpu_swiglu_bwd(struct dev *d, struct tensor dgate, struct tensor dup, struc
     BUG_IF(tensor_n(dgate) != tensor_n(gate) || tensor_n(dup) != tensor_n(up) || tensor_n(dy) != tensor_n(up) ||
            tensor_n(dy) != tensor_n(gate));
     POINTWISE(tensor_n(dy), 0.6, {
-        v16 g = AT(gate), u = AT(up), y = AT(dy), s = v_sigmoid(g), silu = g * s;
-        PUT(dgate, y * u * (s + silu * (1.0f - s)));
+        v16 g = AT(gate), u = AT(up), y = AT(dy), rest, s = v_sigmoid(g, &rest), silu = g * s;
+        PUT(dgate, y * u * (s + silu * rest));
         PUT(dup, y * silu);
     });
 }
@@ -156,7 +156,7 @@ void cpu_swiglu_bwd(struct dev *d, struct tensor dgate, struct tensor dup, struc
 /* x Phi(x), Phi(x) = erfc(-x / sqrt 2) / 2 with full relative precision far out too; *slope = Phi(x) + x phi(x). */
 INLINE v16 gelu_erf(v16 x, v16 *slope)
 {
-    v16 z = v_abs(x) * 0.707106781f, gauss = v_gauss(z), half = 0.5f * v_erfc(z, gauss);
+    v16 gauss = v_gauss(x), half = 0.5f * v_erfc(v_abs(x) * 0.707106781f, gauss);
     v16 cdf = v_if((i16)(x > 0.0f), 1.0f - half, half);
     *slope = cdf + x * gauss * 0.398942280f;
     return x * cdf;
@@ -165,8 +165,8 @@ INLINE v16 gelu_erf(v16 x, v16 *slope)
 /* x (1 + tanh u) / 2 = x sigmoid(2u), u = sqrt(2 / pi) (x + 0.044715 x^3) */
 INLINE v16 gelu_tanh(v16 x, v16 *slope)
 {
-    v16 s = v_sigmoid(1.595769122f * x * (1.0f + 0.044715f * (x * x)));
-    *slope = s + x * s * (1.0f - s) * 1.595769122f * (1.0f + 0.134145f * (x * x));
+    v16 rest, s = v_sigmoid(1.595769122f * x * (1.0f + 0.044715f * (x * x)), &rest);
+    *slope = s + x * s * rest * 1.595769122f * (1.0f + 0.134145f * (x * x));
     return x * s;
 }
 

@@ -196,24 +196,27 @@ INLINE float exp1(float x)
     return v_exp(v_splat(x))[0];
 }
 
-INLINE v16 v_sigmoid(v16 x)
+/* 1 / (1 + e^-x); *rest is 1 - that without its cancellation. */
+INLINE v16 v_sigmoid(v16 x, v16 *rest)
 {
-    return 1.0f / (1.0f + v_exp(-x));
+    v16 e = v_exp(v_min(v_splat(87), -x)), s = 1.0f / (1.0f + e);
+    *rest = e * s;
+    return s;
 }
 
-/* e^(-z^2), with the rounding error of z^2 given back: right to 1e-7 relative where z^2 alone would lose 5e-6. */
-INLINE v16 v_gauss(v16 z)
+/* e^(-x^2 / 2), with the rounding error of x^2 given back: right to 1e-7 relative where x^2 alone would lose 5e-6. */
+INLINE v16 v_gauss(v16 x)
 {
-    v16 hi = z * z;
+    v16 hi = x * x;
 #ifdef __AVX512F__
-    v16 lo = (v16)_mm512_fmsub_ps((__m512)z, (__m512)z, (__m512)hi);
+    v16 lo = (v16)_mm512_fmsub_ps((__m512)x, (__m512)x, (__m512)hi);
 #else
     v16 lo;
     for (int l = 0; l < LANES; l++)
-        lo[l] = __builtin_fmaf(z[l], z[l], -hi[l]);
+        lo[l] = __builtin_fmaf(x[l], x[l], -hi[l]);
 #endif
-    v16 e = v_exp(-hi);
-    return e - e * lo;
+    v16 e = v_exp(-0.5f * hi);
+    return e - e * (0.5f * lo);
 }
 
 /* erfc(z) for z >= 0, gauss = e^(-z^2): erfcx(z) (1 + 2z) is smooth in t = (z - 3) / (z + 3) and a polynomial of degree ten

@@ -1,0 +1,251 @@
+/* ops_dense.h - the part of ops.c about products, rows and norms. */
+#ifndef OPS_DENSE_H
+#define OPS_DENSE_H
+
+#include "tests/unit/arr.h"
+#include "tests/unit/ref.h"
+
+/* ---- products */
+
+struct prod { int64_t N, M, K; };
+
+static struct prod draw_prod(int round)
+{
+    static const int64_t edge[] = { 1, 5, 6, 7, 16, 63, 64, 65, 96, 97, 130, 255, 256, 257, 300, 512, 520 };
+    if (round < 6)
+        return (struct prod){ 1 + (int64_t)draw(9), 1 + (int64_t)draw(20), 1 + (int64_t)draw(20) };
+    return (struct prod){ edge[draw(countof(edge))], edge[draw(countof(edge))], edge[draw(countof(edge))] };
+}
+
+/* A matrix of `rows` inside a wider buffer; a.x stays dense. */
+static struct mat wide(struct arr a, int64_t rows, int64_t cols, int64_t gap)
+{
+    struct arr b = poisoned(rows * (cols + gap));
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(b.p + i * (cols + gap), a.p + i * cols, (size_t)cols * sizeof(float));
+    return (struct mat){ b.p, rows, cols, cols + gap };
+}
+
+/* Back into a.p; what lies between the rows must still be poison. */
+static void narrow(struct arr a, struct mat m)
+{
+    for (int64_t i = 0; i < m.rows; i++) {
+        memcpy(a.p + i * m.cols, m.p + i * m.ld, (size_t)m.cols * sizeof(float));
+        for (int64_t j = m.cols; j < m.ld; j++)
+            CHECK(isnan(m.p[i * m.ld + j]));
+    }
+}
+
+static void test_matmul(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 24; round++) {
+        arr_open(1 + round % 3);
+        struct prod s = draw_prod(round);
+        bool add = round % 2;
+        struct arr x = fresh(s.N * s.K, 1), w = fresh(s.M * s.K, 1), b = fresh(s.M, 1), old = fresh(s.N * s.M, 1);
+        struct arr y = add ? copied(old) : poisoned(s.N * s.M);
+        struct tensor bias = tensor1(round % 4 < 2 ? NULL : b.p, s.M);
+        struct mat xm = wide(x, s.N, s.K, round % 5), ym = wide(y, s.N, s.M, round % 3);
+        dev->op->matmul(dev, ym, xm, tensor2(w.p, s.M, s.K), bias, add);
+        narrow(y, ym);
+        ref_matmul(y.x, x.x, w.x, bias.p ? b.x : NULL, s.N, s.M, s.K);
+        for (int64_t i = 0; add && i < y.n; i++)
+            y.x[i] += old.x[i];
+        NEAR(y, 1e-6);
+        arr_close();
+    }
+}
+
+static void test_matmul_dx(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 24; round++) {
+        arr_open(1 + round % 3);
+        struct prod s = draw_prod(round);
+        bool add = round % 2;
+        struct arr dy = fresh(s.N * s.M, 1), w = fresh(s.M * s.K, 1), old = fresh(s.N * s.K, 1);
+        struct arr dx = add ? copied(old) : poisoned(s.N * s.K);
+        struct mat dym = wide(dy, s.N, s.M, round % 4), dxm = wide(dx, s.N, s.K, round % 3);
+        dev->op->matmul_dx(dev, dxm, dym, tensor2(w.p, s.M, s.K), add);
+        narrow(dx, dxm);
+        for (int64_t i = 0; i < s.N; i++)
+            for (int64_t k = 0; k < s.K; k++) {
+                double sum = add ? old.x[i * s.K + k] : 0;
+                for (int64_t j = 0; j < s.M; j++)
+                    sum += dy.x[i * s.M + j] * w.x[j * s.K + k];
+                dx.x[i * s.K + k] = sum;
+            }
+        NEAR(dx, 1e-6);
+        arr_close();
+    }
+}
+
+static void test_matmul_dw(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 24; round++) {
+        arr_open(1 + round % 3);
+        struct prod s = draw_prod(round);
+        struct arr dy = fresh(s.N * s.M, 1), x = fresh(s.N * s.K, 1), dw = fresh(s.M * s.K, 1), db = fresh(s.M, 1);
+        struct mat dym = wide(dy, s.N, s.M, round % 4), xm = wide(x, s.N, s.K, round % 3);
+        bool bias = round % 2;
+        dev->op->matmul_dw(dev, tensor2(dw.p, s.M, s.K), tensor1(bias ? db.p : NULL, s.M), dym, xm);
+        for (int64_t i = 0; i < s.N; i++)
+            for (int64_t j = 0; j < s.M; j++) {
+                for (int64_t k = 0; k < s.K; k++)
+                    dw.x[j * s.K + k] += dy.x[i * s.M + j] * x.x[i * s.K + k];
+                db.x[j] += bias ? dy.x[i * s.M + j] : 0;
+            }
+        NEAR(dw, 1e-6);
+        NEAR(db, 1e-6);
+        arr_close();
+    }
+}
+
+/* ---- rows */
+
+/* One shape serves all four: rows out of a table, and their transpose in order. */
+static void rows(bool embed, bool backward)
+{
+    for (int round = 0; round < 12; round++) {
+        arr_open(1 + round % 3);
+        int64_t n = 1 + (int64_t)draw(200), V = 1 + (int64_t)draw(50), D = 1 + (int64_t)draw(150);
+        int32_t *at = indices(n, V);
+        struct arr table = fresh(V * D, 1), y = backward ? fresh(n * D, 1) : poisoned(n * D);
+        struct tensor t = tensor2(table.p, V, D), r = tensor2(y.p, n, D);
+        if (!backward) {
+            (embed ? dev->op->embed : dev->op->gather)(dev, r, t, at);
+            ref_rows(y.x, table.x, at, n, D);
+            NEAR(y, 0);
+        } else {
+            (embed ? dev->op->embed_bwd : dev->op->gather_bwd)(dev, t, r, at);
+            for (int64_t i = 0; i < n * D; i++)
+                table.x[at[i / D] * D + i % D] += y.x[i];
+            NEAR(table, 1e-6);
+        }
+        arr_close();
+    }
+}
+
+static void test_embed(void **state)      { (void)state; rows(true, false); }
+static void test_embed_bwd(void **state)  { (void)state; rows(true, true); }
+static void test_gather(void **state)     { (void)state; rows(false, false); }
+static void test_gather_bwd(void **state) { (void)state; rows(false, true); }
+
+/* ---- norms */
+
+struct norm { int64_t N, D; double eps; struct arr x, w, b, mean, rstd, y, dy; double *yx, *m, *r; };
+
+static struct norm draw_norm(int round)
+{
+    static const int64_t width[] = { 1, 2, 3, 15, 16, 17, 64, 100, 255, 256, 257, 512, 777, 2048 };
+    struct norm t = { .N = 1 + (int64_t)draw(70), .D = width[round % countof(width)], .eps = round % 2 ? 1e-5 : 1e-6 };
+    t.x = fresh(t.N * t.D, round % 5 == 4 ? 100 : 1);
+    for (int64_t i = 0; i < t.x.n; i++)
+        t.x.p[i] += round % 3 == 2 ? 3 : 0;
+    round_off(t.x);
+    t.w = fresh(t.D, 1);
+    t.b = fresh(t.D, 1);
+    t.mean = poisoned(t.N);
+    t.rstd = poisoned(t.N);
+    t.y = poisoned(t.N * t.D);
+    t.dy = fresh(t.N * t.D, 1);
+    t.yx = heap((size_t)t.y.n * sizeof(double));
+    t.m = heap((size_t)t.N * sizeof(double));
+    t.r = heap((size_t)t.N * sizeof(double));
+    return t;
+}
+
+static double rms_loss(void *of)
+{
+    struct norm *t = of;
+    ref_rmsnorm(t->yx, t->r, t->x.x, t->w.x, t->N, t->D, t->eps);
+    return weighed(t->yx, t->dy);
+}
+
+static double layer_loss(void *of)
+{
+    struct norm *t = of;
+    ref_layernorm(t->yx, t->m, t->r, t->x.x, t->w.x, t->b.x, t->N, t->D, t->eps);
+    return weighed(t->yx, t->dy);
+}
+
+static void rms(struct norm *t)
+{
+    dev->op->rmsnorm(dev, tensor2(t->y.p, t->N, t->D), tensor1(t->rstd.p, t->N), tensor2(t->x.p, t->N, t->D),
+                     tensor1(t->w.p, t->D), t->eps);
+}
+
+static void layer(struct norm *t)
+{
+    dev->op->layernorm(dev, tensor2(t->y.p, t->N, t->D), tensor1(t->mean.p, t->N), tensor1(t->rstd.p, t->N),
+                       tensor2(t->x.p, t->N, t->D), tensor1(t->w.p, t->D), tensor1(t->b.p, t->D), t->eps);
+}
+
+static void test_rmsnorm(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 28; round++) {
+        arr_open(1 + round % 3);
+        struct norm t = draw_norm(round);
+        rms(&t);
+        ref_rmsnorm(t.y.x, t.rstd.x, t.x.x, t.w.x, t.N, t.D, t.eps);
+        NEAR(t.y, 1e-6);
+        NEAR(t.rstd, 1e-6);
+        arr_close();
+    }
+}
+
+static void test_layernorm(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 28; round++) {
+        arr_open(1 + round % 3);
+        struct norm t = draw_norm(round);
+        layer(&t);
+        ref_layernorm(t.y.x, t.mean.x, t.rstd.x, t.x.x, t.w.x, t.b.x, t.N, t.D, t.eps);
+        if (t.D > 2) {                             /* narrower, what is left of x - mean decides */
+            NEAR(t.y, 3e-6);
+            NEAR(t.rstd, 1e-6);
+        }
+        NEAR(t.mean, 1e-6);
+        arr_close();
+    }
+}
+
+static void test_rmsnorm_bwd(void **state)
+{
+    (void)state;
+    for (int round = 3; round < 14; round++) {
+        arr_open(1 + round % 3);
+        struct norm t = draw_norm(round);
+        struct arr dx = fresh(t.N * t.D, 1), dw = fresh(t.D, 1);
+        rms(&t);
+        dev->op->rmsnorm_bwd(dev, tensor2(dx.p, t.N, t.D), tensor1(dw.p, t.D), tensor2(t.dy.p, t.N, t.D),
+                             tensor2(t.x.p, t.N, t.D), tensor1(t.w.p, t.D), tensor1(t.rstd.p, t.N));
+        fd_check("dx", rms_loss, &t, t.x, dx, 1e-5);
+        fd_check("dw", rms_loss, &t, t.w, dw, 1e-5);
+        arr_close();
+    }
+}
+
+static void test_layernorm_bwd(void **state)
+{
+    (void)state;
+    for (int round = 3; round < 14; round++) {
+        arr_open(1 + round % 3);
+        struct norm t = draw_norm(round);
+        struct arr dx = fresh(t.N * t.D, 1), dw = fresh(t.D, 1), db = fresh(t.D, 1);
+        layer(&t);
+        dev->op->layernorm_bwd(dev, tensor2(dx.p, t.N, t.D), tensor1(dw.p, t.D), tensor1(db.p, t.D),
+                               tensor2(t.dy.p, t.N, t.D), tensor2(t.x.p, t.N, t.D), tensor1(t.w.p, t.D),
+                               tensor1(t.mean.p, t.N), tensor1(t.rstd.p, t.N));
+        fd_check("dx", layer_loss, &t, t.x, dx, 1e-5);
+        fd_check("dw", layer_loss, &t, t.w, dw, 1e-5);
+        fd_check("db", layer_loss, &t, t.b, db, 1e-5);
+        arr_close();
+    }
+}
+
+#endif
