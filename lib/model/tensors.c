@@ -119,6 +119,24 @@ enum st tensors_save(const char *path, int64_t n, char *const *name, const struc
     return st;
 }
 
+static void put_shape(char *to, size_t room, int rank, const int64_t *d)
+{
+    size_t n = 0;
+
+    to[0] = 0;
+    for (int i = 0; i < rank && n < room; i++)
+        n += (size_t)snprintf(to + n, room - n, i ? ",%lld" : "%lld", (long long)d[i]);
+}
+
+static enum st wrong_shape(const struct safe_tensor *on, const struct tensor *t)
+{
+    char has[200], want[200];
+
+    put_shape(has, sizeof has, on->rank, on->d);
+    put_shape(want, sizeof want, t->rank, t->d);
+    return fail(ST_DATA, "tensor '%s' has shape [%s], not [%s]", shown(view_of(on->name)), has, want);
+}
+
 enum st tensors_check(const struct safe *s, const struct safe_tensor *on, const struct tensor *t)
 {
     bool same = on->rank == t->rank;
@@ -127,7 +145,7 @@ enum st tensors_check(const struct safe *s, const struct safe_tensor *on, const 
         same = on->d[i] == t->d[i];
     err_place("%s", s->path);
     if (!same)
-        return fail(ST_DATA, "tensor '%s' has another shape than the model's config says", shown(view_of(on->name)));
+        return wrong_shape(on, t);
     bool number = !strcmp(on->dtype, "F32") || !strcmp(on->dtype, "BF16") || !strcmp(on->dtype, "F16");
     if (t->type == I32 ? strcmp(on->dtype, "I32") != 0 : !number)
         return fail(ST_DATA, "tensor '%s' is %s; %s can be read", shown(view_of(on->name)), on->dtype,

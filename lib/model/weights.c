@@ -26,8 +26,10 @@ static enum st shards_of_index(struct shards *s, const char *path, json_t *index
     const char *key;
 
     err_place("%s", path);
-    if (!json_is_object(map) || !(s->name = ARENA_NEW(a, char *, SHARDS_MAX)))
-        return map ? ST_SYS : fail(ST_DATA, "'weight_map' is missing");
+    if (!json_is_object(map))
+        return fail(ST_DATA, "'weight_map' is missing or no object");
+    if (!(s->name = ARENA_NEW(a, char *, SHARDS_MAX)))
+        return ST_SYS;
     json_object_foreach(map, key, v) {
         const char *file = json_string_value(v);
         bool known = false;
