@@ -180,11 +180,12 @@ enum st row_from_turns(const struct fields *f, struct row *out)
     put_source(&to, &out->turns);
     put_source(&to, &out->chosen);
     put_source(&to, &out->rejected);
-    for (int64_t i = 0; i < out->turns.n; i++)
-        if (out->turns.v[i].role == ROLE_USER) {
-            out->key = out->turns.v[i].text;
-            break;
-        }
+    const struct turns *t = &out->turns;
+    int64_t first = 0;
+    while (first < t->n && t->v[first].role != ROLE_USER)
+        first++;
+    if (t->n)
+        out->key = t->v[first < t->n ? first : 0].text;
     return ST_OK;
 }
 

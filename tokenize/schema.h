@@ -75,7 +75,8 @@ enum st field_turn(const struct fields *f, const struct scan *v, enum role role,
 enum st turns_room(const struct fields *f, struct turns *t, int64_t n) must_use;
 struct view *source_room(const struct fields *f, struct row *out, int64_t n);  /* NULL: ST_SYS */
 
-/* Sets out->source to role and text of all turns of row, and out->key to its first user turn. */
+/* Sets out->source to role and text of all turns of row, and out->key to its first user turn, or to its first turn where it has
+ * no user. */
 enum st row_from_turns(const struct fields *f, struct row *out) must_use;
 
 /* Two texts with a separator between them, in the row's arena; a itself where b is empty. */

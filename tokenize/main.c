@@ -1,0 +1,57 @@
+/* main.c - tokenize: rows of instructions, preferences or text -> records of token ids. */
+#include "work.h"
+
+static struct setup arg = {
+    .schema = "auto", .chat = "auto", .mask = "last", .truncate = "ask", .boundary = "error", .specials = "error",
+    .out = "-", .to = "auto", .max_tokens = 2048, .held = 0.1,
+};
+
+static const struct opt opts[] = {
+    { 't', "tokenizer",  OPT_TEXT, &arg.tokenizer,  "DIR|FILE", "folder with tokenizer.json, the file itself, or bytes", 0, 0 },
+    { 's', "schema",     OPT_TEXT, &arg.schema,     "NAME",  "auto, hh, pairs, messages, alpaca, completion or text", 0, 0 },
+    {  0,  "map",        OPT_LIST, &arg.map,        "COLUMN=NAME,...", "the schema's column has this name in the file", 0, 0 },
+    {  0,  "template",   OPT_TEXT, &arg.chat,       "NAME",  "auto, none, plain, chatml or llama3", 0, 0 },
+    {  0,  "mask",       OPT_TEXT, &arg.mask,       "WHICH", "trained answers: last, all, or as the messages' flag says", 0, 0 },
+    { 'n', "max-tokens", OPT_INT,  &arg.max_tokens, "N",     "longest record; longer documents become several", 2, 16 << 20 },
+    {  0,  "truncate",   OPT_TEXT, &arg.truncate,   "HOW",   "too long: ask, drop, keep-start, keep-end or prompt-left", 0, 0 },
+    {  0,  "split",      OPT_TEXT, &arg.split,      "PART",  "only the rows of this part: train or held", 0, 0 },
+    {  0,  "held",       OPT_REAL, &arg.held,       "SHARE", "share of prompts held out", 0, 1 },
+    {  0,  "source",     OPT_TEXT, &arg.source,     "NAME",  "source name of all rows; default each file's stem", 0, 0 },
+    {  0,  "boundary",   OPT_TEXT, &arg.boundary,   "HOW",   "token across prompt and answer: error, or shift the mask", 0, 0 },
+    {  0,  "specials",   OPT_TEXT, &arg.specials,   "HOW",   "special tokens within a row's text: error or allow", 0, 0 },
+    {  0,  "bos",        OPT_TEXT, &arg.bos,        "TOKEN", "first token of every text, or none; default the tokenizer's", 0, 0 },
+    {  0,  "eos",        OPT_TEXT, &arg.eos,        "TOKEN", "end token; default the tokenizer's", 0, 0 },
+    {  0,  "lenient",    OPT_FLAG, &arg.lenient,    NULL,    "leave bad rows out, count them by cause", 0, 0 },
+    {  0,  "show",       OPT_INT,  &arg.show,       "N",     "print N records with their trained tokens marked, and stop", 0, 1e9 },
+    { 'o', "out",        OPT_TEXT, &arg.out,        "FILE",  "where records go, - for stdout", 0, 0 },
+    {  0,  "to",         OPT_TEXT, &arg.to,         "FORM",  "auto, raw, shard or json", 0, 0 },
+    { 'q', "quiet",      OPT_FLAG, &arg.quiet,      NULL,    "no progress, no notes", 0, 0 },
+    { 0 },
+};
+
+static const struct opt_tool tool = {
+    .name = "tokenize", .line = "rows of instructions, preferences or text to records of token ids",
+    .usage = "--tokenizer DIR|FILE|bytes [OPTION]... [FILE]...",
+    .groups = { { NULL, opts } },
+};
+
+int main(int argc, char **argv)
+{
+    static const char *const input[] = { "-" };
+    struct arena *a = arena_new(0);
+    int n_files;
+
+    err_tool(argv[0]);
+    enum st st = opt_parse(&tool, argc, argv, &n_files);
+    if (st == ST_END)
+        return done(ST_OK);
+    if (st == ST_OK && !arg.tokenizer) {
+        err_place("--tokenizer");
+        st = fail(ST_USAGE, "missing; name a folder with tokenizer.json, the file, or bytes");
+    }
+    sig_init();
+    if (st == ST_OK)
+        st = work(&arg, n_files ? (const char *const *)argv + 1 : input, n_files ? n_files : 1, a);
+    arena_free(a);
+    return done(st);
+}
