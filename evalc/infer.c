@@ -15,7 +15,7 @@ struct infer {
     struct dev   *d;
     struct model *m;
     struct pass  *pass;
-    struct arena *a, *pass_a;                  /* the pass has an arena of its own, to be made anew */
+    struct arena *pass_a;                      /* the pass has an arena of its own, to be made anew */
     int64_t       micro_tokens, max_tokens, max_targets;
 };
 
@@ -45,8 +45,32 @@ enum st infer_folder(const char **folder, const char *dir, struct arena *a)
     return fail(ST_SYS, "no config.json there, nor in its latest/; name a Hugging Face folder or the OUT of step");
 }
 
-enum st infer_open(struct infer **to, const char *folder, const char *device, int threads, int64_t micro_tokens,
-                   struct arena *a)
+/* Rows made with another tokenizer.json than the folder's: every id would mean something else. */
+static enum st check_tokenizer(const char *folder, const struct header *h, const char *stream, struct arena *a)
+{
+    char *path = arena_printf(a, "%s/tokenizer.json", folder);
+    struct arena *once;
+    struct view json;
+    uint8_t sha[32];
+    enum st st;
+
+    if (!path)
+        return ST_SYS;
+    if (access(path, F_OK) != 0)
+        return ST_OK;
+    once = arena_new(0);
+    if ((st = file_read(path, &json, TOKENIZER_BYTES_MAX, once)) == ST_OK)
+        sha_of(json.p, json.n, sha);
+    arena_free(once);
+    if (st != ST_OK || memcmp(sha, h->tokenizer, sizeof sha) == 0)
+        return st;
+    err_place("%s", shown(view_of(stream)));
+    return fail(ST_DATA, "its rows are of another tokenizer than '%s'; re-run tokenize with the model's",
+                shown(view_of(path)));
+}
+
+enum st infer_open(struct infer **to, const char *folder, const struct header *h, const char *stream, const char *device,
+                   int threads, int64_t micro_tokens, struct arena *a)
 {
     struct infer *v = ARENA_NEW(a, struct infer, 1);
     struct config c = { 0 };
@@ -56,44 +80,19 @@ enum st infer_open(struct infer **to, const char *folder, const char *device, in
     *to = v;
     if (!v || !config)
         return ST_SYS;
-    v->a = a;
     v->folder = folder;
     v->micro_tokens = micro_tokens;
     v->pass_a = arena_new(0);
-    if ((st = config_read(&c, config, a)) != ST_OK || (st = dev_open(&v->d, device, threads, a)) != ST_OK ||
-        (st = model_new(&v->m, &c, v->d, false, a)) != ST_OK)
+    if ((st = check_tokenizer(folder, h, stream, a)) != ST_OK || (st = config_read(&c, config, a)) != ST_OK)
         return st;
-    return weights_load(v->m, folder, a);
-}
-
-enum st infer_check(struct infer *v, const struct header *h, const char *stream)
-{
-    char *path = arena_printf(v->a, "%s/tokenizer.json", v->folder);
-    uint8_t sha[32];
-    struct view json;
-    enum st st;
-
-    if (!path)
-        return ST_SYS;
-    if (access(path, F_OK) == 0) {
-        struct arena *once = arena_new(0);
-        if ((st = file_read(path, &json, TOKENIZER_BYTES_MAX, once)) == ST_OK)
-            sha_of(json.p, json.n, sha);
-        arena_free(once);
-        if (st != ST_OK)
-            return st;
-        if (memcmp(sha, h->tokenizer, 32) != 0) {
-            err_place("%s", shown(view_of(stream)));
-            return fail(ST_DATA, "its rows are of another tokenizer than '%s'; re-run tokenize with the model's",
-                        shown(view_of(path)));
-        }
-    }
-    if (h->vocab > v->m->c.V) {
+    if (h->vocab > c.V) {
         err_place("%s", shown(view_of(stream)));
         return fail(ST_DATA, "its tokenizer has %lld ids, the model in '%s' only %lld; they do not belong together",
-                    (long long)h->vocab, shown(view_of(v->folder)), (long long)v->m->c.V);
+                    (long long)h->vocab, shown(view_of(folder)), (long long)c.V);
     }
-    return ST_OK;
+    if ((st = dev_open(&v->d, device, threads, a)) != ST_OK || (st = model_new(&v->m, &c, v->d, false, a)) != ST_OK)
+        return st;
+    return weights_load(v->m, folder, a);
 }
 
 /* A pass that holds the largest pack of the batch. */

@@ -31,12 +31,11 @@ struct infer;
  * to now.  ST_SYS: there is no config.json in either. */
 enum st infer_folder(const char **folder, const char *dir, struct arena *a) must_use;
 
-/* The model in a folder of infer_folder(), its weights on the device. */
-enum st infer_open(struct infer **v, const char *folder, const char *device, int threads, int64_t micro_tokens,
-                   struct arena *a) must_use;
-/* Rows of that header may be scored: the folder's tokenizer.json, where it has one, is theirs, and the vocabulary
- * fits.  ST_DATA says what differs. */
-enum st infer_check(struct infer *v, const struct header *h, const char *stream) must_use;
+/* The model in a folder of infer_folder(), its weights on the device, after a look at the header of the rows it shall
+ * score: the folder's tokenizer.json, where it has one, must be theirs, and their vocabulary fit.  ST_DATA says what
+ * differs, naming `stream`; ST_USAGE: no such device. */
+enum st infer_open(struct infer **v, const char *folder, const struct header *h, const char *stream, const char *device,
+                   int threads, int64_t micro_tokens, struct arena *a) must_use;
 /* Scores the items that ask for it; results live in a.
  *   ST_DATA  a row the model cannot take (its place is told), or a log-probability that is no finite number
  *   ST_STOP  a signal asked to stop;  ST_SYS memory or device */

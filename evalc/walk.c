@@ -82,11 +82,9 @@ static enum st open_all(struct walk *w, char *const *name, int n, struct arena *
     if ((w->scored && (st = infer_folder(&w->job.model, s->model, a)) != ST_OK) || (st = identity(w)) != ST_OK ||
         (st = rows_open(&w->rows, name, n, a)) != ST_OK)
         return st;
-    if (w->scored) {
-        if ((st = infer_open(&w->job.infer, w->job.model, s->device, (int)s->threads, s->micro_tokens, a)) != ST_OK ||
-            (st = infer_check(w->job.infer, &w->rows.header, rows_stream(&w->rows))) != ST_OK)
-            return st;
-    }
+    if (w->scored && (st = infer_open(&w->job.infer, w->job.model, &w->rows.header, rows_stream(&w->rows), s->device,
+                                      (int)s->threads, s->micro_tokens, a)) != ST_OK)
+        return st;
     for (int64_t k = 0; w->task[k]; k++)
         if (w->task[k]->start && (st = w->task[k]->start(&w->job)) != ST_OK)
             return st;
