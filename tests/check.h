@@ -55,6 +55,9 @@
                          b_ ? b_ : "(null)");                                                      \
     } while (0)
 
+/* A name for mkstemp() and mkdtemp() */
+#define TEMP(name) "/tmp/plait-" name "-XX" "XX" "XX"
+
 #define TEST(f) cmocka_unit_test(f)
 #define RUN(...) check_run(sizeof((const struct CMUnitTest[]){ __VA_ARGS__ }) / sizeof(struct CMUnitTest), \
                            (const struct CMUnitTest[]){ __VA_ARGS__ })

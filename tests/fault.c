@@ -4,8 +4,9 @@
  *     FAULT=write:3+       it and all after it do: a full disk
  *     FAULT=read:1:EIO     with another error: a name below, or a number
  *
- * Kinds: read, write, fsync, rename, alloc.  FAULT_FIRED=FILE is made when the fault has struck, so that a
- * test which counts n up knows when it has been through them all.  Standard error is never touched. */
+ * Kinds: read, write, fsync, rename, alloc.  FAULT_FIRED=FILE is made when the fault has struck, so
+ * that a test which counts n up knows when it has been through them all.  Standard error is never
+ * touched. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,14 +26,15 @@ static const struct {
     enum kind   kind;
     int         error;
 } kinds[] = {
-    { "read", READ, EIO }, { "write", WRITE, ENOSPC }, { "fsync", FSYNC, EIO }, { "rename", RENAME, EACCES },
-    { "alloc", ALLOC, ENOMEM },
+    { "read", READ, EIO }, { "write", WRITE, ENOSPC }, { "fsync", FSYNC, EIO },
+    { "rename", RENAME, EACCES }, { "alloc", ALLOC, ENOMEM },
 };
 
 static const struct {
     const char *name;
     int         error;
-} errors[] = { { "EIO", EIO }, { "ENOSPC", ENOSPC }, { "EDQUOT", EDQUOT }, { "EPIPE", EPIPE }, { "EINTR", EINTR } };
+} errors[] = { { "EIO", EIO }, { "ENOSPC", ENOSPC }, { "EDQUOT", EDQUOT }, { "EPIPE", EPIPE },
+               { "EINTR", EINTR } };
 
 static struct {
     enum kind   kind;
@@ -56,7 +58,8 @@ static __attribute__((constructor)) void init(void)
     if (!colon)
         return;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (strlen(kinds[i].name) == (size_t)(colon - text) && strncmp(kinds[i].name, text, (size_t)(colon - text)) == 0) {
+        if (strlen(kinds[i].name) == (size_t)(colon - text) &&
+            strncmp(kinds[i].name, text, (size_t)(colon - text)) == 0) {
             kind = kinds[i].kind;
             plan.error = kinds[i].error;
         }

@@ -15,7 +15,7 @@
 #define MIN(a, b)      ((a) < (b) ? (a) : (b))
 #define MAX(a, b)      ((a) > (b) ? (a) : (b))
 
-/* A broken precondition (a wrong shape, a NULL) is a bug of ours: stop at once.  Never for input. */
+/* A broken precondition (a wrong shape, a NULL) is our bug: stop at once.  Never for input. */
 #define BUG_IF(cond)                                                                   \
     do {                                                                               \
         if (cond) {                                                                    \
@@ -24,7 +24,7 @@
         }                                                                              \
     } while (0)
 
-/* Bytes of somebody else: not ended by a 0, good as long as their owner says.  {NULL, 0} is none. */
+/* Somebody else's bytes: not ended by a 0, good as long as the owner says.  {NULL, 0} is none. */
 struct view {
     const char *p;
     size_t      n;

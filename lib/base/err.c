@@ -1,8 +1,8 @@
 /* err.c - the one message of a process, and its signals.
  *
  * Place and message are kept apart, so that a reader which learns its line and column only after
- * the fault can still give them (err_at).  A line is formatted whole, cleaned of control characters,
- * and leaves in one write: many tools share one stderr. */
+ * the fault can still give them (err_at).  A line is formatted whole, cleaned of control
+ * characters, and leaves in one write: many tools share one stderr. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -25,8 +25,8 @@ static char kept_place[PLACE_MAX], kept_what[WHAT_MAX];
 static volatile sig_atomic_t stop;
 static pthread_t main_thread;
 
-/* Text from outside made safe for a terminal: controls and broken UTF-8 become '?'.  out takes at most
- * size - 1 bytes of whole characters and a 0; returns how much of s was used. */
+/* Text from outside made safe for a terminal: controls and broken UTF-8 become '?'.  out takes at
+ * most size - 1 bytes of whole characters and a 0; returns how much of s was used. */
 static size_t clean(char *out, size_t size, struct view s)
 {
     size_t i = 0, n = 0;
@@ -34,7 +34,8 @@ static size_t clean(char *out, size_t size, struct view s)
     while (i < s.n) {
         int len = utf8_len(s.p + i, s.n - i);
         unsigned char c = (unsigned char)s.p[i];
-        bool control = c < 0x20 || c == 0x7f || (c == 0xc2 && len == 2 && (unsigned char)s.p[i + 1] < 0xa0);
+        bool control = c < 0x20 || c == 0x7f ||
+                       (c == 0xc2 && len == 2 && (unsigned char)s.p[i + 1] < 0xa0);
         if (n + (size_t)MAX(len, 1) >= size)
             break;
         if (len == 0 || control)
@@ -48,7 +49,7 @@ static size_t clean(char *out, size_t size, struct view s)
     return i;
 }
 
-static void format(char *out, size_t size, const char *fmt, va_list ap) __attribute__((format(printf, 3, 0)));
+__attribute__((format(printf, 3, 0)))
 static void format(char *out, size_t size, const char *fmt, va_list ap)
 {
     char raw[WHAT_MAX];
@@ -82,7 +83,7 @@ void err_tool(const char *argv0)
     if (argv0 && *argv0)
         tool = slash && slash[1] ? slash + 1 : argv0;
     signal(SIGPIPE, SIG_DFL);
-    /* A closed 0, 1 or 2 must not become a data file: hold it with something that refuses its use */
+    /* A closed 0, 1 or 2 must not become a data file: hold it with what refuses its use */
     for (int fd = 0; fd < 3; fd++)
         if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
             if (open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) < 0)
@@ -190,7 +191,7 @@ const char *shown(struct view name)
 
     if (clean(s, SHOWN_MAX + 1, name) < name.n) {
         clean(s, SHOWN_MAX - 2, name);
-        strcat(s, "...");
+        memcpy(s + strlen(s), "...", 4);
     }
     return s;
 }
@@ -253,10 +254,11 @@ bool sig_stop_wait(int wait_ms)
     end.tv_sec += wait_ms / 1000;
     end.tv_nsec += wait_ms % 1000 * 1000000L;
     stop_set(&ours);
-    pthread_sigmask(SIG_BLOCK, &ours, &before);        /* none slips in between the look and the wait */
+    pthread_sigmask(SIG_BLOCK, &ours, &before);    /* none slips in between the look and the wait */
     while (!stop) {
         clock_gettime(CLOCK_MONOTONIC, &now);
-        int64_t left = (int64_t)(end.tv_sec - now.tv_sec) * 1000000000 + (end.tv_nsec - now.tv_nsec);
+        int64_t left = (int64_t)(end.tv_sec - now.tv_sec) * 1000000000;
+        left += end.tv_nsec - now.tv_nsec;
         if (left <= 0)
             break;
         struct timespec wait = { left / 1000000000, left % 1000000000 };

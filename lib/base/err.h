@@ -20,19 +20,19 @@ enum st {                /* also the exit codes: who calls a pipeline can */
 };
 
 /* The tool's name for messages: the last part of argv0.  Also sets SIGPIPE back to its default
- * where it was inherited ignored, and holds a closed stdin, stdout or stderr so that no file gets its
- * number. */
+ * where it was inherited ignored, and holds a closed stdin, stdout or stderr so that no file gets
+ * its number. */
 void err_tool(const char *argv0);
 const char *err_tool_name(void);
 
 /* Where the next fault would be: "chat.rec:1841", "rows.jsonl:3:17", "--lr".  Kept until the next
- * call; fmt NULL: nowhere.  Cheap enough to be called per record?  No: readers keep numbers and call
- * this only when they fail. */
+ * call; fmt NULL: nowhere.  Cheap enough to be called per record?  No: readers keep numbers and
+ * call this only when they fail. */
 void err_place(const char *fmt, ...) like_printf(1, 2);
 
 /* Keeps the message (the first of the process wins, with the place of that moment) and returns st.
- * what: no capital, no full stop, names from outside in single quotes; then "; " and how to mend it.
- * fail_sys appends ": strerror(errno)" and is for ST_SYS. */
+ * what: no capital, no full stop, names from outside in single quotes; then "; " and how to mend
+ * it. fail_sys appends ": strerror(errno)" and is for ST_SYS. */
 enum st fail(enum st st, const char *fmt, ...) like_printf(2, 3);
 enum st fail_sys(const char *fmt, ...) like_printf(1, 2);
 
@@ -40,8 +40,8 @@ enum st fail_sys(const char *fmt, ...) like_printf(1, 2);
  * caller of scan_next() does.  Without a kept message it does nothing. */
 void err_at(const char *fmt, ...) like_printf(1, 2);
 
-/* The kept message without the tool's name ("" when none), and forgetting it: for `--lenient`, which
- * counts bad rows instead of ending, and for tests. */
+/* The kept message without the tool's name ("" when none), and forgetting it: for `--lenient`,
+ * which counts bad rows instead of ending, and for tests. */
 const char *err_text(void);
 void err_clear(void);
 

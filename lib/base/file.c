@@ -1,7 +1,7 @@
 /* file.c - files appear whole or not at all.
  *
- * The temporary name is NAME.tmp in the same folder, locked while it is written: two runs that write
- * one file find each other out, and what a killed run left is taken over by the next. */
+ * The temporary name is NAME.tmp in the same folder, locked while it is written: two runs that
+ * write one file find each other out, and what a killed run left is taken over by the next. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -42,8 +42,8 @@ static enum st open_special(struct file *f, mode_t mode)
     return fail_sys("cannot open");
 }
 
-/* Takes the temporary name for us alone.  A file that another run renamed or removed between our open
- * and our lock is not the one under the name any more: then again. */
+/* Takes the temporary name for us alone.  A file that another run renamed or removed between our
+ * open and our lock is not the one under the name any more: then again. */
 static enum st open_temp(struct file *f)
 {
     struct stat ours, named;
@@ -80,7 +80,8 @@ enum st file_new(struct file *f, const char *path, struct arena *a)
         return fail(ST_SYS, "is a folder; give the name of a file");
     if (there && !S_ISREG(is.st_mode))
         return open_special(f, is.st_mode);
-    if (there && (real = realpath(path, NULL))) {      /* through a link: the file it names is replaced */
+    /* through a link: the file it names is replaced */
+    if (there && (real = realpath(path, NULL))) {
         f->path = arena_text(a, view_of(real));
         mem_release(real);
         if (!f->path)
@@ -148,7 +149,7 @@ enum st file_commit(struct file *f)
     if (f->temp) {
         if (fsync(f->fd) < 0)
             st = fail_sys("cannot write it to the disk");
-        else if (rename(f->temp, f->path) < 0)         /* still locked: nobody takes the name before */
+        else if (rename(f->temp, f->path) < 0)      /* still locked: nobody takes the name before */
             st = fail_sys("cannot rename '%s' to it", shown(view_of(f->temp)));
         if (st != ST_OK) {
             file_drop(f);
@@ -190,7 +191,8 @@ enum st file_read(const char *path, struct view *data, size_t max_bytes, struct 
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return fail_sys("cannot open");
-    if (fstat(fd, &is) == 0 && S_ISREG(is.st_mode) && is.st_size >= 0 && (size_t)is.st_size <= max_bytes)
+    if (fstat(fd, &is) == 0 && S_ISREG(is.st_mode) && is.st_size >= 0 &&
+        (size_t)is.st_size <= max_bytes)
         st = buf_room(&b, (size_t)is.st_size + 1);
     while (st == ST_OK && r != 0 && b.n <= max_bytes) {
         if ((st = buf_room(&b, 4096)) != ST_OK)

@@ -4,12 +4,13 @@
 
 #include "base/mem.h"
 
-/* A file being written under the temporary name PATH.tmp.  commit: fsync of file, rename, fsync of folder,
- * and drop where that fails.  A path already being written by another process is ST_SYS.  An existing FIFO, socket or device named by path is written to, never replaced;
- * "-" is stdout.  A signal or crash leaves only the temporary name, which the next run takes over. */
+/* A file being written under the temporary name PATH.tmp.  commit: fsync of file, rename, fsync of
+ * folder, and drop where that fails.  A path already being written by another process is
+ * ST_SYS.  An existing FIFO, socket or device named by path is written to, never replaced; "-" is
+ * stdout.  A signal or crash leaves only the temporary name, which the next run takes over. */
 struct file {
     int   fd;
-    char *path, *temp;                         /* temp NULL: written in place (FIFO, device, stdout) */
+    char *path, *temp;                      /* temp NULL: written in place (FIFO, device, stdout) */
 };
 
 enum st file_new(struct file *f, const char *path, struct arena *a) must_use;
@@ -17,15 +18,15 @@ enum st file_write(struct file *f, const void *p, size_t n) must_use;   /* all o
 enum st file_commit(struct file *f) must_use;
 void    file_drop(struct file *f);             /* closes and removes the temporary */
 
-/* Whole small files.  file_read adds a 0 behind the data (not counted); over max_bytes is ST_DATA. */
+/* Whole small files.  file_read adds a 0 behind the data, not counted; over max_bytes: ST_DATA. */
 enum st file_read(const char *path, struct view *data, size_t max_bytes, struct arena *a) must_use;
 enum st file_save(const char *path, const void *p, size_t n, struct arena *a) must_use;
 
-/* write(2) until all is written; EINTR is retried.  ST_OK or ST_SYS (with message naming `name`). */
+/* write(2) until all is written, through EINTR.  ST_OK, or ST_SYS with a message naming `name`. */
 enum st fd_write(int fd, const char *name, const void *p, size_t n) must_use;
 
-/* fsync of a folder; making a folder and its parents (durably); removing a folder and all in it, where there
- * is one. */
+/* fsync of a folder; making a folder and its parents (durably); removing a folder and all in it,
+ * where there is one. */
 enum st dir_sync(const char *path) must_use;
 enum st dir_make(const char *path) must_use;
 enum st dir_remove(const char *path) must_use;
@@ -34,8 +35,8 @@ enum st dir_remove(const char *path) must_use;
  * Concatenated gzip members and zstd frames are read through. */
 struct input;
 enum st input_open(struct input **in, const char *path, struct arena *a) must_use;
-/* Up to n bytes into p.  *got 0 is the end.  A cut or corrupt compressed file is ST_DATA; ST_STOP where a
- * stop signal ended the wait. */
+/* Up to n bytes into p.  *got 0 is the end.  A cut or corrupt compressed file is ST_DATA; ST_STOP
+ * where a stop signal ended the wait. */
 enum st input_read(struct input *in, void *p, size_t n, size_t *got) must_use;
 const char *input_name(const struct input *in);      /* "stdin" for "-" */
 void input_close(struct input *in);

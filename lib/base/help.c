@@ -1,6 +1,7 @@
 /* help.c - --help, --version, the OPTIONS of the manual page, and "did you mean".
  *
- * All of it comes from the option table; defaults are read from the variables the table points to. */
+ * All of it comes from the option table; defaults are read from the variables the table points
+ * to. */
 #include "base/help.h"
 
 enum { COLUMN = 30, WIDTH = 100 };
@@ -49,7 +50,8 @@ static void help_line(const struct opt *o)
 {
     char value[256], text[1024];
 
-    int n = o->short_name ? printf("  -%c, --%s", o->short_name, o->name) : printf("      --%s", o->name);
+    int n = o->short_name ? printf("  -%c, --%s", o->short_name, o->name)
+                          : printf("      --%s", o->name);
     if (o->arg && o->type != OPT_FLAG)
         n += printf(" %s", o->arg);
     if (n + 2 > COLUMN)
@@ -72,7 +74,8 @@ static void help(const struct opt_tool *t)
             for (const struct opt *o = standard; o->name; o++)
                 help_line(o);
     }
-    printf("\nNumbers accept 1e-5 and, where whole, k, M and G for powers of 1000.  More: man %s\n", t->name);
+    printf("\nNumbers accept 1e-5 and, where whole, k, M and G for powers of 1000.  More: man %s\n",
+           t->name);
 }
 
 /* Text within mdoc: backslashes doubled, no line begins with a control character of roff. */
@@ -149,7 +152,8 @@ static void version(const struct opt_tool *t)
 #else
     const char *compiler = "gcc";
 #endif
-    printf("%s (plait) %s\ncompiler: %s %s\nbuild: %s\n", t->name, VERSION, compiler, __VERSION__, BUILD);
+    printf("%s (plait) %s\ncompiler: %s %s\nbuild: %s\n", t->name, VERSION, compiler, __VERSION__,
+           BUILD);
     if (t->version)
         printf("%s\n", t->version);
 }
@@ -167,7 +171,7 @@ bool help_answer(const struct opt_tool *t, const char *word)
     return true;
 }
 
-/* Letters to insert, drop or change to make b of a (Levenshtein); names over 31 letters count as far. */
+/* Letters to insert, drop or change to make b of a (Levenshtein); 99 for names over 31 letters. */
 static int distance(struct view a, const char *b)
 {
     int row[32], n = (int)strlen(b);
@@ -191,7 +195,7 @@ static int distance(struct view a, const char *b)
 const char *help_near(const struct opt_tool *t, struct view name)
 {
     const char *best = NULL;
-    int least = 3;                                     /* two slips at most, and fewer than half the letters */
+    int least = 3;                          /* two slips at most, and fewer than half the letters */
 
     for (int g = 0; g < countof(t->groups) && t->groups[g].opts; g++)
         for (const struct opt *o = t->groups[g].opts; o->name; o++) {

@@ -85,7 +85,8 @@ static enum st start(struct input *in)
 {
     enum st st = ST_OK;
 
-    while (st == ST_OK && !in->ended && in->n < PEEK_BYTES && (in->n == 0 || may_be_packed(*in->raw)))
+    while (st == ST_OK && !in->ended && in->n < PEEK_BYTES &&
+           (in->n == 0 || may_be_packed(*in->raw)))
         st = fill(in);
     if (st != ST_OK)
         return st;
@@ -146,7 +147,7 @@ static enum st step_gzip(struct input *in, void *p, size_t n, size_t *got)
     size_t most = (size_t)1 << 30;
 
     if (!in->within) {
-        if (in->n - in->at < 2 || kind_of((unsigned char *)in->raw + in->at, in->n - in->at) != GZIP)
+        if (kind_of((unsigned char *)in->raw + in->at, in->n - in->at) != GZIP)
             return bad(in, "other bytes follow the gzip data; was the file damaged");
         inflateReset(&in->gz);
         in->within = true;
@@ -192,7 +193,7 @@ enum st input_read(struct input *in, void *p, size_t n, size_t *got)
     if (in->kind == PLAIN)
         return read_plain(in, p, n, got);
     while (st == ST_OK && *got == 0 && n) {
-        /* a decoder may still hold output when its input is used up, so it is asked before the end counts */
+        /* a decoder may hold output when its input is used up: it is asked before the end counts */
         size_t before = in->at;
         if (in->within || in->n - in->at >= PEEK_BYTES || (in->ended && in->at < in->n))
             st = in->kind == GZIP ? step_gzip(in, p, n, got) : step_zstd(in, p, n, got);

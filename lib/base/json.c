@@ -1,8 +1,8 @@
 /* json.c - configs, tokenizers and summaries over jansson.
  *
- * The file is read by us, so that its faults come as everywhere else.  Where an integer is too large
- * for 64 bits (configs have model_max_length 10^30) all numbers of the file are taken as reals, and
- * json_int() accepts a real that is whole. */
+ * The file is read by us, so that its faults come as everywhere else.  Where an integer is too
+ * large for 64 bits (configs have model_max_length 10^30) all numbers of the file are taken as
+ * reals, and json_int() accepts a real that is whole. */
 #include <math.h>
 
 #include "base/file.h"
@@ -50,7 +50,8 @@ static json_t *member(json_t *o, const char *key)
     return v && !json_is_null(v) ? v : NULL;
 }
 
-enum st json_int(const char *place, json_t *o, const char *key, int64_t min, int64_t max, int64_t *v)
+enum st json_int(const char *place, json_t *o, const char *key, int64_t min, int64_t max,
+                 int64_t *v)
 {
     json_t *m = member(o, key);
     int64_t i;
@@ -63,18 +64,19 @@ enum st json_int(const char *place, json_t *o, const char *key, int64_t min, int
              json_real_value(m) == floor(json_real_value(m)))
         i = (int64_t)json_real_value(m);
     else
-        return wrong(place, key, json_is_real(m) ? "not a whole number of 64 bits" : "not a whole number");
+        return wrong(place, key, json_is_real(m)
+                     ? "not a whole number of 64 bits" : "not a whole number");
     if (i < min || i > max) {
         err_place("%s", place);
-        return fail(ST_DATA, "'%s' is %lld; it must be from %lld to %lld", shown(view_of(key)), (long long)i,
-                    (long long)min, (long long)max);
+        return fail(ST_DATA, "'%s' is %lld; it must be from %lld to %lld", shown(view_of(key)),
+                    (long long)i, (long long)min, (long long)max);
     }
     *v = i;
     return ST_OK;
 }
 
-enum st json_int_or(const char *place, json_t *o, const char *key, int64_t min, int64_t max, int64_t dflt,
-                    int64_t *v)
+enum st json_int_or(const char *place, json_t *o, const char *key, int64_t min, int64_t max,
+                    int64_t dflt, int64_t *v)
 {
     *v = dflt;
     return member(o, key) ? json_int(place, o, key, min, max, v) : ST_OK;
@@ -104,7 +106,8 @@ enum st json_bool_or(const char *place, json_t *o, const char *key, bool dflt, b
     return ST_OK;
 }
 
-enum st json_text_or(const char *place, json_t *o, const char *key, const char *dflt, const char **v)
+enum st json_text_or(const char *place, json_t *o, const char *key, const char *dflt,
+                     const char **v)
 {
     json_t *m = member(o, key);
 
@@ -149,7 +152,8 @@ static size_t broken(struct view s)
 {
     size_t best = 1;
 
-    for (size_t n = 2; n <= 3 && n <= s.n; n++) {      /* would one or two more bytes make these whole? */
+    /* would one or two more bytes make these whole? */
+    for (size_t n = 2; n <= 3 && n <= s.n; n++) {
         char try[5] = "\x80\x80\x80\x80";
         memcpy(try, s.p, n);
         if ((size_t)utf8_len(try, 4) > n)

@@ -2,8 +2,8 @@
  *
  * An arena is a stack of blocks.  A get is a step of a pointer in the top block; what does not fit
  * opens a new one, and large things get a block of their own.  A mark is the bytes given so far, so
- * going back pops blocks until the mark lies in the top one.  The largest block popped is kept, so that a
- * loop of mark, get and back comes to rest without a call to malloc.
+ * going back pops blocks until the mark lies in the top one.  The largest block popped is kept, so
+ * that a loop of mark, get and back comes to rest without a call to malloc.
  * Under the address sanitizer every get is a block of its exact size: overruns and uses after
  * arena_back() are seen. */
 #include <errno.h>
@@ -29,7 +29,7 @@ struct block {
     struct block *below;
     char   *p;                                 /* first byte, aligned */
     size_t  cap, used;
-    size_t  dirty;                             /* bytes that were ever given: the rest is still zero */
+    size_t  dirty;                          /* bytes that were ever given: the rest is still zero */
     size_t  start;                             /* the arena's count when this block was opened */
 };
 
@@ -111,7 +111,8 @@ void *arena_get(struct arena *a, size_t n_bytes)
     size_t n = round_up(MIN(MAX(n_bytes, (size_t)1), NO_LIMIT + 1));
 
     if (n > a->max - a->used) {
-        fail(ST_SYS, "%zu bytes more than the %zu in use pass the limit of %zu", n_bytes, a->used, a->max);
+        fail(ST_SYS, "%zu bytes more than the %zu in use pass the limit of %zu", n_bytes, a->used,
+             a->max);
         return NULL;
     }
     struct block *b = a->top;

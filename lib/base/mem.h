@@ -1,7 +1,7 @@
 /* mem.h - arenas and growing buffers; mem.c is our only caller of malloc.
  *
- * An arena gives memory that is freed all at once, or back to a mark; nothing in it is freed by hand.
- * A function that makes something takes the arena it makes it in. */
+ * An arena gives memory that is freed all at once, or back to a mark; nothing in it is freed by
+ * hand. A function that makes something takes the arena it makes it in. */
 #ifndef MEM_H
 #define MEM_H
 
@@ -9,8 +9,8 @@
 
 struct arena;
 
-/* An arena that will never hold more than max_bytes (0: no limit).  Takes no memory yet.  Only fails
- * where a few hundred bytes cannot be had: then it says so and exits with 4. */
+/* An arena that will never hold more than max_bytes (0: no limit).  Takes no memory yet.  Only
+ * fails where a few hundred bytes cannot be had: then it says so and exits with 4. */
 struct arena *arena_new(size_t max_bytes);
 void arena_free(struct arena *a);              /* NULL is fine */
 
@@ -18,7 +18,8 @@ void arena_free(struct arena *a);              /* NULL is fine */
  * called then, so the caller only returns ST_SYS. */
 void *arena_get(struct arena *a, size_t n_bytes) must_use;
 #define ARENA_NEW(a, type, n) ((type *)arena_array((a), (size_t)(n), sizeof(type)))
-void *arena_array(struct arena *a, size_t n, size_t size) must_use;  /* checks n * size for overflow */
+/* checks n * size for overflow */
+void *arena_array(struct arena *a, size_t n, size_t size) must_use;
 char *arena_text(struct arena *a, struct view s) must_use;           /* copy, 0-ended */
 char *arena_printf(struct arena *a, const char *fmt, ...) like_printf(2, 3) must_use;
 

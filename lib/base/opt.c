@@ -1,7 +1,7 @@
 /* opt.c - the parser: one walk over argv.
  *
- * It is taken twice, first only to look: a mistake anywhere, or a question such as --help, leaves every
- * variable with its default, which --help then prints.  Texts for people are in help.c. */
+ * It is taken twice, first only to look: a mistake anywhere, or a question such as --help, leaves
+ * every variable with its default, which --help then prints.  Texts for people are in help.c. */
 #include <errno.h>
 #include <math.h>
 
@@ -49,7 +49,8 @@ static enum st integer(const char *place, const char *text, int64_t *value)
     snprintf(digits, sizeof digits, "%.*s", (int)MIN(n - (s != NULL), sizeof digits), text);
     errno = 0;
     v = strtoll(digits, &end, 10);
-    if (end != digits && !*end && !errno && n < sizeof digits && strspn(digits, "+-0123456789") == strlen(digits)) {
+    if (end != digits && !*end && !errno && n < sizeof digits &&
+        strspn(digits, "+-0123456789") == strlen(digits)) {
         if (!__builtin_mul_overflow(v, scale, value))
             return ST_OK;
     } else {
@@ -120,8 +121,9 @@ static enum st take(const struct opt *o, const char *text, bool assign)
     return ST_OK;
 }
 
-/* The first option of that long (or, name NULL, short) name from *group, *opt on; they move behind it. */
-static const struct opt *next(const struct opt_tool *t, struct view name, char letter, int *group, int *opt)
+/* The first option of that name (name.p NULL: of that letter) from *group, *opt on; both move on. */
+static const struct opt *next(const struct opt_tool *t, struct view name, char letter, int *group,
+                              int *opt)
 {
     for (; *group < countof(t->groups) && t->groups[*group].opts; ++*group, *opt = 0)
         for (const struct opt *o = &t->groups[*group].opts[*opt]; o->name; o++) {
@@ -249,7 +251,8 @@ static enum st walk(const struct opt_tool *t, int argc, char **argv, bool assign
 
 static enum st keep_command(const char *name, int argc, char **argv)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
     enum st st = buf_add(&command, name, strlen(name));
 
     for (int i = 1; i < argc && st == ST_OK; i++) {

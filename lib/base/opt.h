@@ -1,9 +1,10 @@
 /* opt.h - one option table, three readers: the parser, --help, and the OPTIONS of the manual page.
  *
  * Every tool understands --help (stdout, exit 0, with defaults read from the variables), --version
- * and --man (mdoc for @OPTIONS@, used by the build only).  Numbers are parsed to the last character and accept
- * 1e-5, and the suffixes k, M, G (powers of 1000) for integers.  `--name value`, `--name=value`,
- * `-n value`, `-nvalue`; flags take no value; `--` ends options; operands may stand anywhere. */
+ * and --man (mdoc for @OPTIONS@, used by the build only).  Numbers are parsed to the last character
+ * and accept 1e-5, and the suffixes k, M, G (powers of 1000) for integers.  `--name value`,
+ * `--name=value`, `-n value`, `-nvalue`; flags take no value; `--` ends options; operands may stand
+ * anywhere. */
 #ifndef OPT_H
 #define OPT_H
 
@@ -55,7 +56,7 @@ struct opt_tool {
  *   ST_USAGE  unknown name, missing value, a number that is not one or is out of bounds */
 enum st opt_parse(const struct opt_tool *tool, int argc, char **argv, int *n_operands) must_use;
 
-/* True when the option was given on the command line (to tell a default from the same value given). */
+/* True when the option was given on the command line: tells a default from the same value given. */
 bool opt_given(const char *name);
 
 /* The command line as one string, words quoted for sh where needed: the header's provenance. */

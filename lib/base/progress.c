@@ -1,4 +1,4 @@
-/* progress.c - one line for people, rewritten in place; nothing at all where stderr is no terminal. */
+/* progress.c - one line for people, rewritten in place; nothing where stderr is no terminal. */
 #include <math.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -31,7 +31,8 @@ static const char *short_time(double s, char *out, size_t size)
     return out;
 }
 
-void progress_start(struct progress *p, const char *what, const char *unit, double total, double base, bool quiet)
+void progress_start(struct progress *p, const char *what, const char *unit, double total,
+                    double base, bool quiet)
 {
     *p = (struct progress){ .what = what, .unit = unit, .total = total, .base = base };
     p->on = !quiet && isatty(STDERR_FILENO);
@@ -55,14 +56,17 @@ void progress_at(struct progress *p, double amount, const char *extra)
         return;
     p->last = now;
     double rate = (amount - p->base) / (now - p->start);
-    size_t size = sizeof line, n = (size_t)snprintf(line, size, "%s  %s", p->what, short_number(amount, a, sizeof a));
+    size_t size = sizeof line, n;
+    n = (size_t)snprintf(line, size, "%s  %s", p->what, short_number(amount, a, sizeof a));
     if (p->total > 0 && n < size)
-        n += (size_t)snprintf(line + n, size - n, " of %s  %.0f%%", short_number(p->total, b, sizeof b),
-                              floor(100 * amount / p->total));
+        n += (size_t)snprintf(line + n, size - n, " of %s  %.0f%%",
+                              short_number(p->total, b, sizeof b), floor(100 * amount / p->total));
     if (n < size)
-        n += (size_t)snprintf(line + n, size - n, "  %s %s/s", short_number(rate, a, sizeof a), p->unit);
+        n += (size_t)snprintf(line + n, size - n, "  %s %s/s", short_number(rate, a, sizeof a),
+                              p->unit);
     if (p->total > amount && rate > 0 && n < size)
-        n += (size_t)snprintf(line + n, size - n, "  %s left", short_time((p->total - amount) / rate, b, sizeof b));
+        n += (size_t)snprintf(line + n, size - n, "  %s left",
+                              short_time((p->total - amount) / rate, b, sizeof b));
     if (extra && n < size)
         snprintf(line + n, size - n, "  %s", extra);
     int len = snprintf(out, sizeof out, "\r%.*s\033[K", width() - 1, line);

@@ -1,10 +1,10 @@
 /* rng.c - a draw is a hash of (seed, stream, index).
  *
  * Three passes of a 64-bit mixer, one per argument; for one seed and stream the map from index to
- * value is a bijection, so no value comes twice.  The mixer is moremur (P. Evensen 2019), which passes
- * PractRand where the MurmurHash3 finaliser fails.  Everything here is integer arithmetic or exact IEEE
- * operations in a fixed order (the build turns contraction off for this file), so that the values are
- * the same on every machine. */
+ * value is a bijection, so no value comes twice.  The mixer is moremur (P. Evensen 2019), which
+ * passes PractRand where the MurmurHash3 finaliser fails.  Everything here is integer arithmetic or
+ * exact IEEE operations in a fixed order (the build turns contraction off for this file), so that
+ * the values are the same on every machine. */
 #include <math.h>
 
 #include "base/rng.h"
@@ -32,8 +32,8 @@ double rng_unit(uint64_t seed, uint64_t stream, uint64_t index)
     return (double)(rng(seed, stream, index) >> 11) * 0x1p-53;
 }
 
-/* The natural logarithm by frexp and the series of atanh: exact to a few units in the last place, and
- * not the C library's, whose last bit is its own affair. */
+/* The natural logarithm by frexp and the series of atanh: exact to a few units in the last place,
+ * and not the C library's, whose last bit is its own affair. */
 static double ln(double x)
 {
     int e;
@@ -74,13 +74,16 @@ static double quantile(double q)
                       3.64784832476320460504e0, 1.27045825245236838258e0, 2.41780725177450611770e-1,
                       2.27238449892691845833e-2, 7.74545014278341407640e-4 },
         mid_q[8]  = { 1,                        2.05319162663775882187e0, 1.67638483018380384940e0,
-                      6.89767334985100004550e-1, 1.48103976427480074590e-1, 1.51986665636164571966e-2,
-                      5.47593808499534494600e-4, 1.05075007164441684324e-9 },
+                      6.89767334985100004550e-1, 1.48103976427480074590e-1,
+                      1.51986665636164571966e-2, 5.47593808499534494600e-4,
+                      1.05075007164441684324e-9 },
         far_p[8]  = { 6.65790464350110377720e0, 5.46378491116411436990e0, 1.78482653991729133580e0,
-                      2.96560571828504891230e-1, 2.65321895265761230930e-2, 1.24266094738807843860e-3,
-                      2.71155556874348757815e-5, 2.01033439929228813265e-7 },
-        far_q[8]  = { 1,                        5.99832206555887937690e-1, 1.36929880922735805310e-1,
-                      1.48753612908506148525e-2, 7.86869131145613259100e-4, 1.84631831751005468180e-5,
+                      2.96560571828504891230e-1, 2.65321895265761230930e-2,
+                      1.24266094738807843860e-3, 2.71155556874348757815e-5,
+                      2.01033439929228813265e-7 },
+        far_q[8]  = { 1,                        5.99832206555887937690e-1,
+                      1.36929880922735805310e-1, 1.48753612908506148525e-2,
+                      7.86869131145613259100e-4, 1.84631831751005468180e-5,
                       1.42151175831644588870e-7, 2.04426310338993978564e-15 };
     double d = q - 0.5;
 
@@ -97,8 +100,8 @@ double rng_normal(uint64_t seed, uint64_t stream, uint64_t index)
     return quantile(((double)(rng(seed, stream, index) >> 12) + 0.5) * 0x1p-52);
 }
 
-/* Feistel network over the smallest power of two that holds n, its halves as even as the bits allow;
- * an image past n is sent through again, less than twice on average. */
+/* Feistel network over the smallest power of two that holds n, its halves as even as the bits
+ * allow; an image past n is sent through again, less than twice on average. */
 uint64_t rng_perm(uint64_t seed, uint64_t stream, uint64_t n, uint64_t i)
 {
     enum { ROUNDS = 8 };

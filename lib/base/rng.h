@@ -1,14 +1,14 @@
 /* rng.h - randomness as a function: draws and permutations of (seed, stream, index).
  *
  * No hidden state, so every run resumes anywhere and no rank has to agree with another.  `stream`
- * names the use (one constant per purpose, below), `index` counts within it.  The values are part of
- * the file formats' promise "same seed, same bytes": they never change; tests hold them. */
+ * names the use (one constant per purpose, below), `index` counts within it.  The values are part
+ * of the file formats' promise "same seed, same bytes": they never change; tests hold them. */
 #ifndef RNG_H
 #define RNG_H
 
 #include "base/base.h"
 
-enum rng_stream {                              /* high bits of the stream; low 32 are the caller's */
+enum rng_stream {                             /* high bits of the stream; low 32 are the caller's */
     RNG_INIT    = 1,                           /* initial weights */
     RNG_SHUFFLE = 2,                           /* row order */
     RNG_DRAW    = 3,                           /* policy draws */

@@ -1,7 +1,7 @@
 /* run.c - what the machine lends.
  *
- * A container's share is less than the machine: threads are the least of affinity and the CPU quotas of
- * our cgroup and its ancestors, memory likewise.  Both cgroup versions are read. */
+ * A container's share is less than the machine: threads are the least of affinity and the CPU
+ * quotas of our cgroup and its ancestors, memory likewise.  Both cgroup versions are read. */
 #include <limits.h>
 #include <math.h>
 #include <sched.h>
@@ -78,7 +78,7 @@ static void take_quota(const char *text, double *least)
     double quota;
 
     if (sscanf(text, "%lf", &quota) == 1 && quota > 0)
-        *least = fmin(*least, quota / 100000);         /* the period of 0.1 s that all set-ups keep */
+        *least = fmin(*least, quota / 100000);       /* the period of 0.1 s that all set-ups keep */
 }
 
 static void take_bytes(const char *text, double *least)

@@ -1,14 +1,15 @@
 /* scan.c - JSON rows into trees of views, by recursive descent.
  *
- * Strings are most of a row's bytes: they are passed eight at a time, a test of ordinary arithmetic
- * telling whether one of the eight is a quote, a backslash, a control or not ASCII.  A string without
- * escapes is not copied.  Members are gathered in arrays that double within the arena. */
+ * Strings, most of a row's bytes, are quoted.c's.  Members are gathered in arrays that double within
+ * the arena, which the caller takes back row by row. */
 #include <math.h>
 
+#include "base/quoted.h"
 #include "base/scan.h"
-#include "base/utf8.h"
 
 enum { ITEMS_FIRST = 8, ITEMS_MAX = 1 << 30, PAIRWISE_MAX = 16 };
+
+static const char CUT_OBJECT[] = "the row stops within an object";
 
 struct work {
     struct view   data;
@@ -39,148 +40,6 @@ static void space(struct work *w)
 static int peek(const struct work *w)
 {
     return w->at < w->data.n ? (unsigned char)w->data.p[w->at] : -1;
-}
-
-/* True where one of the eight bytes is '"', '\\', below ' ' or above '~' + 1. */
-static bool special(const char *p)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
-    uint64_t x;
-
-    memcpy(&x, p, 8);
-    uint64_t quote = x ^ ones * '"', slash = x ^ ones * '\\';
-    return ((x | (x - ones * ' ') | (quote - ones) | (slash - ones)) & tops) != 0;
-}
-
-/* Moves *at over bytes that stand for themselves; false at broken UTF-8 or a control. */
-static bool skip_plain(struct view d, size_t *at)
-{
-    size_t i = *at;
-
-    for (;;) {
-        while (d.n - i >= 8 && !special(d.p + i))
-            i += 8;
-        if (i == d.n)
-            break;
-        unsigned char c = (unsigned char)d.p[i];
-        if (c == '"' || c == '\\')
-            break;
-        int n = c < 0x20 ? 0 : utf8_len(d.p + i, d.n - i);
-        if (n == 0) {
-            *at = i;
-            return false;
-        }
-        i += (size_t)n;
-    }
-    *at = i;
-    return true;
-}
-
-static enum st broken_text(struct work *w, size_t at)
-{
-    if ((unsigned char)w->data.p[at] < 0x20)
-        return bad(w, at, "a control character within a string; it must be escaped");
-    return bad(w, at, "the text is not UTF-8");
-}
-
-/* Four hex digits at p into *c. */
-static bool hex4(struct view d, size_t at, uint32_t *c)
-{
-    *c = 0;
-    if (d.n - at < 4)
-        return false;
-    for (size_t i = at; i < at + 4; i++) {
-        char h = d.p[i];
-        uint32_t v = h >= '0' && h <= '9' ? (uint32_t)(h - '0')
-                   : h >= 'a' && h <= 'f' ? (uint32_t)(h - 'a') + 10
-                   : h >= 'A' && h <= 'F' ? (uint32_t)(h - 'A') + 10 : 16;
-        if (v > 15)
-            return false;
-        *c = *c << 4 | v;
-    }
-    return true;
-}
-
-/* The escape at w->at, which is a backslash, into out. */
-static enum st escape(struct work *w, char out[4], int *n)
-{
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    struct view d = w->data;
-    size_t at = w->at;
-    uint32_t c, low;
-
-    if (d.n - at < 2)
-        return bad(w, d.n, "the row stops within a string");
-    const char *k = d.p[at + 1] ? strchr(from, d.p[at + 1]) : NULL;
-    if (k) {
-        out[0] = to[k - from];
-        *n = 1;
-        w->at += 2;
-        return ST_OK;
-    }
-    if (d.p[at + 1] != 'u')
-        return bad(w, at, "an escape that JSON does not know");
-    if (!hex4(d, at + 2, &c))
-        return bad(w, at, "\\u needs four hex digits");
-    w->at += 6;
-    if (c >= 0xd800 && c < 0xdc00) {
-        if (d.n - w->at < 6 || d.p[w->at] != '\\' || d.p[w->at + 1] != 'u' || !hex4(d, w->at + 2, &low) ||
-            low < 0xdc00 || low > 0xdfff)
-            return bad(w, at, "half of a surrogate pair; the text was cut or wrongly escaped");
-        w->at += 6;
-        c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-    } else if (c >= 0xdc00 && c < 0xe000) {
-        return bad(w, at, "half of a surrogate pair; the text was cut or wrongly escaped");
-    }
-    *n = utf8_put(out, c);
-    return ST_OK;
-}
-
-/* The string at w->at, which is its quote. */
-static enum st string(struct work *w, struct view *out)
-{
-    struct view d = w->data;
-    size_t from = ++w->at, end = from;
-    bool escapes = false;
-
-    for (;; end += 2) {                                /* find the closing quote */
-        if (!skip_plain(d, &end))
-            return broken_text(w, end);
-        if (end >= d.n || (d.p[end] == '\\' && d.n - end < 2))
-            return bad(w, d.n, "the row stops within a string");
-        if (d.p[end] == '"')
-            break;
-        escapes = true;
-        if ((unsigned char)d.p[end + 1] >= 0x80)
-            return bad(w, end, "an escape that JSON does not know");
-    }
-    *out = (struct view){ d.p + from, end - from };
-    w->at = end + 1;
-    if (!escapes)
-        return ST_OK;
-    char *p = arena_get(w->a, end - from);             /* an escape is never shorter than what it stands for */
-    size_t n = 0;
-    if (!p)
-        return ST_SYS;
-    for (w->at = from; w->at < end; ) {
-        const char *slash = memchr(d.p + w->at, '\\', end - w->at);
-        size_t run = (slash ? (size_t)(slash - d.p) : end) - w->at;
-        memcpy(p + n, d.p + w->at, run);
-        n += run;
-        w->at += run;
-        if (slash) {
-            char c[4];
-            int len = 0;
-            enum st st = escape(w, c, &len);
-            if (st != ST_OK)
-                return st;
-            memcpy(p + n, c, (size_t)len);
-            n += (size_t)len;
-        }
-    }
-    *out = (struct view){ p, n };
-    w->at = end + 1;
-    return ST_OK;
 }
 
 static size_t digits(struct work *w)
@@ -330,13 +189,13 @@ static enum st member_key(struct work *w, struct view *key)
 {
     space(w);
     if (peek(w) != '"')
-        return bad(w, w->at, w->at == w->data.n ? "the row stops within an object" : "a key in quotes must stand here");
-    enum st st = string(w, key);
+        return bad(w, w->at, peek(w) < 0 ? CUT_OBJECT : "a key in quotes must stand here");
+    enum st st = quoted(w->data, &w->at, key, w->a);
     if (st != ST_OK)
         return st;
     space(w);
     if (peek(w) != ':')
-        return bad(w, w->at, w->at == w->data.n ? "the row stops within an object" : "a colon must stand here");
+        return bad(w, w->at, peek(w) < 0 ? CUT_OBJECT : "a colon must stand here");
     w->at++;
     return ST_OK;
 }
@@ -344,7 +203,7 @@ static enum st member_key(struct work *w, struct view *key)
 static enum st members(struct work *w, struct scan *v)
 {
     bool object = v->type == SCAN_OBJECT;
-    const char *cut = object ? "the row stops within an object" : "the row stops within an array";
+    const char *cut = object ? CUT_OBJECT : "the row stops within an array";
     int close = object ? '}' : ']';
     int64_t cap = 0;
     enum st st;
@@ -390,19 +249,20 @@ static enum st value(struct work *w, struct scan *v)
 
     *v = (struct scan){ .at = from };
     switch (w->data.p[from]) {
-    case '"': v->type = SCAN_TEXT;   st = string(w, &v->text); break;
-    case '{': v->type = SCAN_OBJECT; st = members(w, v);       break;
-    case '[': v->type = SCAN_ARRAY;  st = members(w, v);       break;
-    case 't': st = word(w, v, "true", SCAN_TRUE);              break;
-    case 'f': st = word(w, v, "false", SCAN_FALSE);            break;
-    case 'n': st = word(w, v, "null", SCAN_NULL);              break;
+    case '"': v->type = SCAN_TEXT;   st = quoted(w->data, &w->at, &v->text, w->a); break;
+    case '{': v->type = SCAN_OBJECT; st = members(w, v);                           break;
+    case '[': v->type = SCAN_ARRAY;  st = members(w, v);                           break;
+    case 't': st = word(w, v, "true", SCAN_TRUE);                                  break;
+    case 'f': st = word(w, v, "false", SCAN_FALSE);                                break;
+    case 'n': st = word(w, v, "null", SCAN_NULL);                                  break;
     case '-': case '0': case '1': case '2': case '3': case '4':
     case '5': case '6': case '7': case '8': case '9':
         st = number(w, v);
         break;
     default:
-        return bad(w, from, (unsigned char)w->data.p[from] == 0xef ? "a byte order mark or other text; JSON must stand here"
-                                                                   : "JSON must stand here");
+        if ((unsigned char)w->data.p[from] == 0xef)
+            return bad(w, from, "a byte order mark or other text; JSON must stand here");
+        return bad(w, from, "JSON must stand here");
     }
     v->raw = (struct view){ w->data.p + from, w->at - from };
     return st;

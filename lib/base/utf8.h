@@ -1,4 +1,4 @@
-/* utf8.h - one well-formed UTF-8 sequence (Unicode 15, table 3-7), the test all our readers share. */
+/* utf8.h - one well-formed UTF-8 sequence (Unicode 15, table 3-7), as all our readers test it. */
 #ifndef UTF8_H
 #define UTF8_H
 

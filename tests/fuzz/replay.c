@@ -17,7 +17,8 @@ static void on_fault(int sig)
 {
     static const char before[] = "replay: fault in ";
 
-    if (write(2, before, sizeof before - 1) < 0 || write(2, running, strlen(running)) < 0 || write(2, "\n", 1) < 0)
+    if (write(2, before, sizeof before - 1) < 0 || write(2, running, strlen(running)) < 0 ||
+        write(2, "\n", 1) < 0)
         _exit(4);
     signal(sig, SIG_DFL);
     raise(sig);

@@ -1,7 +1,8 @@
 /* scan.c - the row scanner against jansson: the same texts accepted, the same values read.
  *
- * Where the two differ by contract the target knows it: our depth limit, integers past 64 bits (we take
- * them as reals), escaped zeros in keys (jansson has no such keys) and raw zeros (the end, to jansson). */
+ * Where the two differ by contract the target knows it: our depth limit, integers past 64 bits (we
+ * take them as reals), escaped zeros in keys (jansson has no such keys) and raw zeros (the end, to
+ * jansson). */
 #include <jansson.h>
 
 #include "base/scan.h"
@@ -58,7 +59,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     }
     bool raw_zero = n && memchr(data, 0, n);
     SAME(!raw_zero || st != ST_OK);
-    json_t *j = raw_zero ? NULL : json_loadb(text.p, n, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &e);
+    size_t flags = JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
+    json_t *j = raw_zero ? NULL : json_loadb(text.p, n, flags, &e);
     if (j && st == ST_OK)
         same(&v, j);
     else if (j)

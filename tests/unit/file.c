@@ -14,7 +14,7 @@
 #include "base/file.h"
 #include "tests/check.h"
 
-static char dir[] = "/tmp/plait-file-XXXXXX";
+static char dir[] = TEMP("file");
 static struct arena *a;
 
 static const char *in_dir(const char *name)
@@ -122,7 +122,8 @@ static void small_files(void **state)
     err_clear();
     CHECK_ST(file_save(p, "", 0, a), ST_OK);
     content_is(p, "");
-    CHECK_ST(file_read("/proc/self/stat", &v, 1 << 20, a), ST_OK);     /* says it has no bytes, and has */
+    /* says it has no bytes, and has */
+    CHECK_ST(file_read("/proc/self/stat", &v, 1 << 20, a), ST_OK);
     CHECK(v.n > 10);
     CHECK_ST(file_read(in_dir("none"), &v, 5, a), ST_SYS);
     err_clear();
@@ -182,8 +183,8 @@ static char text[TEXT];
 
 static size_t gzip(char *out, size_t cap, const char *p, size_t n)
 {
-    z_stream z = { .next_in = (unsigned char *)p, .avail_in = (unsigned)n, .next_out = (unsigned char *)out,
-                   .avail_out = (unsigned)cap };
+    z_stream z = { .next_in = (unsigned char *)p, .avail_in = (unsigned)n,
+                   .next_out = (unsigned char *)out, .avail_out = (unsigned)cap };
     CHECK(deflateInit2(&z, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
     CHECK(deflate(&z, Z_FINISH) == Z_STREAM_END);
     deflateEnd(&z);
@@ -247,7 +248,7 @@ static void plain_input(void **state)
         CHECK_ST(read_all(p, (struct view){ text, n }, 1000), ST_OK);
         CHECK_ST(read_all(p, (struct view){ text, n }, 1 << 20), ST_OK);
     }
-    CHECK_ST(file_save(p, "\x1f", 1, a), ST_OK);       /* one byte of a magic number is still plain */
+    CHECK_ST(file_save(p, "\x1f", 1, a), ST_OK);     /* one byte of a magic number is still plain */
     CHECK_ST(read_all(p, VIEW("\x1f"), 10), ST_OK);
     CHECK_ST(file_save(p, "(\xb5/", 3, a), ST_OK);
     CHECK_ST(read_all(p, VIEW("(\xb5/"), 10), ST_OK);
@@ -325,8 +326,9 @@ int main(void)
         x ^= x << 13, x ^= x >> 7, x ^= x << 17;
         text[i] = "0123456789abcdef"[x >> 60];
     }
-    int failed = RUN(TEST(whole_or_not_at_all), TEST(pipes_and_devices_stay), TEST(small_files), TEST(folders),
-                     TEST(plain_input), TEST(compressed_input), TEST(window_is_limited), TEST(a_stop_ends_the_wait),
+    int failed = RUN(TEST(whole_or_not_at_all), TEST(pipes_and_devices_stay), TEST(small_files),
+                     TEST(folders), TEST(plain_input), TEST(compressed_input),
+                     TEST(window_is_limited), TEST(a_stop_ends_the_wait),
                      TEST(sha256));
     if (dir_remove(dir) != ST_OK)
         failed = 1;

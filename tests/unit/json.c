@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "tests/check.h"
 
-static char path[] = "/tmp/plait-json-XXXXXX";
+static char path[] = TEMP("json");
 
 static enum st open_text(json_t **root, const char *text)
 {
@@ -40,7 +40,8 @@ static void members(void **state)
     const char *s;
 
     (void)state;
-    CHECK_ST(open_text(&o, "{\"n\": 12, \"w\": 1e4, \"r\": 0.5, \"t\": \"x\", \"y\": true, \"z\": null}"), ST_OK);
+    CHECK_ST(open_text(&o, "{\"n\": 12, \"w\": 1e4, \"r\": 0.5, \"t\": \"x\", \"y\": true,"
+                           " \"z\": null}"), ST_OK);
     CHECK_ST(json_int("c.json", o, "n", 1, 100, &i), ST_OK);
     CHECK(i == 12);
     CHECK_ST(json_int("c.json", o, "w", 1, 100000, &i), ST_OK);
@@ -87,6 +88,8 @@ static const char *text(struct view s)
     return b.p;
 }
 
+#define U "\xef\xbf\xbd"
+
 static void strings(void **state)
 {
     (void)state;
@@ -95,16 +98,17 @@ static void strings(void **state)
               "\"a\\\"b\\\\c/\\n\\t\\b\\f\\r\\u0000\\u001f\x7f" "caf\xc3\xa9\"");
     /* The example of the Unicode standard, table 3-8: one U+FFFD for each longest good start */
     CHECK_STR(text(VIEW("a\xf1\x80\x80\xe1\x80\xc2" "b\x80" "c\x80\xbf" "d")),
-              "\"a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" "b\xef\xbf\xbd" "c\xef\xbf\xbd\xef\xbf\xbd" "d\"");
-    CHECK_STR(text(VIEW("\xed\xa0\x80")), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
+              "\"a" U U U "b" U "c" U U "d\"");
+    CHECK_STR(text(VIEW("\xed\xa0\x80")), "\"" U U U "\"");
     CHECK_STR(text(VIEW("\xf0\x9f\x98\x80\xf0\x9f")), "\"\xf0\x9f\x98\x80\xef\xbf\xbd\"");
 }
 
 static void reals(void **state)
 {
     static const struct { double v; const char *text; } cases[] = {
-        { 0.1, "0.1" }, { 1, "1" }, { -0.0, "-0" }, { 1.0 / 3, "0.3333333333333333" }, { 1e22, "1e+22" },
-        { DBL_MAX, "1.797693134862316e+308" }, { NAN, "null" }, { -INFINITY, "null" }, { 5e-324, "4.94065645841247e-324" },
+        { 0.1, "0.1" }, { 1, "1" }, { -0.0, "-0" }, { 1.0 / 3, "0.3333333333333333" },
+        { 1e22, "1e+22" }, { DBL_MAX, "1.797693134862316e+308" }, { NAN, "null" },
+        { -INFINITY, "null" }, { 5e-324, "4.94065645841247e-324" },
     };
     uint64_t x = 88172645463325252u;
     struct buf b = { 0 };

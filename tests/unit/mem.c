@@ -105,6 +105,6 @@ static void buffers_grow(void **state)
 
 int main(void)
 {
-    return RUN(TEST(zeroed_and_aligned), TEST(a_mark_keeps_what_was_before), TEST(limits), TEST(texts),
-               TEST(buffers_grow));
+    return RUN(TEST(zeroed_and_aligned), TEST(a_mark_keeps_what_was_before), TEST(limits),
+               TEST(texts), TEST(buffers_grow));
 }

@@ -17,12 +17,13 @@ static void tree(void **state)
 {
     struct scan v;
     size_t at;
-    struct view row = VIEW(" {\"a\": [1, -2.5e1, \"x\\n\\u00e9\\ud83d\\ude00\"], \"b\": {}, \"c\": [], \"t\":true,"
-                           "\"f\": false, \"n\": null} [7]");
+    struct view row = VIEW(" {\"a\": [1, -2.5e1, \"x\\n\\u00e9\\ud83d\\ude00\"], \"b\": {}, \"c\": [],"
+                           " \"t\":true,\"f\": false, \"n\": null} [7]");
 
     (void)state;
     CHECK_ST(scan(&v, row, &at), ST_OK);
-    CHECK(v.type == SCAN_OBJECT && v.n == 6 && v.at == 1 && v.raw.p == row.p + 1 && v.raw.p[v.raw.n - 1] == '}');
+    CHECK(v.type == SCAN_OBJECT && v.n == 6 && v.at == 1 && v.raw.p == row.p + 1 &&
+          v.raw.p[v.raw.n - 1] == '}');
     const struct scan *l = scan_find(&v, "a");
     CHECK(l && l->type == SCAN_ARRAY && l->n == 3 && !l->key);
     CHECK(l->item[0].number == 1 && l->item[1].number == -25 && view_is(l->item[1].raw, "-2.5e1"));
@@ -43,7 +44,8 @@ static void text_is_a_view_without_escapes(void **state)
 {
     struct scan v;
     size_t at;
-    struct view row = VIEW("\"a longer text, caf\xc3\xa9 and \xe6\x97\xa5\xe6\x9c\xac, without any escape\"");
+    struct view row =
+        VIEW("\"a longer text, caf\xc3\xa9 and \xe6\x97\xa5\xe6\x9c\xac, without any escape\"");
 
     (void)state;
     CHECK_ST(scan(&v, row, &at), ST_OK);
@@ -56,10 +58,12 @@ static void text_is_a_view_without_escapes(void **state)
 static void every_place_in_a_word(void **state)
 {
     static const struct { const char *s; bool good; } cases[] = {
-        { "\\n", true }, { "\\\"", true }, { "\xc3\xa9", true }, { "\xf0\x9f\x98\x80", true }, { "\x7f", true },
-        { "\n", false }, { "\x1f", false }, { "\x80", false }, { "\xc0\xaf", false }, { "\xed\xa0\x80", false },
-        { "\xf4\x90\x80\x80", false }, { "\xe2\x82", false }, { "\\x", false }, { "\\u12g4", false },
-        { "\\ud800", false }, { "\\udc00", false }, { "\\ud800\\u0041", false }, { "\\ud800x", false },
+        { "\\n", true }, { "\\\"", true }, { "\xc3\xa9", true }, { "\xf0\x9f\x98\x80", true },
+        { "\x7f", true }, { "\n", false }, { "\x1f", false }, { "\x80", false },
+        { "\xc0\xaf", false }, { "\xed\xa0\x80", false },
+        { "\xf4\x90\x80\x80", false }, { "\xe2\x82", false }, { "\\x", false },
+        { "\\u12g4", false }, { "\\ud800", false }, { "\\udc00", false },
+        { "\\ud800\\u0041", false }, { "\\ud800x", false },
     };
     char text[64];
     struct scan v;
@@ -68,8 +72,9 @@ static void every_place_in_a_word(void **state)
     (void)state;
     for (int c = 0; c < (int)countof(cases); c++)
         for (int before = 0; before < 24; before++) {
-            int n = snprintf(text, sizeof text, "\"%.*s%s%.*s\"", before, "abcdefghijklmnopqrstuvwxyz",
-                             cases[c].s, 24 - before, "abcdefghijklmnopqrstuvwxyz");
+            int n = snprintf(text, sizeof text, "\"%.*s%s%.*s\"", before,
+                             "abcdefghijklmnopqrstuvwxyz", cases[c].s, 24 - before,
+                             "abcdefghijklmnopqrstuvwxyz");
             enum st st = scan(&v, (struct view){ text, (size_t)n }, &at);
             CHECK_ST(st, cases[c].good ? ST_OK : ST_DATA);
             if (!cases[c].good)
@@ -79,11 +84,14 @@ static void every_place_in_a_word(void **state)
 
 static void numbers(void **state)
 {
-    static const char *const good[] = { "0", "-0", "1", "-17", "123456789012345", "1234567890123456789", "0.1",
-                                        "1e5", "1E+5", "1.25e-3", "2.2250738585072014e-308", "1e-999",
-                                        "1.7976931348623157e308", "9007199254740993", "0.30000000000000004" };
-    static const char *const bad[] = { "-", "+1", ".5", "1.", "1.e5", "1e", "1e+", "-a", "1e999", "-1e999", "0x10",
-                                       "01", "1_0", "NaN", "Infinity", "-Infinity" };
+    static const char *const good[] = { "0", "-0", "1", "-17", "123456789012345",
+                                        "1234567890123456789", "0.1", "1e5", "1E+5", "1.25e-3",
+                                        "2.2250738585072014e-308", "1e-999",
+                                        "1.7976931348623157e308", "9007199254740993",
+                                        "0.30000000000000004" };
+    static const char *const bad[] = { "-", "+1", ".5", "1.", "1.e5", "1e", "1e+", "-a", "1e999",
+                                       "-1e999", "0x10", "01", "1_0", "NaN", "Infinity",
+                                       "-Infinity" };
     struct scan v;
     size_t at;
     double again;
@@ -169,7 +177,8 @@ static void deep_and_wide(void **state)
             CHECK_ST(buf_add(&b, "[", 1), ST_OK);
         for (int i = 0; i < depth; i++)
             CHECK_ST(buf_add(&b, "]", 1), ST_OK);
-        CHECK_ST(scan(&v, (struct view){ b.p, b.n }, &at), depth > SCAN_DEPTH_MAX ? ST_DATA : ST_OK);
+        CHECK_ST(scan(&v, (struct view){ b.p, b.n }, &at),
+                 depth > SCAN_DEPTH_MAX ? ST_DATA : ST_OK);
     }
     for (int twice = 0; twice < 2; twice++) {          /* many keys are compared by sorting */
         b.n = 0;
@@ -188,8 +197,8 @@ static void deep_and_wide(void **state)
 int main(void)
 {
     a = arena_new(0);
-    int failed = RUN(TEST(tree), TEST(text_is_a_view_without_escapes), TEST(every_place_in_a_word), TEST(numbers),
-                     TEST(faults), TEST(deep_and_wide));
+    int failed = RUN(TEST(tree), TEST(text_is_a_view_without_escapes), TEST(every_place_in_a_word),
+                     TEST(numbers), TEST(faults), TEST(deep_and_wide));
     arena_free(a);
     return failed;
 }
