@@ -113,7 +113,7 @@ FUZZERS := $(filter-out replay,$(basename $(notdir $(wildcard tests/fuzz/*.c))))
 define fuzzer
 $B/tests/fuzz/$1: $B/tests/fuzz/$1.c.o $B/tests/fuzz/replay.c.o $(call archives,$(USES_fuzz_$1))
 	$$(call say,LINK)$$(CC) $$(LDFLAGS) $$^ $(call libs,$(USES_fuzz_$1)) -o $$@
-build/fuzz/$1: tests/fuzz/$1.c $(foreach r,$(USES_fuzz_$1),$(wildcard lib/$r/*.c $r/*.c $r/*/*.c))
+build/fuzz/$1: tests/fuzz/$1.c $(foreach r,$(USES_fuzz_$1),$(wildcard lib/$r/*.c lib/$r/*/*.c $r/*.c $r/*/*.c))
 	@mkdir -p $$(@D)
 	$$(call say,FUZZ)clang -g -O1 -fsanitize=fuzzer,address,undefined -std=c11 $(CPPFLAGS) $(INC_tokenize) \
 	  $$(filter-out %/main.c,$$(filter %.c,$$^)) $(call libs,$(USES_fuzz_$1)) -o $$@

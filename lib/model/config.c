@@ -157,8 +157,8 @@ static enum st read_rope(struct config *c, const struct from *f, struct arena *a
         if ((st = json_real_or(f->path, r, "rope_theta", base, &base)) != ST_OK ||
             (st = json_real_or(f->path, r, "partial_rotary_factor", part, &part)) != ST_OK)
             return st;
-    if (!(base > 0) || !isfinite(base))
-        return refuse(f, neox ? "rotary_emb_base" : "rope_theta", "must be above 0");
+    if (!(base >= 1) || !isfinite(base))
+        return refuse(f, neox ? "rotary_emb_base" : "rope_theta", "must be at least 1");
     if (!(part > 0 && part <= 1) || (!neox && part != 1))
         return refuse(f, neox ? "rotary_pct" : "partial_rotary_factor", "is not supported by this family");
     int64_t rotated = (int64_t)((double)c->E * part);
