@@ -59,8 +59,9 @@
 #define TEMP(name) "/tmp/plait-" name "-XX" "XX" "XX"
 
 #define TEST(f) cmocka_unit_test(f)
-#define RUN(...) check_run(sizeof((const struct CMUnitTest[]){ __VA_ARGS__ }) / sizeof(struct CMUnitTest), \
-                           (const struct CMUnitTest[]){ __VA_ARGS__ })
+#define RUN(...)                                                                                   \
+    check_run(sizeof((const struct CMUnitTest[]){ __VA_ARGS__ }) / sizeof(struct CMUnitTest),      \
+              (const struct CMUnitTest[]){ __VA_ARGS__ })
 
 static inline void check_failed(const char *file, int line, const char *fmt, ...) like_printf(3, 4);
 static inline void check_failed(const char *file, int line, const char *fmt, ...)

@@ -121,7 +121,7 @@ static enum st take(const struct opt *o, const char *text, bool assign)
     return ST_OK;
 }
 
-/* The first option of that name (name.p NULL: of that letter) from *group, *opt on; both move on. */
+/* The first option of that name (name.p NULL: that letter) from *group, *opt on; both move on. */
 static const struct opt *next(const struct opt_tool *t, struct view name, char letter, int *group,
                               int *opt)
 {

@@ -1,7 +1,7 @@
 /* quoted.c - JSON strings.
  *
  * Their bytes are passed eight at a time, a test of ordinary arithmetic telling whether one of the
- * eight is a quote, a backslash, a control or not ASCII.  A string without escapes is not copied. */
+ * eight is a quote, a backslash, a control or not ASCII.  Without escapes nothing is copied. */
 #include "base/quoted.h"
 #include "base/utf8.h"
 

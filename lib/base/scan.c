@@ -1,7 +1,7 @@
 /* scan.c - JSON rows into trees of views, by recursive descent.
  *
- * Strings, most of a row's bytes, are quoted.c's.  Members are gathered in arrays that double within
- * the arena, which the caller takes back row by row. */
+ * Strings, most of a row's bytes, are quoted.c's.  Members are gathered in arrays that double
+ * within the arena, which the caller takes back row by row. */
 #include <math.h>
 
 #include "base/quoted.h"

@@ -18,7 +18,7 @@ struct scan {                                  /* one value */
     enum scan_type type;
     int32_t        n;                          /* members or items */
     double         number;
-    struct view    text;                       /* TEXT: unescaped; a view of the input if it can be */
+    struct view    text;                     /* TEXT: unescaped; a view of the input if it can be */
     struct view    raw;                        /* the value as it stands in the input */
     struct view   *key;                        /* OBJECT: [n] */
     struct scan   *item;                       /* ARRAY, OBJECT: [n] */

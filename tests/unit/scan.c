@@ -17,8 +17,8 @@ static void tree(void **state)
 {
     struct scan v;
     size_t at;
-    struct view row = VIEW(" {\"a\": [1, -2.5e1, \"x\\n\\u00e9\\ud83d\\ude00\"], \"b\": {}, \"c\": [],"
-                           " \"t\":true,\"f\": false, \"n\": null} [7]");
+    struct view row = VIEW(" {\"a\": [1, -2.5e1, \"x\\n\\u00e9\\ud83d\\ude00\"], \"b\": {}, "
+                           "\"c\": [], \"t\":true,\"f\": false, \"n\": null} [7]");
 
     (void)state;
     CHECK_ST(scan(&v, row, &at), ST_OK);
