@@ -59,8 +59,8 @@ static int64_t number_of(const char *name)
 {
     char *end;
 
-    if (strncmp(name, "step-", 5) != 0 || strspn(name + 5, "0123456789") != strlen(name + 5) || strlen(name) < 13 ||
-        strlen(name) > 20)
+    if (strncmp(name, "step-", 5) != 0 || strspn(name + 5, "0123456789") != strlen(name + 5) ||
+        strlen(name) < 13 || strlen(name) > 20)
         return -1;
     return strtoll(name + 5, &end, 10);
 }
@@ -90,7 +90,8 @@ static enum st numbers(const struct ckpt *k, int64_t **v, int64_t *n, struct are
 
 static enum st move_link(const struct ckpt *k, int64_t i, struct arena *a)
 {
-    char *link = arena_printf(a, "%s/latest", k->out), *temp = arena_printf(a, "%s/.tmp-latest", k->out), to[32];
+    char *link = arena_printf(a, "%s/latest", k->out), to[32];
+    char *temp = arena_printf(a, "%s/.tmp-latest", k->out);
 
     if (!link || !temp)
         return ST_SYS;
@@ -139,10 +140,11 @@ enum st ckpt_find(struct ckpt *k, char **dir, struct arena *a)
 
 /* ---- loading ---- */
 
-/* The parameters' names and values: the weights exactly, beside a model.safetensors of fewer bits. */
+/* Names and values of the parameters: exact, beside a model.safetensors of fewer bits. */
 static enum st exact(const struct model *m, char ***name, struct tensor **t, struct arena *a)
 {
-    if (!(*name = ARENA_NEW(a, char *, m->n_params)) || !(*t = ARENA_NEW(a, struct tensor, m->n_params)))
+    if (!(*name = ARENA_NEW(a, char *, m->n_params)) ||
+        !(*t = ARENA_NEW(a, struct tensor, m->n_params)))
         return ST_SYS;
     for (int64_t i = 0; i < m->n_params; i++) {
         (*name)[i] = m->param[i].name;
@@ -175,14 +177,15 @@ enum st ckpt_load(const char *dir, struct model *m, struct optim *o, struct aren
 static enum st copy_files(const struct ckpt *k, const char *to, struct arena *a)
 {
     static const char *const names[] = {
-        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json",
-        "chat_template.jinja",
+        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+        "generation_config.json", "chat_template.jinja",
     };
     enum st st = ST_OK;
 
     for (int64_t i = 0; st == ST_OK && k->files && i < countof(names); i++) {
         size_t mark = arena_mark(a);
-        char *from = arena_printf(a, "%s/%s", k->files, names[i]), *path = arena_printf(a, "%s/%s", to, names[i]);
+        char *from = arena_printf(a, "%s/%s", k->files, names[i]);
+        char *path = arena_printf(a, "%s/%s", to, names[i]);
         struct view v;
         if (!from || !path)
             return ST_SYS;
@@ -196,10 +199,12 @@ static enum st copy_files(const struct ckpt *k, const char *to, struct arena *a)
     return st;
 }
 
-static enum st fill(const struct ckpt *k, const char *dir, const struct model *m, const struct optim *o,
-                    const struct state *s, const struct header *h, struct arena *a)
+static enum st fill(const struct ckpt *k, const char *dir, const struct model *m,
+                    const struct optim *o, const struct state *s, const struct header *h,
+                    struct arena *a)
 {
-    char *state = arena_printf(a, "%s/state", dir), *moments = arena_printf(a, "%s/state/optim.safetensors", dir);
+    char *state = arena_printf(a, "%s/state", dir);
+    char *moments = arena_printf(a, "%s/state/optim.safetensors", dir);
     char *weights = arena_printf(a, "%s/state/weights.safetensors", dir), **name;
     struct tensor *t;
 
@@ -221,7 +226,7 @@ static enum st fill(const struct ckpt *k, const char *dir, const struct model *m
     return st == ST_OK ? seal_write(dir, a) : st;
 }
 
-/* Out of the way under a temporary name first, so that a crash leaves no half checkpoint under a good one's. */
+/* Renamed first, so that a crash leaves no half checkpoint under a good one's name. */
 static enum st remove_one(const struct ckpt *k, int64_t i, struct arena *a)
 {
     char *path = arena_printf(a, "%s/step-%08lld", k->out, (long long)i);
@@ -244,15 +249,16 @@ static enum st prune(const struct ckpt *k, struct arena *a)
     int64_t n, *v;
     enum st st = numbers(k, &v, &n, a);
 
-    while (st == ST_OK && n && v[n - 1] > k->saved)    /* left by a crash, or by a run that was longer */
+    /* left by a crash, or by a run that was longer */
+    while (st == ST_OK && n && v[n - 1] > k->saved)
         st = remove_one(k, v[--n], a);
     for (int64_t j = 0; st == ST_OK && k->keep && j < n - k->keep; j++)
         st = remove_one(k, v[j], a);
     return st;
 }
 
-enum st ckpt_save(struct ckpt *k, const struct model *m, const struct optim *o, const struct state *s,
-                  const struct header *h, struct arena *a)
+enum st ckpt_save(struct ckpt *k, const struct model *m, const struct optim *o,
+                  const struct state *s, const struct header *h, struct arena *a)
 {
     size_t mark = arena_mark(a);
     char *temp = arena_printf(a, "%s/.tmp-step-%08lld", k->out, (long long)s->i);
@@ -269,7 +275,7 @@ enum st ckpt_save(struct ckpt *k, const struct model *m, const struct optim *o, 
         err_place("%s", path);
         st = fail_sys("cannot rename '%s' to it", shown(view_of(temp)));
     }
-    if (st != ST_OK) {                                 /* room for others; the message is kept already */
+    if (st != ST_OK) {                         /* room for others; the message is kept already */
         if (dir_remove(temp) != ST_OK)
             warn("%s: cannot remove it", temp);
         return st;

@@ -1,12 +1,13 @@
 /* ckpt.h - checkpoints: whole or not at all, and the newest whole one found again.
  *
- *     OUT/step-00000100/config.json model.safetensors tokenizer.json ...    a Hugging Face folder
- *                       state/step.json mixer optim.safetensors files.json  what a resume needs beside it
- *     OUT/latest -> step-00000100                                           moves last
+ *     OUT/step-00000100/config.json model.safetensors tokenizer.json ...      a Hugging Face folder
+ *                       state/step.json mixer optim.safetensors files.json    for a resume
+ *     OUT/latest -> step-00000100                                             moves last
  *
- * A checkpoint is made under OUT/.tmp-step-*, brought to the disk, sealed (seal.h) and renamed.  Only then the
- * link moves, and only then older ones go.  A folder newer than the link was left by a crash between the two and counts
- * for nothing, so that `mix --resume`, which follows the link too, always agrees. */
+ * A checkpoint is made under OUT/.tmp-step-*, brought to the disk, sealed (seal.h) and renamed.
+ * Only then the link moves, and only then older ones go.  A folder newer than the link was left by
+ * a crash between the two and counts for nothing, so that `mix --resume`, which follows the link
+ * too, always agrees. */
 #ifndef CKPT_H
 #define CKPT_H
 
@@ -15,25 +16,27 @@
 
 struct ckpt {
     const char *out;
-    const char *files;                         /* folder whose tokenizer files go along; NULL: none */
-    enum dtype  type;                          /* of model.safetensors; not F32: exact weights go to state/ */
+    const char *files;                         /* folder whose tokenizer goes along; NULL: none */
+    enum dtype  type;                          /* of model.safetensors; exact ones go to state/ */
     int64_t     keep;                          /* how many stay; 0: all */
-    int64_t     saved;                         /* updates of the last one written or resumed from; -1: none */
+    int64_t     saved;                         /* updates of the last one there is; -1: none */
     int         lock;
 };
 
-/* Makes OUT where it is not there, takes it for this process alone, removes what a killed run left half-written.
- * resume false: a run that is there already is not overwritten (ST_USAGE).  ST_SYS: another step is at work in it. */
+/* Makes OUT where it is not there, takes it for this process alone, removes what a killed run left
+ * half-written.  resume false: a run that is there already is not overwritten (ST_USAGE).
+ * ST_SYS: another step is at work in it. */
 enum st ckpt_open(struct ckpt *k, bool resume, struct arena *a) must_use;
 
-/* The checkpoint `latest` names where that is whole, else the newest whole one before it, to which the link is
- * moved, with a warning.  *dir NULL: there is none yet.  ST_DATA: there are some, and none is whole. */
+/* The checkpoint `latest` names where that is whole, else the newest whole one before it, to which
+ * the link is moved, with a warning.  *dir NULL: there is none yet.  ST_DATA: there are some, and
+ * none is whole. */
 enum st ckpt_find(struct ckpt *k, char **dir, struct arena *a) must_use;
 
 /* Weights and moments of the checkpoint in dir. */
 enum st ckpt_load(const char *dir, struct model *m, struct optim *o, struct arena *a) must_use;
 
-enum st ckpt_save(struct ckpt *k, const struct model *m, const struct optim *o, const struct state *s,
-                  const struct header *h, struct arena *a) must_use;
+enum st ckpt_save(struct ckpt *k, const struct model *m, const struct optim *o,
+                  const struct state *s, const struct header *h, struct arena *a) must_use;
 
 #endif

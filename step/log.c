@@ -1,7 +1,7 @@
 /* log.c - one record to up to three readers.
  *
- * The FIFO is opened without waiting, so that a mixer that is gone is told and not waited for; while our own stream
- * opens it, we hold its reading end too, so that this open cannot wait either. */
+ * The FIFO is opened without waiting, so that a mixer that is gone is told and not waited for;
+ * while our own stream opens it, we hold its reading end too, so that this open cannot wait. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,7 +9,8 @@
 
 #include "log.h"
 
-static enum st open_feedback(struct log *l, const char *path, const struct header *h, struct arena *a)
+static enum st open_feedback(struct log *l, const char *path, const struct header *h,
+                             struct arena *a)
 {
     struct stat is;
 
@@ -20,11 +21,13 @@ static enum st open_feedback(struct log *l, const char *path, const struct heade
         return fail(ST_USAGE, "'%s' is no FIFO; make one with mkfifo", shown(view_of(path)));
     int probe = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
     if (probe < 0 && errno == ENXIO)
-        return fail(ST_SYS, "nobody reads the feedback '%s'; give mix the same --feedback", shown(view_of(path)));
+        return fail(ST_SYS, "nobody reads the feedback '%s'; give mix the same --feedback",
+                    shown(view_of(path)));
     if (probe < 0)
         return fail_sys("'%s'", shown(view_of(path)));
     int both = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    enum st st = both < 0 ? fail_sys("'%s'", shown(view_of(path))) : out_open(&l->feedback, path, h, OUT_RAW, a);
+    enum st st = both < 0 ? fail_sys("'%s'", shown(view_of(path)))
+                          : out_open(&l->feedback, path, h, OUT_RAW, a);
     if (st == ST_OK)
         st = out_flush(l->feedback);
     if (both >= 0)
@@ -49,7 +52,8 @@ static enum st open_copy(struct log *l, const char *to, const struct header *h, 
 enum st log_open(struct log *l, const struct log_where *w, const struct header *h, struct arena *a)
 {
     struct header *ours = ARENA_NEW(a, struct header, 1);
-    char *metrics = arena_printf(a, "%s/metrics.rec", w->out), *timing = arena_printf(a, "%s/timing.rec", w->out);
+    char *metrics = arena_printf(a, "%s/metrics.rec", w->out);
+    char *timing = arena_printf(a, "%s/timing.rec", w->out);
     enum st st = ST_OK;
 
     *l = (struct log){ 0 };

@@ -23,10 +23,12 @@ enum st loss_find(const struct loss **l, const char *name, bool pairs)
             return ST_OK;
         }
         if (n < sizeof list)
-            n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", losses[i]->name);
+            n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "",
+                                  losses[i]->name);
     }
     err_place("%s", option);
-    return fail(ST_USAGE, "'%s' is not a loss of that kind; there is %s", shown(view_of(name)), list);
+    return fail(ST_USAGE, "'%s' is not a loss of that kind; there is %s", shown(view_of(name)),
+                list);
 }
 
 void loss_groups(struct opt_group *g, int64_t n)

@@ -10,29 +10,30 @@
 #include "base/opt.h"
 
 enum {
-    NEED_PAIRS = 1,                            /* sequences 2k and 2k + 1 are chosen and rejected of a pair */
+    NEED_PAIRS = 1,                            /* sequences 2k, 2k + 1: chosen and rejected */
     NEED_REF   = 2,                            /* the reference column */
 };
 
 /* Columns over sequences: all those of a step or of a part of it, whole pairs always. */
 struct seen {
     int64_t        n;                          /* sequences */
-    const double  *logp;                       /* [n] sum of log-probabilities of the trained tokens, natural log */
-    const double  *ref;                        /* [n] the same under the reference; NULL unless NEED_REF */
+    const double  *logp;                       /* [n] log p of the trained tokens, summed */
+    const double  *ref;                        /* [n] under the reference; NULL unless NEED_REF */
     const int32_t *len;                        /* [n] trained tokens */
-    const double  *w;                          /* [n] weight of the row; both sides of a pair have their row's */
-    double         norm;                       /* divisor: sum of w over the pairs (NEED_PAIRS), else of w * len over
-                                                * the sequences, of the whole optimiser step */
+    const double  *w;                          /* [n] weight of the row, on both sides of a pair */
+    double         norm;                       /* divisor of the whole optimiser step: sum of w over
+                                                * pairs (NEED_PAIRS), else of w * len */
 };
 
 struct loss {
     const char *name, *line, *paper;
     int         needs;                         /* NEED_* */
-    bool        known;                         /* dlogp does not depend on logp: it may be asked for before the forward,
-                                                * with logp NULL, and the head takes its gradient in the same sweep */
-    const double *beta;                        /* rewards/... are *beta * (logp - ref); NULL: the loss has no rewards */
-    struct opt  opts[8];                       /* its own options, shown under its name; all 0 where it has none */
-    /* The loss over what is seen, and dlogp[n] = its derivatives.  Sums over parts of a step give the step's. */
+    bool        known;                         /* dlogp does not depend on logp: it is asked for
+                                                * before the forward, logp NULL, and the head takes
+                                                * its gradient in the same sweep */
+    const double *beta;                        /* rewards are *beta * (logp - ref); NULL: none */
+    struct opt  opts[8];                       /* its own options, shown under its name */
+    /* The loss over what is seen, and dlogp[n] = its derivatives.  Parts of a step add up. */
     double    (*eval)(const struct seen *s, double *dlogp);
 };
 
@@ -46,7 +47,7 @@ extern const struct loss *const losses[];      /* all of loss.def, ended by NULL
  * ST_USAGE lists those there are. */
 enum st loss_find(const struct loss **l, const char *name, bool pairs) must_use;
 
-/* Option groups of the losses that have options, into at most n - 1 groups; the last is left empty. */
+/* Option groups of the losses that have options, at most n - 1; an empty one ends them. */
 void loss_groups(struct opt_group *g, int64_t n);
 
 /* log(1 + exp x) and 1 / (1 + exp -x), without overflow */

@@ -118,18 +118,17 @@ static enum st put_sources(struct metric *m, const struct tally *t)
 static enum st put_pairs(struct metric *m, const struct tally *t)
 {
     double n = (double)t->pairs;
-    enum st st = ST_OK;
+    bool bad = false;
 
     if (t->loss->beta)
-        st = measure(m, "rewards/chosen", t->chosen / n) || measure(m, "rewards/rejected", t->rejected / n) ||
-             measure(m, "rewards/margins", (t->chosen - t->rejected) / n) ||
-             measure(m, "rewards/accuracies", (double)t->won / n) ? ST_SYS : ST_OK;
-    if (st == ST_OK)
-        st = measure(m, "logps/chosen", t->logp_chosen / n) || measure(m, "logps/rejected", t->logp_rejected / n)
-           ? ST_SYS : ST_OK;
-    if (st == ST_OK && m->prefix.n)
-        st = measure(m, "policy_accuracy", (double)t->preferred / n);
-    return st;
+        bad = measure(m, "rewards/chosen", t->chosen / n) ||
+              measure(m, "rewards/rejected", t->rejected / n) ||
+              measure(m, "rewards/margins", (t->chosen - t->rejected) / n) ||
+              measure(m, "rewards/accuracies", (double)t->won / n);
+    if (bad || measure(m, "logps/chosen", t->logp_chosen / n) ||
+        measure(m, "logps/rejected", t->logp_rejected / n))
+        return ST_SYS;
+    return m->prefix.n ? measure(m, "policy_accuracy", (double)t->preferred / n) : ST_OK;
 }
 
 static enum st put_tally(struct metric *m, const struct tally *t)
@@ -138,7 +137,8 @@ static enum st put_tally(struct metric *m, const struct tally *t)
     enum st st = measure(m, pairs ? "pref/loss" : "sft/loss", tally_loss(t));
 
     if (st == ST_OK)
-        st = pairs ? put_pairs(m, t) : measure(m, "mean_token_accuracy", (double)t->hits / (double)t->trained);
+        st = pairs ? put_pairs(m, t)
+                   : measure(m, "mean_token_accuracy", (double)t->hits / (double)t->trained);
     return st != ST_OK ? st : put_sources(m, t);
 }
 
@@ -153,8 +153,9 @@ enum st metric_rows(struct metric *m, const struct step_rec *s, const struct tal
             rows += t[o].rows;
             tokens += t[o].tokens;
         }
-    if (metric_text(m, "t", "metric") || metric_int(m, "i", s->i) || metric_text(m, "obj", obj_name(s->obj)) ||
-        metric_text(m, "why", why_name(s->why)) || metric_real(m, "loss", loss))
+    if (metric_text(m, "t", "metric") || metric_int(m, "i", s->i) ||
+        metric_text(m, "obj", obj_name(s->obj)) || metric_text(m, "why", why_name(s->why)) ||
+        metric_real(m, "loss", loss))
         return ST_SYS;
     m->prefix = s->why == WHY_EVAL ? VIEW("eval/") : (struct view){ NULL, 0 };
     for (int o = 0; o < 2; o++)

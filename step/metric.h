@@ -1,4 +1,4 @@
-/* metric.h - what a step's rows tell, and the metric records that say it, by the names of the field (TRL's). */
+/* metric.h - what a step's rows tell, and the metric records that say it, by the field's names. */
 #ifndef METRIC_H
 #define METRIC_H
 
@@ -16,7 +16,7 @@ struct tally {
     int64_t pairs;
     double  chosen, rejected;                  /* sums over pairs: rewards */
     double  logp_chosen, logp_rejected;
-    int64_t won, preferred;                    /* pairs with reward chosen > rejected; with log p chosen > rejected */
+    int64_t won, preferred;                    /* pairs with chosen > rejected: reward; log p */
     int64_t n_sources;
     struct { struct view name; double sum, norm; } source[TALLY_SOURCES_MAX];
 };
@@ -28,14 +28,14 @@ double tally_loss(const struct tally *t);
 struct metric {                                /* one record being put together; start from {0} */
     struct buf body, rec;
     int64_t    n;                              /* fields in body */
-    struct view prefix;                        /* of the names from metric_rows(): "eval/" or none */
+    struct view prefix;                        /* of names from metric_rows(): "eval/" or none */
 };
 
 void metric_start(struct metric *m);
 enum st metric_text(struct metric *m, const char *name, const char *text) must_use;
 enum st metric_int(struct metric *m, const char *name, int64_t v) must_use;
 enum st metric_real(struct metric *m, const char *name, double v) must_use;
-/* i, obj, why and the losses and measures of both tallies.  weight: of each objective, for `loss`. */
+/* i, obj, why, losses and measures of both tallies; `loss` is their sum by the step's weights. */
 enum st metric_rows(struct metric *m, const struct step_rec *s, const struct tally t[2]) must_use;
 /* The mixer's own figures, as they came. */
 enum st metric_mix(struct metric *m, struct view map) must_use;

@@ -16,7 +16,8 @@ enum st schedule_find(enum schedule *s, const char *name)
             return ST_OK;
         }
     err_place("--schedule");
-    return fail(ST_USAGE, "'%s' is no schedule; there are constant, linear and cosine", shown(view_of(name)));
+    return fail(ST_USAGE, "'%s' is no schedule; there are constant, linear and cosine",
+                shown(view_of(name)));
 }
 
 double rate_at(const struct rate *r, int64_t i, int64_t phase_start)
@@ -39,7 +40,7 @@ int64_t optim_bytes(const struct model *m)
     return 2 * (int64_t)m->n_bytes;
 }
 
-/* Neighbours with the same answer are one stretch; the zeros between parameters stay zero in any. */
+/* Neighbours with the same answer are one stretch; the zeros between parameters stay zero. */
 static enum st find_runs(struct optim *o, struct arena *a)
 {
     struct model *m = o->m;
@@ -96,8 +97,8 @@ static void update(struct optim *o, int64_t begin, int64_t n, double gscale, str
 {
     struct dev *d = o->m->d;
 
-    d->op->adamw(d, tensor1(o->m->w + begin, n), tensor1(o->mean + begin, n), tensor1(o->square + begin, n),
-                 tensor1(o->m->g + begin, n), gscale, h);
+    d->op->adamw(d, tensor1(o->m->w + begin, n), tensor1(o->mean + begin, n),
+                 tensor1(o->square + begin, n), tensor1(o->m->g + begin, n), gscale, h);
 }
 
 void optim_update(struct optim *o, double lr, double norm)
@@ -120,7 +121,8 @@ static enum st moments(const struct optim *o, char ***name, struct tensor **t, s
 {
     const struct model *m = o->m;
 
-    if (!(*name = ARENA_NEW(a, char *, 2 * m->n_params)) || !(*t = ARENA_NEW(a, struct tensor, 2 * m->n_params)))
+    if (!(*name = ARENA_NEW(a, char *, 2 * m->n_params)) ||
+        !(*t = ARENA_NEW(a, struct tensor, 2 * m->n_params)))
         return ST_SYS;
     for (int64_t i = 0; i < 2 * m->n_params; i++) {
         const struct param *p = &m->param[i % m->n_params];

@@ -1,7 +1,7 @@
 /* optim.h - from gradients to weights: learning-rate schedule, gradient norm, clip, AdamW.
  *
- * Weights, gradients and moments are four blocks of one layout (model.h), so the whole update is one call where
- * no weight decay tells matrices from norms. */
+ * Weights, gradients and moments are four blocks of one layout (model.h), so the whole update is
+ * one call where no weight decay tells matrices from norms. */
 #ifndef OPTIM_H
 #define OPTIM_H
 
@@ -12,9 +12,10 @@ enum schedule { SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE };
 /* ST_USAGE names those there are. */
 enum st schedule_find(enum schedule *s, const char *name) must_use;
 
-/* What the base rate is multiplied by for update i.  The warm-up rises in equal parts over `warmup` updates counted
- * from phase_start, the last of them at the full rate; the decay runs from the end of the run's first warm-up to the
- * end of the run, update `total`, whatever the phases, down to min_ratio. */
+/* What the base rate is multiplied by for update i.  The warm-up rises in equal parts over `warmup`
+ * updates counted from phase_start, the last of them at the full rate; the decay runs from the end
+ * of the run's first warm-up to the end of the run, update `total`, whatever the phases, down to
+ * min_ratio. */
 struct rate {
     enum schedule schedule;
     int64_t       warmup, total;
@@ -27,7 +28,7 @@ struct optim {
     double        beta1, beta2, eps, decay, clip;      /* clip 0: none */
     int64_t       t;                           /* updates since the moments were last zero */
     float        *mean, *square;               /* moments, laid out as m->w */
-    int64_t       n_runs;                      /* stretches of the blocks with one answer to weight decay */
+    int64_t       n_runs;                      /* stretches with one answer to weight decay */
     struct run_of { int64_t begin, n; bool decay; } *run;
     double       *sum;                         /* on the device */
 };

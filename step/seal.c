@@ -18,7 +18,8 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-enum st seal_names(const char *dir, const char *prefix, char ***name, int64_t *n, int64_t max, struct arena *a)
+enum st seal_names(const char *dir, const char *prefix, char ***name, int64_t *n, int64_t max,
+                   struct arena *a)
 {
     enum st st = ST_OK;
     DIR *d = opendir(dir);
@@ -30,7 +31,8 @@ enum st seal_names(const char *dir, const char *prefix, char ***name, int64_t *n
     if (!(*name = ARENA_NEW(a, char *, max)))
         st = ST_SYS;
     for (struct dirent *e; st == ST_OK && (errno = 0, e = readdir(d)); ) {
-        if (strncmp(e->d_name, prefix, strlen(prefix)) != 0 || strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+        if (strncmp(e->d_name, prefix, strlen(prefix)) != 0 || strcmp(e->d_name, ".") == 0 ||
+            strcmp(e->d_name, "..") == 0)
             continue;
         if (*n == max)
             st = fail(ST_SYS, "more than %lld files", (long long)max);
@@ -102,8 +104,8 @@ static enum st list(struct buf *b, const char *dir, const char *inner, struct ar
             continue;
         st = hash_of(path, true, &bytes, &hash, a);
         if (st == ST_OK)
-            st = buf_printf(b, "%s\n  \"%s%s\": [%lld, \"%016llx\"]", b->n > 1 ? "," : "", inner, name[i],
-                            (long long)bytes, (unsigned long long)hash);
+            st = buf_printf(b, "%s\n  \"%s%s\": [%lld, \"%016llx\"]", b->n > 1 ? "," : "", inner,
+                            name[i], (long long)bytes, (unsigned long long)hash);
     }
     return st;
 }
@@ -152,8 +154,8 @@ static enum st check_one(const char *dir, const char *name, json_t *v, struct ar
 
 enum st seal_check(const char *dir, struct arena *a)
 {
-    static const char *const needed[] = { "config.json", "model.safetensors", "state/step.json", "state/mixer",
-                                          "state/optim.safetensors" };
+    static const char *const needed[] = { "config.json", "model.safetensors", "state/step.json",
+                                          "state/mixer", "state/optim.safetensors" };
     char *path = arena_printf(a, "%s/state/files.json", dir);
     json_t *root = NULL, *v;
     const char *name;

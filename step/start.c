@@ -1,5 +1,5 @@
-/* start.c - everything before the first step: the model, the checkpoint to go on from, the reference, the stream, and
- * whether they belong together and fit into the machine. */
+/* start.c - everything before the first step: the model, the checkpoint to go on from, the
+ * reference, the stream, and whether they belong together and fit into the machine. */
 #include <unistd.h>
 
 #include "base/file.h"
@@ -14,26 +14,29 @@ static enum st usage(const char *option, const char *what)
     return fail(ST_USAGE, "%s", what);
 }
 
-static enum st one_of(const char *option, const char *value, const char *const *names, int n, int *which)
+static enum st one_of(const char *option, const char *value, const char *const *names, int n,
+                      int *which)
 {
     for (*which = 0; *which < n; ++*which)
         if (strcmp(value, names[*which]) == 0)
             return ST_OK;
     err_place("--%s", option);
-    return fail(ST_USAGE, "'%s' is neither %s%s%s%s%s", shown(view_of(value)), names[0], n > 2 ? ", " : "",
-                n > 2 ? names[1] : "", " nor ", names[n - 1]);
+    return fail(ST_USAGE, "'%s' is neither %s%s%s%s%s", shown(view_of(value)), names[0],
+                n > 2 ? ", " : "", n > 2 ? names[1] : "", " nor ", names[n - 1]);
 }
 
 static enum st check_plan(struct run *r)
 {
-    static const char *const phases[] = { "fresh", "keep" }, *const types[] = { "f32", "bf16", "f16" };
+    static const char *const phases[] = { "fresh", "keep" };
+    static const char *const types[] = { "f32", "bf16", "f16" };
+    static const enum dtype type_of[] = { F32, BF16, F16 };
     const struct plan *p = r->plan;
     int phase, type;
 
     if (!p->out)
         return usage("out", "is missing; name the folder for checkpoints and metrics");
     if ((p->model != NULL) == (p->init != NULL))
-        return usage("model", "give either --model DIR, to start from its weights, or --init CONFIG.json, from random ones");
+        return usage("model", "give it or --init CONFIG.json, to start from random weights");
     enum st st = loss_find(&r->work.loss[OBJ_SFT], p->sft_loss, false);
     if (st == ST_OK)
         st = loss_find(&r->work.loss[OBJ_PREF], p->pref_loss, true);
@@ -52,7 +55,7 @@ static enum st check_plan(struct run *r)
     r->lr[OBJ_PREF] = opt_given("lr-pref") ? p->lr_pref : p->lr;
     r->work.micro_tokens = p->micro_tokens;
     r->work.share = !p->no_share;
-    r->ckpt = (struct ckpt){ .out = p->out, .type = type == 0 ? F32 : type == 1 ? BF16 : F16, .keep = p->keep };
+    r->ckpt = (struct ckpt){ .out = p->out, .type = type_of[type], .keep = p->keep };
     return ST_OK;
 }
 
@@ -73,7 +76,8 @@ static enum st open_model(struct run *r, const char *from)
     const struct plan *p = r->plan;
     struct config c;
     const char *dir = from ? from : p->model;
-    char *config = dir ? arena_printf(r->a, "%s/config.json", dir) : arena_text(r->a, view_of(p->init));
+    char *config =
+        dir ? arena_printf(r->a, "%s/config.json", dir) : arena_text(r->a, view_of(p->init));
 
     if (!config)
         return ST_SYS;
@@ -109,7 +113,7 @@ static enum st find_reference(struct run *r, bool resumed)
     if (st != ST_OK)
         return st;
     if (resumed && memcmp(ref, r->state.ref, 32) != 0)
-        return usage("ref", "these are other weights than those the run began with; leave it out or start a new run");
+        return usage("ref", "these are not the weights the run began with; leave it out");
     memcpy(r->state.ref, ref, 32);
     return ST_OK;
 }
@@ -132,9 +136,10 @@ static enum st check_memory(struct run *r)
     if (fixed + pass <= most)
         return ST_OK;
     err_place(NULL);
-    return fail(ST_SYS, "the run needs %.2f GiB (weights, gradients and moments %.2f, activations of %lld tokens %.2f) and "
-                "this machine allows %.2f; %s", gib(fixed + pass), gib(fixed), (long long)r->work.micro_tokens, gib(pass),
-                gib(most), fixed < most ? "lower --micro-tokens" : "take a smaller model or a larger machine");
+    return fail(ST_SYS, "%.2f GiB for weights, gradients and moments and %.2f for the activations "
+                        "of %lld tokens are over the %.2f this machine allows; %s",
+                gib(fixed), gib(pass), (long long)r->work.micro_tokens, gib(most),
+                fixed < most ? "lower --micro-tokens" : "take a smaller model");
 }
 
 /* ---- the stream ---- */
@@ -146,14 +151,14 @@ static enum st check_tokenizer(struct run *r, const char *from)
 
     err_place("%s", in_name(r->in));
     if (r->h->vocab > r->m->c.V)
-        return fail(ST_DATA, "a vocabulary of %lld ids, the model has %lld; take the model's own tokenizer",
+        return fail(ST_DATA, "%lld ids in the vocabulary, the model has %lld; use its tokenizer",
                     (long long)r->h->vocab, (long long)r->m->c.V);
     const char *dir = from ? from : r->plan->model;
     if (!dir || !state_tokenizer(sha, dir, r->a) || memcmp(sha, r->h->tokenizer, 32) == 0)
         return *err_text() ? ST_DATA : ST_OK;
     hex_of(sha, 8, ours);
     hex_of(r->h->tokenizer, 8, theirs);
-    return fail(ST_DATA, "the rows were made with tokenizer %s..., the model with %s...; tokenize --tokenizer %s", theirs,
+    return fail(ST_DATA, "rows of tokenizer %s, a model of %s; tokenize --tokenizer %s", theirs,
                 ours, shown(view_of(dir)));
 }
 
@@ -165,13 +170,14 @@ static enum st check_header(struct run *r)
     if (!r->h->mixed)
         return fail(ST_DATA, "no step records; put mix between it and step");
     if (r->h->start != r->state.i)
-        return fail(ST_DATA, "the stream starts at step %lld and the model is at %lld; %s", (long long)r->h->start,
-                    (long long)r->state.i,
-                    r->h->start ? "resume both, mix --resume and step --resume, from the same folder"
+        return fail(ST_DATA, "the stream starts at step %lld and the model is at %lld; %s",
+                    (long long)r->h->start, (long long)r->state.i,
+                    r->h->start ? "resume both, mix and step, from one folder"
                                 : "run mix with --resume, too");
-    r->rate.total = p->steps && r->h->steps ? MIN(p->steps, r->h->steps) : MAX(p->steps, r->h->steps);
+    r->rate.total =
+        p->steps && r->h->steps ? MIN(p->steps, r->h->steps) : MAX(p->steps, r->h->steps);
     if (r->rate.schedule != SCHEDULE_CONSTANT && r->rate.total == 0)
-        return usage("schedule", "a rate that falls needs the length of the run; give --steps here or to mix");
+        return usage("schedule", "a rate that falls needs the length of the run; give --steps");
     r->state.steps = r->rate.total;
     memcpy(r->state.tokenizer, r->h->tokenizer, 32);
     r->state.vocab = r->h->vocab;

@@ -7,10 +7,11 @@
 #include "state.h"
 
 /* Whole numbers, by name. */
-#define NUMBERS(s) { \
-    { "i", &(s)->i }, { "t", &(s)->t }, { "phase_start", &(s)->phase_start }, { "num_tokens", &(s)->num_tokens }, \
-    { "metrics_bytes", &(s)->metrics_bytes }, { "timing_bytes", &(s)->timing_bytes }, { "steps", &(s)->steps }, \
-    { "vocab", &(s)->vocab }, { "mixer_bytes", &(s)->mixer_bytes }, \
+#define NUMBERS(s) {                                                                  \
+    { "i", &(s)->i }, { "t", &(s)->t }, { "phase_start", &(s)->phase_start },         \
+    { "num_tokens", &(s)->num_tokens }, { "metrics_bytes", &(s)->metrics_bytes },     \
+    { "timing_bytes", &(s)->timing_bytes }, { "steps", &(s)->steps },                 \
+    { "vocab", &(s)->vocab }, { "mixer_bytes", &(s)->mixer_bytes },                   \
 }
 
 static enum st write_json(struct buf *b, const struct state *s, const struct header *h)
@@ -24,7 +25,8 @@ static enum st write_json(struct buf *b, const struct state *s, const struct hea
     hex_of(s->ref, 32, ref);
     hex_of(s->tokenizer, 32, tokenizer);
     if (st != ST_OK || buf_printf(b, "  \"phase\": ") || json_put_text(b, view_of(s->phase)) ||
-        buf_printf(b, ",\n  \"ref\": \"%s\",\n  \"tokenizer\": \"%s\",\n  \"commands\": [", ref, tokenizer))
+        buf_printf(b, ",\n  \"ref\": \"%s\",\n  \"tokenizer\": \"%s\",\n  \"commands\": [", ref,
+                   tokenizer))
         return ST_SYS;
     for (int64_t i = 0; i <= h->n_commands; i++) {
         struct view command = i < h->n_commands ? h->command[i] : view_of(opt_command());
@@ -36,7 +38,8 @@ static enum st write_json(struct buf *b, const struct state *s, const struct hea
 
 enum st state_save(const struct state *s, const struct header *h, const char *dir, struct arena *a)
 {
-    char *json = arena_printf(a, "%s/state/step.json", dir), *mixer = arena_printf(a, "%s/state/mixer", dir);
+    char *json = arena_printf(a, "%s/state/step.json", dir);
+    char *mixer = arena_printf(a, "%s/state/mixer", dir);
     struct buf b = { 0 };
 
     if (!json || !mixer)
@@ -87,7 +90,8 @@ static enum st read_json(struct state *s, json_t *root, const char *place)
 
 enum st state_load(struct state *s, const char *dir, struct arena *a)
 {
-    char *json = arena_printf(a, "%s/state/step.json", dir), *mixer = arena_printf(a, "%s/state/mixer", dir);
+    char *json = arena_printf(a, "%s/state/step.json", dir);
+    char *mixer = arena_printf(a, "%s/state/mixer", dir);
     json_t *root = NULL;
     struct view v;
 
@@ -115,7 +119,8 @@ enum st state_load(struct state *s, const char *dir, struct arena *a)
 
 bool state_tokenizer(uint8_t sha[32], const char *dir, struct arena *a)
 {
-    char *json = arena_printf(a, "%s/tokenizer.json", dir), *step = arena_printf(a, "%s/state/step.json", dir);
+    char *json = arena_printf(a, "%s/tokenizer.json", dir);
+    char *step = arena_printf(a, "%s/state/step.json", dir);
     struct state *s = ARENA_NEW(a, struct state, 1);
     struct view v;
     bool there = false;

@@ -1,4 +1,4 @@
-/* state.h - what a run must know to go on, beside weights and moments: the numbers of a checkpoint. */
+/* state.h - what a run must know to go on beside weights and moments: a checkpoint's numbers. */
 #ifndef STATE_H
 #define STATE_H
 
@@ -22,11 +22,12 @@ struct state {
 };
 
 /* DIR/state/step.json and DIR/state/mixer.  The commands are the stream's, for people. */
-enum st state_save(const struct state *s, const struct header *h, const char *dir, struct arena *a) must_use;
+enum st state_save(const struct state *s, const struct header *h, const char *dir,
+                   struct arena *a) must_use;
 enum st state_load(struct state *s, const char *dir, struct arena *a) must_use;
 
-/* The tokenizer that the model in DIR is known to have been trained with: by state/step.json of a checkpoint, else by its
- * tokenizer.json.  False: nothing there says. */
+/* The tokenizer that the model in DIR is known to have been trained with: by state/step.json of a
+ * checkpoint, else by its tokenizer.json.  False: nothing there says, or err_text() does. */
 bool state_tokenizer(uint8_t sha[32], const char *dir, struct arena *a);
 
 #endif

@@ -1,6 +1,7 @@
-/* train.c - a run from its first record to its last: one record after the other, a save now and then and at the end.
+/* train.c - a run from its first record to its last, with a save now and then and at the end.
  *
- * However it ends, what is saved is the state after the last complete update, and the exit code is the cause. */
+ * However it ends, what is saved is the state after the last complete update, and the exit code is
+ * the cause. */
 #include <signal.h>
 #include <unistd.h>
 
@@ -12,12 +13,13 @@ static enum st save(struct run *r)
     int64_t metrics;
     enum st st = log_sync(&r->log, &metrics, &s->timing_bytes);
 
-    if (st == ST_OK)                                   /* measurements after the update are sent again on resume */
+    if (st == ST_OK)                           /* what was measured since is sent again on resume */
         st = ckpt_save(&r->ckpt, r->m, r->o, s, r->h, r->now);
     return st;
 }
 
-/* True when the run has its updates.  At the mixer's own last step its last measurements still follow. */
+/* True when the run has its updates.  At the mixer's own last step its last measurements still
+ * follow. */
 static bool enough(const struct run *r)
 {
     int64_t steps = r->plan->steps;
@@ -44,7 +46,8 @@ static enum st loop(struct run *r)
             return ST_OK;
         int64_t before = r->state.i;
         st = train_step(r, &rec.step);
-        if (st == ST_OK && r->state.i > before && r->plan->save_every && r->state.i % r->plan->save_every == 0)
+        if (st == ST_OK && r->state.i > before && r->plan->save_every &&
+            r->state.i % r->plan->save_every == 0)
             st = save(r);
         if (st != ST_OK)
             return st;
@@ -102,7 +105,8 @@ enum st train(const struct plan *p, struct arena *a)
     } else if (st == ST_OK) {
         r->start = r->told = run_clock();
         r->tokens_told = (double)r->state.num_tokens;
-        progress_start(&r->progress, "step", "steps", (double)r->rate.total, (double)r->state.i, p->quiet);
+        progress_start(&r->progress, "step", "steps", (double)r->rate.total, (double)r->state.i,
+                       p->quiet);
         st = finish(r, loop(r));
     } else {
         st = log_close(&r->log, st);

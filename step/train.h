@@ -1,4 +1,4 @@
-/* train.h - a run: what the command line asks for, and everything that lives from its first record to its last. */
+/* train.h - a run: what the command line asks for, and all that lives from its first record on. */
 #ifndef TRAIN_H
 #define TRAIN_H
 
@@ -9,8 +9,8 @@
 
 struct plan {                                  /* the options; what is NULL or 0 was not given */
     const char *input;                         /* the step stream, "-" for stdin */
-    const char *model, *init, *ref, *out, *device, *sft_loss, *pref_loss, *schedule, *phase, *feedback, *save_dtype;
-    const char *to;
+    const char *model, *init, *ref, *out, *device, *sft_loss, *pref_loss, *schedule, *phase;
+    const char *feedback, *save_dtype, *to;
     double      lr, lr_sft, lr_pref, beta1, beta2, eps, decay, min_lr, clip;
     int64_t     threads, warmup, micro_tokens, steps, save_every, keep, seed, seed_init;
     bool        no_share, resume, quiet;
@@ -42,22 +42,22 @@ struct run {
     struct held          held[2];              /* by enum obj */
     struct metric        metric;
     struct progress      progress;
-    struct step_rec      step;                 /* the one being done; phase, state and mix lie in the arrays below */
+    struct step_rec      step;                 /* the one being done; it points to these: */
     char                 phase[STATE_PHASE_MAX];
     uint8_t              mixer[REC_STATE_MAX];
     struct buf           mix;
-    int64_t              row, first_row;       /* records of the stream: read so far; where this step's rows begin */
+    int64_t              first_row;            /* record of the stream with the step's first row */
     double               start;                /* clock */
-    double               told, tokens_told;    /* clock and tokens at the last look at the rate */
+    double               told, tokens_told;    /* clock and tokens when the rate was last told */
 };
 
 /* The whole run.
  *   ST_OK     done, saved
  *   ST_STOP   a signal, or the stream says so; saved
- *   others    as the stream, the data or the machine have it; the last complete update is saved where that can be */
+ *   others    as the stream, the data or the machine have it; the last complete update is saved */
 enum st train(const struct plan *p, struct arena *a) must_use;
 
-/* Everything before the first step record (start.c).  ST_END: a finished run was resumed, nothing is to do. */
+/* Everything before the first step record (start.c).  ST_END: the run is finished already. */
 enum st train_start(struct run *r) must_use;
 
 /* One step record and its rows (update.c): read, measured or trained on, told. */

@@ -1,10 +1,11 @@
-/* update.c - one step record: its rows are read, then measured or trained on, and what they told goes out.
+/* update.c - one step record: its rows are read, measured or trained on, and that is told.
  *
- * Large measurements are cut into slices, so that held-out files of any size pass through; their sums add up.  The rows of
- * an update are all held before the first forward, because the divisor of the loss must be known. */
+ * Large measurements are cut into slices, so that held-out files of any size pass through; their
+ * sums add up.  The rows of an update are all held before the first forward, because the divisor of
+ * the loss must be known. */
 #include "train.h"
 
-enum { SLICE_PASSES = 8 };                     /* a slice of a measurement: that many passes' tokens */
+enum { SLICE_PASSES = 8 };                     /* a slice of a measurement, in passes' tokens */
 
 /* What one step record gathers. */
 struct doing {
@@ -43,22 +44,26 @@ static enum st check_ref(const struct run *r, const struct rec *rec)
     if (rec->kind != REC_PREF || !(r->work.loss[OBJ_PREF]->needs & NEED_REF))
         return ST_OK;
     if (!rec->ref.given)
-        return fail(ST_DATA, "a pair without the reference column; evalc --task logprob --model %s adds it", dir);
+        return fail(ST_DATA, "a pair without a reference; evalc --task logprob --model %s adds it",
+                    dir);
     batch_ref_key(key, r->state.ref, rec);
     if (memcmp(key, rec->ref.key, 8) != 0)
-        return fail(ST_DATA, "its reference column is of other weights or another row; make it anew with evalc --task "
-                    "logprob --model %s", dir);
+        return fail(ST_DATA, "a reference of other weights or another row; make it anew with evalc "
+                             "--task logprob --model %s", dir);
     return ST_OK;
 }
 
-static enum st add_row(struct run *r, struct doing *t, const struct rec *rec, struct arena *const a[2])
+static enum st add_row(struct run *r, struct doing *t, const struct rec *rec,
+                       struct arena *const a[2])
 {
     int o = rec->kind == REC_PREF ? OBJ_PREF : OBJ_SFT;
 
     if (rec->kind == REC_STEP)
-        return fail(ST_DATA, "a step record where rows of step %lld should be", (long long)r->step.i);
+        return fail(ST_DATA, "a step record where rows of step %lld should be",
+                    (long long)r->step.i);
     if (!takes(&r->step, o))
-        return fail(ST_DATA, "a '%s' row in a step of objective %s", shown(rec->t), obj_name(r->step.obj));
+        return fail(ST_DATA, "a '%s' row in a step of objective %s", shown(rec->t),
+                    obj_name(r->step.obj));
     enum st st = check_ref(r, rec);
     if (st == ST_OK && !t->rows[o].b)
         st = rows_new(&t->rows[o], &r->work, (enum obj)o, a[o]);
@@ -66,7 +71,8 @@ static enum st add_row(struct run *r, struct doing *t, const struct rec *rec, st
 }
 
 /* Up to n rows, fewer once they have max_tokens (0: no limit); *left is what remains. */
-static enum st read_rows(struct run *r, struct doing *t, int64_t *left, int64_t max_tokens, struct arena *const a[2])
+static enum st read_rows(struct run *r, struct doing *t, int64_t *left, int64_t max_tokens,
+                         struct arena *const a[2])
 {
     struct rec rec;
     int64_t tokens = 0;
@@ -111,14 +117,15 @@ static enum st not_finite(const struct run *r, const struct doing *t, const char
         for (int64_t i = 0; t->use[o] && i < t->use[o]->b->n_seqs; i++) {
             const struct row *row = &t->use[o]->b->row[t->use[o]->b->seq[i].row];
             if (!isfinite(t->use[o]->logp[i]) || !isfinite(t->use[o]->ref[i]))
-                return fail(ST_DATA, "step %lld: %s is %g, first at row %lld of its %s rows, source '%s', id %016llx; the "
-                            "model has not been changed by it", (long long)r->step.i, what, v,
-                            (long long)t->use[o]->b->seq[i].row + 1, obj_name((enum obj)o),
+                return fail(ST_DATA, "step %lld: %s is %g, first at its %s row %lld, source '%s', "
+                                     "id %016llx; the model is as it was before",
+                            (long long)r->step.i, what, v, obj_name((enum obj)o),
+                            (long long)t->use[o]->b->seq[i].row + 1,
                             shown(t->use[o]->b->source[row->source]), (unsigned long long)row->id);
         }
-    return fail(ST_DATA, "step %lld: %s is %g, over rows %lld to %lld of the stream; the model has not been changed by it, "
-                "lower --lr or look at the rows", (long long)r->step.i, what, v, (long long)r->first_row,
-                (long long)in_count(r->in));
+    return fail(ST_DATA, "step %lld: %s is %g, over rows %lld to %lld of the stream; the model is "
+                         "as it was before, lower --lr or look at the rows",
+                (long long)r->step.i, what, v, (long long)r->first_row, (long long)in_count(r->in));
 }
 
 static enum st check_finite(const struct run *r, const struct doing *t)
@@ -139,8 +146,9 @@ static enum st tell(struct run *r, struct doing *t)
     metric_start(m);
     if (metric_rows(m, s, t->tally) != ST_OK)
         return ST_SYS;
-    if (s->train && (metric_real(m, "learning_rate", t->lr) || metric_real(m, "grad_norm", t->norm) ||
-                     metric_int(m, "num_tokens", r->state.num_tokens)))
+    if (s->train &&
+        (metric_real(m, "learning_rate", t->lr) || metric_real(m, "grad_norm", t->norm) ||
+         metric_int(m, "num_tokens", r->state.num_tokens)))
         return ST_SYS;
     enum st st = metric_mix(m, s->mix);
     if (st == ST_OK)
@@ -164,8 +172,9 @@ static enum st tell_time(struct run *r, const struct doing *t)
     r->told = now;
     r->tokens_told = tokens;
     metric_start(m);
-    if (metric_text(m, "t", "metric") || metric_int(m, "i", r->step.i) || metric_real(m, "seconds", now - r->start) ||
-        metric_real(m, "tokens_per_second", rate) || metric_int(m, "peak_memory", run_peak()) || metric_end(m))
+    if (metric_text(m, "t", "metric") || metric_int(m, "i", r->step.i) ||
+        metric_real(m, "seconds", now - r->start) || metric_real(m, "tokens_per_second", rate) ||
+        metric_int(m, "peak_memory", run_peak()) || metric_end(m))
         return ST_SYS;
     return log_timing(&r->log, (struct view){ m->rec.p, m->rec.n });
 }
@@ -246,7 +255,7 @@ static enum st check_rates(const struct run *r)
     if (r->step.obj != OBJ_BOTH || r->lr[OBJ_SFT] == r->lr[OBJ_PREF])
         return ST_OK;
     err_place("--lr-sft");
-    return fail(ST_USAGE, "step %lld trains both objectives in one update, and --lr-sft and --lr-pref differ; give --lr",
+    return fail(ST_USAGE, "step %lld is of both objectives, and --lr-pref is another; give --lr",
                 (long long)r->step.i);
 }
 
@@ -264,7 +273,7 @@ static enum st gather(struct run *r, struct doing *t)
         if (!takes(&r->step, o))
             continue;
         if (!r->held[o].there)
-            return fail(ST_DATA, "step %lld would use measured rows of objective %s, and none are held",
+            return fail(ST_DATA, "step %lld uses measured rows of objective %s, and none are held",
                         (long long)r->step.i, obj_name((enum obj)o));
         t->use[o] = &r->held[o].rows;
         r->held[o].there = false;                      /* once */
@@ -280,7 +289,8 @@ static enum st gradients(struct run *r, struct doing *t)
     for (int o = 0; o < 2 && st == ST_OK; o++) {
         if (!t->use[o])
             continue;
-        st = rows_gradient(t->use[o], weight_of(&r->step, o), r->step.use && r->held[o].at == r->state.i);
+        st = rows_gradient(t->use[o], weight_of(&r->step, o),
+                           r->step.use && r->held[o].at == r->state.i);
         if (st == ST_OK)
             st = tally_add(&t->tally[o], t->use[o], r->now);
     }
@@ -316,8 +326,9 @@ static enum st update(struct run *r, struct doing *t)
         st = gradients(r, t);
     if (st != ST_OK)
         return st;
-    enter_phase(r);                                    /* only now: a step that fails leaves nothing behind */
-    t->lr = r->lr[r->step.obj == OBJ_PREF ? OBJ_PREF : OBJ_SFT] * rate_at(&r->rate, r->step.i, r->state.phase_start);
+    enter_phase(r);                            /* only now: a failed step leaves no trace */
+    t->lr = r->lr[r->step.obj == OBJ_PREF ? OBJ_PREF : OBJ_SFT];
+    t->lr *= rate_at(&r->rate, r->step.i, r->state.phase_start);
     optim_update(r->o, t->lr, t->norm);
     st = dev_sync(r->d);
     if (st != ST_OK)
@@ -332,7 +343,8 @@ static enum st update(struct run *r, struct doing *t)
 static enum st keep_record(struct run *r, const struct step_rec *s)
 {
     if (s->phase.n >= sizeof r->phase)
-        return fail(ST_DATA, "field 'phase' has %zu bytes, the most is %zu", s->phase.n, sizeof r->phase - 1);
+        return fail(ST_DATA, "field 'phase' has %zu bytes, the most is %zu", s->phase.n,
+                    sizeof r->phase - 1);
     r->step = *s;
     memcpy(r->phase, s->phase.p ? s->phase.p : "", s->phase.n);
     r->phase[s->phase.n] = 0;
@@ -349,8 +361,8 @@ enum st train_step(struct run *r, const struct step_rec *s)
     struct doing *t = ARENA_NEW(r->now, struct doing, 1);
 
     if (s->i != r->state.i)
-        return at_row(r, fail(ST_DATA, "a record of step %lld where the model is at %lld", (long long)s->i,
-                              (long long)r->state.i));
+        return at_row(r, fail(ST_DATA, "a record of step %lld where the model is at %lld",
+                              (long long)s->i, (long long)r->state.i));
     if (s->train && s->why != WHY_UPDATE)
         return at_row(r, fail(ST_DATA, "an update whose 'why' is %s", why_name(s->why)));
     if (!t)

@@ -1,8 +1,9 @@
 /* work.c - packs through the model: coefficients in, log-probabilities and gradients out.
  *
- * Where dl/dlogp is known before the forward (SFT), the head takes its gradient in the sweep that finds the
- * log-probabilities.  Where it is not, but all sequences of a loss term share a pack, each pack goes forward and back
- * by itself.  Where sides of a pair are apart (prompts not shared), all packs go forward first, and then again. */
+ * Where dl/dlogp is known before the forward (SFT), the head takes its gradient in the sweep that
+ * finds the log-probabilities.  Where it is not, but all sequences of a loss term share a pack,
+ * each pack goes forward and back by itself.  Where sides of a pair are apart (prompts not shared),
+ * all packs go forward first, and then again. */
 #include "work.h"
 
 int64_t work_bytes(const struct config *c, int64_t micro_tokens)
@@ -62,8 +63,10 @@ enum st rows_add(struct rows *r, const struct rec *rec)
 {
     bool pairs = rec->kind == REC_PREF;
 
-    if (pairs != ((r->loss->needs & NEED_PAIRS) != 0) || (!pairs && rec->kind != REC_SFT && rec->kind != REC_TEXT))
-        return fail(ST_DATA, "a '%s' row in a step of objective %s; that takes %s", shown(rec->t), obj_name(r->obj),
+    if (pairs != ((r->loss->needs & NEED_PAIRS) != 0) ||
+        (!pairs && rec->kind != REC_SFT && rec->kind != REC_TEXT))
+        return fail(ST_DATA, "a '%s' row in a step of objective %s; that takes %s", shown(rec->t),
+                    obj_name(r->obj),
                     r->loss->needs & NEED_PAIRS ? "pref rows" : "sft and text rows");
     return batch_add(r->b, rec);
 }
@@ -78,7 +81,8 @@ static enum st by_pack(struct rows *r, struct arena *a)
 {
     const struct batch *b = r->b;
 
-    if (!(r->order = ARENA_NEW(a, int64_t, b->n_seqs)) || !(r->first = ARENA_NEW(a, int64_t, b->n_packs + 2)))
+    if (!(r->order = ARENA_NEW(a, int64_t, b->n_seqs)) ||
+        !(r->first = ARENA_NEW(a, int64_t, b->n_packs + 2)))
         return ST_SYS;
     for (int64_t i = 0; i < b->n_seqs; i++)
         r->first[b->seq[i].pack + 2]++;
@@ -95,7 +99,8 @@ static enum st by_pack(struct rows *r, struct arena *a)
 static enum st columns(struct rows *r, struct arena *a)
 {
     const struct batch *b = r->b;
-    double **real[] = { &r->logp, &r->ref, &r->w, &r->dlogp, &r->part[0], &r->part[1], &r->part[2], &r->part[3] };
+    double **real[] = { &r->logp,    &r->ref,     &r->w,       &r->dlogp,
+                        &r->part[0], &r->part[1], &r->part[2], &r->part[3] };
     int32_t **whole[] = { &r->len, &r->hit, &r->part_len };
 
     for (int64_t i = 0; i < countof(real); i++)
@@ -127,11 +132,20 @@ enum st rows_pack(struct rows *r, struct arena *a)
 
 static struct seen all(const struct rows *r, double norm)
 {
-    return (struct seen){ r->b->n_seqs, r->seen ? r->logp : NULL, r->loss->needs & NEED_REF ? r->ref : NULL, r->len,
-                          r->w, norm };
+    const double *ref = r->loss->needs & NEED_REF ? r->ref : NULL;
+
+    return (struct seen){ r->b->n_seqs, r->seen ? r->logp : NULL, ref, r->len, r->w, norm };
 }
 
-/* The n sequences whose numbers `which` lists, gathered; their dlogp goes to part[3]. */
+/* Columns gathered in part[0..2]; dlogp goes to part[3]. */
+static struct seen gathered(const struct rows *r, int64_t n, double norm)
+{
+    const double *ref = r->loss->needs & NEED_REF ? r->part[1] : NULL;
+
+    return (struct seen){ n, r->part[0], ref, r->part_len, r->part[2], norm };
+}
+
+/* The n sequences whose numbers `which` lists. */
 static struct seen part_of(const struct rows *r, const int64_t *which, int64_t n, double norm)
 {
     for (int64_t i = 0; i < n; i++) {
@@ -140,7 +154,7 @@ static struct seen part_of(const struct rows *r, const int64_t *which, int64_t n
         r->part[2][i] = r->w[which[i]];
         r->part_len[i] = r->len[which[i]];
     }
-    return (struct seen){ n, r->part[0], r->loss->needs & NEED_REF ? r->part[1] : NULL, r->part_len, r->part[2], norm };
+    return gathered(r, n, norm);
 }
 
 double rows_loss(const struct rows *r)
@@ -167,7 +181,7 @@ double rows_source_loss(const struct rows *r, int64_t source, double *norm)
         r->part_len[n++] = r->len[i];
         *norm += !pairs ? r->w[i] * r->len[i] : b->seq[i].side ? 0 : r->w[i];
     }
-    struct seen s = { n, r->part[0], r->loss->needs & NEED_REF ? r->part[1] : NULL, r->part_len, r->part[2], 1 };
+    struct seen s = gathered(r, n, 1);
     return r->loss->eval(&s, r->part[3]);
 }
 

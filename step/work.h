@@ -1,11 +1,12 @@
 /* work.h - the rows of one objective in one step: packed, measured, differentiated.
  *
- * The loss is a sum over the whole step, whatever the packs: its divisor is known from the rows before the first
- * forward, every sequence's log-probability has the same bits in any pack, and the loss that is told is taken over all
- * of them in the order of the rows.
+ * The loss is a sum over the whole step, whatever the packs: its divisor is known from the rows
+ * before the first forward, every sequence's log-probability has the same bits in any pack, and the
+ * loss that is told is taken over all of them in the order of the rows.
  *
- * Rows that were measured for a refresh can keep their forward, one pass for each pack; while the weights stand
- * still, the update on the same rows is then only the backward, and has the same bits as one from nothing. */
+ * Rows that were measured for a refresh can keep their forward, one pass for each pack; while the
+ * weights stand still, the update on the same rows is then only the backward, and has the same bits
+ * as one from nothing. */
 #ifndef WORK_H
 #define WORK_H
 
@@ -22,8 +23,8 @@ struct work {
     struct arena      *a;                      /* the run's: passes, scratch */
     /* the rest is work.c's own */
     struct pass       *pass;                   /* of everything that is not kept */
-    struct pass      **kept[2];                /* [n_kept] of each objective's measured rows */
-    int64_t            n_kept[2], kept_room[2], kept_bytes;
+    struct pass      **kept[2];                /* [kept_room] for each objective's measured rows */
+    int64_t            kept_room[2], kept_bytes;
     int64_t            room;                   /* targets the scratch holds */
     float             *logp, *coef;
     uint8_t           *hit;
@@ -35,11 +36,11 @@ struct rows {
     enum obj           obj;
     const struct loss *loss;
     struct batch      *b;
-    int64_t            n_kept;                 /* packs whose forward is kept in work->kept[obj]; 0: none */
+    int64_t            n_kept;                 /* forwards in work->kept[obj]; 0: none */
     bool               seen;                   /* logp and hit hold a forward */
     double            *logp, *ref, *w, *dlogp;
     int32_t           *len, *hit;              /* trained tokens; those that were the arg max */
-    int64_t           *order, *first;          /* sequences of pack p: order[first[p]] .. order[first[p + 1]] */
+    int64_t           *order, *first;          /* of pack p: order[first[p]..first[p + 1]] */
     bool               together;               /* no pair has its sides in two packs */
     double            *part[4];                /* scratch: columns of a part */
     int32_t           *part_len;
@@ -50,8 +51,8 @@ enum st work_open(struct work *w) must_use;
 /* Device bytes of it: the activations of micro_tokens tokens. */
 int64_t work_bytes(const struct config *c, int64_t micro_tokens);
 
-/* Rows of one objective; all their memory is in `a`.  rows_add: ST_DATA as batch_add(), which also refuses kinds that
- * the loss cannot take.  rows_pack: after the last row, before anything else; rows without one are the caller's bug. */
+/* Rows of one objective; all their memory is in `a`.  rows_add: ST_DATA as batch_add(), and for
+ * kinds that the loss cannot take.  rows_pack: after the last row; no rows at all are a bug. */
 enum st rows_new(struct rows *r, struct work *w, enum obj obj, struct arena *a) must_use;
 enum st rows_add(struct rows *r, const struct rec *rec) must_use;
 enum st rows_pack(struct rows *r, struct arena *a) must_use;
@@ -60,8 +61,9 @@ double rows_norm(const struct rows *r);        /* the divisor of the loss */
 
 /* Forward only.  keep: keep it for rows_gradient(), where the memory for it is there. */
 enum st rows_measure(struct rows *r, bool keep) must_use;
-/* Adds weight * gradient of the loss to the model's gradients, and leaves logp and hit as rows_measure() would.
- * use_kept: the weights have not changed since rows_measure(.., true), whose forward is used where it was kept. */
+/* Adds weight * gradient of the loss to the model's gradients, and leaves logp and hit as
+ * rows_measure() would.  use_kept: the weights have not changed since rows_measure(.., true), whose
+ * forward is used where it was kept. */
 enum st rows_gradient(struct rows *r, double weight, bool use_kept) must_use;
 
 /* The loss after a forward, times the divisor: sums over slices of a measurement add up. */

@@ -17,6 +17,9 @@ enum st maker_open(struct maker *m, struct arena *a)
 {
     const struct added *end = tokenizer_added(m->t, (uint32_t)m->end);
 
+    m->n_markers = 0;
+    for (int i = 0; i < countof(m->marker) && m->chat->needs[i]; i++)
+        m->marker[m->n_markers++] = (uint32_t)tokenizer_find(m->t, m->chat->needs[i]);
     m->end_text = end ? end->text : bpe_bytes(m->t->bpe, (uint32_t)m->end);
     m->encoder = encoder_new(m->t, a);
     return m->encoder ? ST_OK : ST_SYS;
@@ -131,7 +134,18 @@ static enum st render(struct job *j, const struct turns *t, int64_t first, bool 
     return st;
 }
 
-/* A special token that came out of a text of the row would be taken for one of the template's. */
+static bool is_marker(const struct maker *m, uint32_t id)
+{
+    if (id == (uint32_t)m->end || id == (uint32_t)m->t->bos || id == (uint32_t)m->t->eos || id == (uint32_t)m->bos)
+        return true;
+    for (int i = 0; i < m->n_markers; i++)
+        if (m->marker[i] == id)
+            return true;
+    return false;
+}
+
+/* A marker that came out of a text of the row would be taken for one of the template's.  Other special tokens may be words
+ * (some tokenizers have `assistant` as one) and stay what they are. */
 static enum st check_specials(const struct job *j)
 {
     const struct maker *m = j->m;
@@ -144,7 +158,7 @@ static enum st check_specials(const struct job *j)
     if (m->specials)
         return ST_OK;
     for (int64_t i = 0; i < v->n; i++) {
-        if (!tokenizer_special(m->t, v->id[i]))
+        if (!is_marker(m, v->id[i]))
             continue;
         while (c < j->n_content && j->content[c].end <= v->begin[i])
             c++;

@@ -45,6 +45,8 @@ struct maker {
     struct rendering        rendering;
     struct encoding         encoding;
     struct view             end_text;
+    uint32_t                marker[4];         /* the template's own tokens */
+    int                     n_markers;
     struct buf              ids[2], flags[2];
     struct turns            all;
 };

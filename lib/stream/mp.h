@@ -97,23 +97,38 @@ static inline bool mp_span(struct mp_in *c, struct mp *v, enum mp_type t, size_t
     return true;
 }
 
+static inline bool mp_whole(struct mp_in *c, struct mp *v, size_t head, int64_t i)
+{
+    v->type = MP_INT;
+    v->i = i;
+    c->p += head;
+    return true;
+}
+
 static inline bool mp_next(struct mp_in *c, struct mp *v)
 {
-    size_t there = (size_t)(c->end - c->p);
-    if (there >= 3) {
-        uint8_t b = *c->p;
-        if (b < 0x80) {
-            v->type = MP_INT;
-            v->i = b;
-            c->p++;
+    const uint8_t *p = c->p;
+    size_t there = (size_t)(c->end - p);
+    if (there >= 3 + 2 * 15) {                 /* room for any head below and the items it counts */
+        uint8_t b = *p;
+        if (b < 0x80)
+            return mp_whole(c, v, 1, b);
+        if (b < 0xa0) {
+            v->type = b < 0x90 ? MP_MAP : MP_ARRAY;
+            v->n = b & 15;
+            v->p = ++c->p;
             return true;
         }
-        if (b >= 0xa0 && b < 0xc0)
+        if (b < 0xc0)
             return mp_span(c, v, MP_TEXT, 1, b & 31);
         if (b == 0xc4)
-            return mp_span(c, v, MP_BIN, 2, c->p[1]);
+            return mp_span(c, v, MP_BIN, 2, p[1]);
         if (b == 0xc5)
-            return mp_span(c, v, MP_BIN, 3, (size_t)c->p[1] << 8 | c->p[2]);
+            return mp_span(c, v, MP_BIN, 3, (size_t)p[1] << 8 | p[2]);
+        if (b == 0xcc)
+            return mp_whole(c, v, 2, p[1]);
+        if (b == 0xcd)
+            return mp_whole(c, v, 3, (int64_t)p[1] << 8 | p[2]);
     }
     return mp_next_slow(c, v);
 }

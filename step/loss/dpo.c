@@ -1,4 +1,4 @@
-/* step/loss/dpo.c - Direct preference optimisation: log-sigmoid of the reward margin. */
+/* dpo.c - direct preference optimisation: log-sigmoid of the reward margin. */
 #include "loss.h"
 
 static double beta = 0.1;

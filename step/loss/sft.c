@@ -1,4 +1,4 @@
-/* step/loss/sft.c - Supervised fine-tuning: the mean negative log-probability of the trained tokens. */
+/* sft.c - supervised fine-tuning: the mean negative log-probability of the trained tokens. */
 #include "loss.h"
 
 static double eval(const struct seen *s, double *dlogp)

@@ -1,4 +1,5 @@
-/* loss.c - every loss of loss.def against central differences, its weights, and its numbers by hand.
+/* loss.c - every loss of loss.def against central differences, its weights, and its numbers by
+ * hand.
  *
  * The walk itself is tested too: a loss with a sign planted wrong must be caught by it. */
 #include "base/rng.h"
@@ -60,8 +61,8 @@ static void gradients(void **state)
         for (double spread = 0.01; spread < 20; spread *= 7) {
             double off = worst(losses[i], spread);
             if (!(off <= 1))
-                check_failed(__FILE__, __LINE__, "%s at %g: gradient off by %g times what may be", losses[i]->name,
-                             spread, off);
+                check_failed(__FILE__, __LINE__, "%s at %g: gradient off by %g times what may be",
+                             losses[i]->name, spread, off);
         }
 }
 
@@ -89,7 +90,8 @@ static void parts(void **state)
         struct seen s = columns(losses[i], 1);
         double d[N], sum = 0, part[N], whole = losses[i]->eval(&s, d);
         for (int64_t at = 0; at < N; at += 4) {
-            struct seen p = { 4, s.logp + at, s.ref ? s.ref + at : NULL, s.len + at, s.w + at, s.norm };
+            struct seen p = { 4,          s.logp + at, s.ref ? s.ref + at : NULL,
+                              s.len + at, s.w + at,    s.norm };
             sum += losses[i]->eval(&p, part + at);
         }
         CHECK_NEAR(sum, whole, 1e-12 * fabs(whole));
@@ -156,5 +158,6 @@ static void names(void **state)
 
 int main(void)
 {
-    return RUN(TEST(gradients), TEST(known), TEST(parts), TEST(by_hand), TEST(walk_sees), TEST(names));
+    return RUN(TEST(gradients), TEST(known), TEST(parts), TEST(by_hand), TEST(walk_sees),
+               TEST(names));
 }

@@ -95,7 +95,7 @@ static void figures(void **state)
     figures_bin(&f, "id", "\0\1", 2);
     figures_prefix(&f, "source/%s/", "x");
     for (int i = 0; i < 40; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "n%d", i);
         figures_int(&f, name, -i);
     }
