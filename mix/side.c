@@ -1,0 +1,58 @@
+/* side.c - sharing a batch among sources. */
+#include "side.h"
+
+enum { BARREN_MAX = 1000000 };                 /* rows after which a token target is given up */
+
+/* The source furthest behind its share, or -1 when all have ended; more[] rows are chosen beyond
+ * what was given. */
+static int64_t behind(const struct side *s, const int64_t *more)
+{
+    int64_t best = -1;
+    double least = 0;
+
+    for (int64_t k = 0; k < s->n_sources; k++) {
+        double share = (double)(s->c[k]->taken + more[k] + 1) / s->c[k]->how.weight;
+        if (!s->ended[k] && (best < 0 || share < least)) {
+            best = k;
+            least = share;
+        }
+    }
+    return best;
+}
+
+enum st side_next(struct side *s, struct batch *b)
+{
+    int64_t more[SOURCE_MAX] = { 0 }, tokens = 0, k;
+    struct line l;
+
+    b->rows.n = 0;
+    while (s->rows ? batch_n(b) < s->rows : tokens < s->tokens) {
+        if ((k = behind(s, more)) < 0)
+            break;
+        struct coming next = { s->c[k], s->c[k]->taken + more[k] };
+        if (!s->rows || s->c[k]->n_rows == 0) {        /* its length is wanted, or whether it is there */
+            enum st st = source_row(next.c, next.at, &l);
+            if (st == ST_END) {
+                s->ended[k] = true;
+                continue;
+            }
+            if (st != ST_OK)
+                return st;
+            tokens += l.n_trained;
+        }
+        if (buf_add(&b->rows, &next, sizeof next) != ST_OK)
+            return ST_SYS;
+        more[k]++;
+        if (!s->rows && tokens == 0 && batch_n(b) >= BARREN_MAX) {
+            err_place("%s", next.c->how.name);
+            return fail(ST_DATA, "%d rows without a trained token; use --rows-%s", BARREN_MAX, obj_name(s->obj));
+        }
+    }
+    return batch_n(b) ? ST_OK : ST_END;
+}
+
+void side_take(const struct batch *b)
+{
+    for (int64_t i = 0; i < batch_n(b); i++)
+        source_take(batch_rows(b)[i].c, 1);
+}
