@@ -12,7 +12,6 @@ evalc --task loss --model $m -o /dev/full $g/task-loss/rows.rec; echo $?
 evalc --task loss --model $m --to table -o /dev/full $g/task-loss/rows.rec; echo $?
 evalc --task loss --model $m --to json $g/task-loss/rows.rec >/dev/full; echo $?
 evalc --task loss --model $m --items /dev/full --to json $g/task-loss/rows.rec >"$TMP/out"; echo $?
-cat "$TMP/out"
 rm "$TMP/out"
 evalc --task loss --model $m -o "$TMP/no/such/folder" $g/task-loss/rows.rec; echo $?
 ls "$TMP"
