@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "mixer.h"
@@ -146,7 +147,10 @@ enum st mixer_out(struct mixer *m)
         return fail(ST_USAGE, "'%s' is no form; say auto, json, raw or shard", shown(view_of(m->arg->to)));
     }
     err_place(NULL);
-    return out_open(&m->out, m->arg->out, m->header, forms[k].form, m->arena);
+    enum st st = out_open(&m->out, m->arg->out, m->header, forms[k].form, m->arena);
+    struct stat s;
+    m->live = st == ST_OK && fstat(out_fd(m->out), &s) == 0 && !S_ISREG(s.st_mode);
+    return st;
 }
 
 /* With feedback somebody must read what we write while we write it. */
@@ -205,8 +209,10 @@ static enum st finish(struct mixer *m, enum st st)
         return st == ST_OK ? logged : st;
     st = out_close(m->out, st == ST_OK ? logged : st, state);
     m->out = NULL;
-    if (st == ST_OK && m->losses.fb)
+    if (st == ST_OK && m->losses.fb) {
+        close(STDOUT_FILENO);                          /* step reads on to the end of its stdin */
         feedback_drain(m->losses.fb);
+    }
     return st;
 }
 

@@ -47,6 +47,7 @@ struct mixer {
     struct buf           rec, figures;
     struct losses        losses;
     struct out          *out;
+    bool                 live;                 /* somebody reads what we write: flush each step */
     struct log          *log;
     bool                 dry;                  /* --plan: nothing is written, rows are counted */
 };

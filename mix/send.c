@@ -50,7 +50,7 @@ enum st send_step(struct mixer *m, struct step_rec *s, const struct batch *const
     for (int o = 0; o < 2; o++)
         if (b[o] && (st = send_rows(m, s, b[o])) != ST_OK)
             return st;
-    if (m->out && (st = out_flush(m->out)) != ST_OK)
+    if (m->live && (st = out_flush(m->out)) != ST_OK)
         return st;
     losses_sent(&m->losses, (struct awaited){ s->i, s->obj, s->why });
     return m->log ? log_step(m->log, s, (struct view){ m->rec.p, m->rec.n }, m->losses.last) : ST_OK;

@@ -38,7 +38,7 @@ static enum st pass(struct mixer *m, struct in *in)
         if ((st = out_put(m->out, r.raw, r.raw_bytes, r.n_tokens)) != ST_OK)
             return st;
         left = r.kind == REC_STEP ? r.step.n : left - 1;
-        if (left == 0 && (st = out_flush(m->out)) != ST_OK)
+        if (left == 0 && m->live && (st = out_flush(m->out)) != ST_OK)
             return st;
     }
     return st;

@@ -93,7 +93,7 @@ static enum st send_decision(struct replay *p, const struct rec *r)
     for (size_t k = 0; use == 0 && k < v.n; k++)
         if ((st = send_row(p, &c)) != ST_OK)
             return st;
-    return out_flush(p->m->out);
+    return p->m->live ? out_flush(p->m->out) : ST_OK;
 }
 
 static enum st open_log(struct replay *p)
