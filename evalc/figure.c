@@ -105,6 +105,17 @@ void figures_score(struct figures *f, const char *name, const struct score *s)
     figures_real(f, se, score_se(s));
 }
 
+void figures_gap(struct figures *f, const char *obj, double loss, double optimum)
+{
+    char name[32];
+
+    snprintf(name, sizeof name, "opt_%s", obj);
+    if (!figures_find(f, name))
+        figures_real(f, name, optimum);
+    snprintf(name, sizeof name, "gap_%s", obj);
+    figures_real(f, name, loss - optimum);
+}
+
 void figures_copy(struct figures *f, const struct figure *from)
 {
     struct view text = from->text.p ? kept(f, from->text) : from->text;

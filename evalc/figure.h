@@ -38,6 +38,8 @@ void figures_bool(struct figures *f, const char *name, bool v);
 void figures_bin(struct figures *f, const char *name, const void *p, size_t n);
 /* The mean, and as NAME_se its standard error (left out below two rows). */
 void figures_score(struct figures *f, const char *name, const struct score *s);
+/* opt_OBJ, unless a label says it already, and gap_OBJ = loss - optimum, signed. */
+void figures_gap(struct figures *f, const char *obj, double loss, double optimum);
 /* A copy of another's figure, under its own name. */
 void figures_copy(struct figures *f, const struct figure *from);
 

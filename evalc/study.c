@@ -48,12 +48,18 @@ static const struct figure *find(const struct figures *f, struct view name)
     return NULL;
 }
 
+/* Part of what a run is; an optimum is not, though a label may say it. */
+static bool is_identity(struct view name)
+{
+    return figures_is_label(name) && !view_is(name, "opt_sft") && !view_is(name, "opt_pref");
+}
+
 /* Every label of a stands in b with the same value. */
 static bool labels_within(const struct figures *a, const struct figures *b)
 {
     for (int64_t i = 0; i < a->n; i++) {
         const struct figure *g;
-        if (figures_is_label(a->v[i].name) && (!(g = find(b, a->v[i].name)) || !same_value(&a->v[i], g)))
+        if (is_identity(a->v[i].name) && (!(g = find(b, a->v[i].name)) || !same_value(&a->v[i], g)))
             return false;
     }
     return true;
@@ -140,29 +146,32 @@ static const struct run *single(const struct study *s, const char *method, doubl
     return any;
 }
 
-static double first_known(double a, double b, double c)
+static double said(const struct run *r, const char *name)
 {
-    return !isnan(a) ? a : !isnan(b) ? b : c;
+    double v;
+
+    return r && figures_number(&r->f, name, &v) ? v : NAN;
 }
 
-/* An optimum: the command line, the label of its run (the minimum of the held-out curve), its run's final loss. */
-static double optimum(double given, const struct run *r, const char *label, double last)
+/* An optimum: the command line, what its own run says, what this run says, its own run's final loss. */
+static double optimum(double given, const struct run *own, const struct run *r, const char *name, double last)
 {
-    double labelled = NAN;
+    const double v[] = { given, said(own, name), said(r, name), last };
 
-    if (r && !figures_number(&r->f, label, &labelled))
-        labelled = NAN;
-    return first_known(given, labelled, last);
+    for (int64_t i = 0; i < countof(v); i++)
+        if (!isnan(v[i]))
+            return v[i];
+    return NAN;
 }
 
 static enum st settle(const struct study *s, struct run *r)
 {
     const struct run *sft = single(s, "opt-sft", r->seed), *pref = single(s, "opt-pref", r->seed);
 
-    r->ideal.sft = optimum(s->ideal.sft, sft, "opt_sft", sft ? sft->loss.sft : NAN);
-    r->ideal.pref = optimum(s->ideal.pref, pref, "opt_pref", pref ? pref->loss.pref : NAN);
-    r->nadir.sft = first_known(s->nadir.sft, pref ? pref->loss.sft : NAN, NAN);
-    r->nadir.pref = first_known(s->nadir.pref, sft ? sft->loss.pref : NAN, NAN);
+    r->ideal.sft = optimum(s->ideal.sft, sft, r, "opt_sft", sft ? sft->loss.sft : NAN);
+    r->ideal.pref = optimum(s->ideal.pref, pref, r, "opt_pref", pref ? pref->loss.pref : NAN);
+    r->nadir.sft = !isnan(s->nadir.sft) ? s->nadir.sft : pref ? pref->loss.sft : NAN;
+    r->nadir.pref = !isnan(s->nadir.pref) ? s->nadir.pref : sft ? sft->loss.pref : NAN;
     r->gap = (struct point){ r->loss.sft - r->ideal.sft, r->loss.pref - r->ideal.pref };
 
     const char *missing = isnan(r->loss.sft) ? "eval/sft/loss" : isnan(r->loss.pref) ? "eval/pref/loss" : NULL;

@@ -2,8 +2,9 @@
  *
  * A run is what its labels say: records that agree in all labels are one run, their figures joined.  Labels with a meaning
  * here: `method`, `lambda`, `seed`.  The methods opt-sft and opt-pref are the single-objective runs, from which a seed's
- * ideal point and nadir come: an objective's optimum is opt_sft (opt_pref) among its run's labels, the minimum of its
- * held-out curve, or else its final loss; an objective's nadir is its loss at the other's optimum. */
+ * ideal point and nadir come.  An objective's optimum is opt_sft (opt_pref), said when that run was scored: the minimum of
+ * its held-out curve; else what was said when the run in question was scored; else the single-objective run's
+ * final loss.  An objective's nadir is its loss at the other's optimum. */
 #ifndef STUDY_H
 #define STUDY_H
 

@@ -14,7 +14,7 @@ static const char *opt_text;                   /* --opt-sft, NULL: not given */
 static double opt_sft;
 
 static const struct opt opts[] = {
-    { 0, "opt-sft", OPT_TEXT, &opt_text, "F", "held-out optimum of the objective: adds gap_sft", 0, 0 },
+    { 0, "opt-sft", OPT_TEXT, &opt_text, "F", "held-out optimum of the objective: adds opt_sft and gap_sft", 0, 0 },
     { 0 },
 };
 
@@ -65,7 +65,7 @@ static enum st end(struct job *j)
         return fail(ST_DATA, "--task loss: every row has weight 0");
     report(j->figures, &all);
     if (opt_text)
-        figures_real(j->figures, "gap_sft", score_mean(&all.nll) - opt_sft);
+        figures_gap(j->figures, "sft", score_mean(&all.nll), opt_sft);
     for (int64_t s = 0; s < j->n_sources; s++)
         n_sources += by_source[s].rows > 0;
     for (int64_t s = 0; n_sources > 1 && s < j->n_sources; s++)

@@ -31,7 +31,7 @@ static bool with_ref;                          /* as the first pair has it, so h
 static const struct opt opts[] = {
     { 0, "beta",     OPT_REAL, &beta,     "B",   "strength of the reference, as in training", 1e-6, 1e6 },
     { 0, "ref",      OPT_TEXT, &ref_dir,  "DIR", "the reference model: every pair's column must be of these weights", 0, 0 },
-    { 0, "opt-pref", OPT_TEXT, &opt_text, "F",   "held-out optimum of the objective: adds gap_pref", 0, 0 },
+    { 0, "opt-pref", OPT_TEXT, &opt_text, "F",   "held-out optimum of the objective: adds opt_pref and gap_pref", 0, 0 },
     { 0 },
 };
 
@@ -137,7 +137,7 @@ static enum st end(struct job *j)
         return fail(ST_DATA, "--opt-pref: the pairs have no reference column, so no loss; run evalc --task logprob first");
     report(j->figures, &all);
     if (opt_text)
-        figures_real(j->figures, "gap_pref", score_mean(&all.figure[LOSS]) - opt_pref);
+        figures_gap(j->figures, "pref", score_mean(&all.figure[LOSS]), opt_pref);
     for (int64_t s = 0; s < j->n_sources; s++)
         n_sources += by_source[s].rows > 0;
     for (int64_t s = 0; n_sources > 1 && s < j->n_sources; s++)

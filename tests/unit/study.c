@@ -144,6 +144,24 @@ static void optima(void **state)
     CHECK_NEAR(study_distance(two), 0.5, 1e-15);
 }
 
+/* an optimum said when a run was scored serves where the single-objective run says none, and is no label */
+static void optima_said(void **state)
+{
+    (void)state;
+    CHECK_ST(add("method=mix seed=1 opt_sft=1.5 eval/sft/loss=2"), ST_OK);
+    CHECK_ST(add("method=mix seed=1 opt_pref=0.1 eval/pref/loss=0.4"), ST_OK);
+    CHECK(s.n == 1);
+    CHECK_ST(study_settle(&s), ST_OK);
+    CHECK_NEAR(s.run[0].gap.sft, 0.5, 0);
+    CHECK_NEAR(s.run[0].gap.pref, 0.3, 1e-15);
+    CHECK_ST(add("method=opt-sft seed=1 eval/sft/loss=1.6 eval/pref/loss=0.8"), ST_OK);
+    CHECK_ST(add("method=opt-pref seed=1 opt_pref=0.2 eval/sft/loss=3 eval/pref/loss=0.3"), ST_OK);
+    CHECK_ST(study_settle(&s), ST_OK);
+    CHECK_NEAR(s.run[0].ideal.sft, 1.5, 0);
+    CHECK_NEAR(s.run[0].ideal.pref, 0.2, 0);
+    CHECK_NEAR(s.run[1].ideal.sft, 1.6, 0);
+}
+
 static void lacking(void **state)
 {
     (void)state;
@@ -225,8 +243,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(labels, fresh), cmocka_unit_test_setup(figures, fresh),
         cmocka_unit_test_setup(joining, fresh), cmocka_unit_test_setup(optima, fresh),
-        cmocka_unit_test_setup(lacking, fresh), cmocka_unit_test_setup(front, fresh),
-        cmocka_unit_test_setup(blocks, fresh),
+        cmocka_unit_test_setup(optima_said, fresh), cmocka_unit_test_setup(lacking, fresh),
+        cmocka_unit_test_setup(front, fresh), cmocka_unit_test_setup(blocks, fresh),
     };
     int failed = check_run(countof(tests), tests);
 
