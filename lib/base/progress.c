@@ -15,8 +15,7 @@ static const char *short_number(double v, char *out, size_t size)
         v /= 1000;
         u++;
     }
-    int digits = fabs(v) >= 99.95 || v == floor(v) ? 0 : fabs(v) >= 9.995 ? 1 : 2;
-    snprintf(out, size, u ? "%.*f%c" : "%.*f", digits, v, unit[u]);
+    snprintf(out, size, u ? "%.3g%c" : "%.3g", v, unit[u]);
     return out;
 }
 
