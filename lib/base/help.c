@@ -67,7 +67,8 @@ static void help(const struct opt_tool *t)
 {
     printf("%s - %s\n\nusage: %s %s\n", t->name, t->line, t->name, t->usage);
     for (int g = 0; g < countof(t->groups) && t->groups[g].opts; g++) {
-        printf("\n%s:\n", t->groups[g].title ? t->groups[g].title : "Options");
+        const char *colon = g == 0 || t->groups[g].opts->name ? ":" : "";
+        printf("\n%s%s\n", t->groups[g].title ? t->groups[g].title : "Options", colon);
         for (const struct opt *o = t->groups[g].opts; o->name; o++)
             help_line(o);
         if (g == 0)
@@ -135,6 +136,8 @@ static void man(const struct opt_tool *t)
     for (int g = 0; g < countof(t->groups) && t->groups[g].opts; g++) {
         if (t->groups[g].title)
             printf(".Ss %s\n", t->groups[g].title);
+        if (g > 0 && !t->groups[g].opts->name)               /* its line is all there is to say */
+            continue;
         printf(".Bl -tag -width Ds\n");
         for (const struct opt *o = t->groups[g].opts; o->name; o++)
             man_item(o);
