@@ -114,7 +114,7 @@ static bool get_spans(struct take *t, enum field f, int64_t n_ids, struct spans 
         t->st = ST_SYS;
         return false;
     }
-    struct mp_in c = { v->p, t->end, NULL };
+    struct mp_in c = { v->p, t->in.end, NULL };
     int64_t last = 0;
     for (size_t i = 0; i < v->n; i++) {
         struct mp pair, b, e;
@@ -146,7 +146,7 @@ static bool get_sum(struct mp_in *c, struct ref_sum *to)
 static bool get_ref(struct take *t, struct ref *to)
 {
     const struct mp *v = &t->v[F_REF];
-    struct mp_in c = { v->p, t->end, NULL };
+    struct mp_in c = { v->p, t->in.end, NULL };
     int seen = 0;
     if (!has(t, F_REF))
         return true;
@@ -188,7 +188,7 @@ static bool take_choice(struct take *t, struct rec *r)
         t->st = ST_SYS;
         return false;
     }
-    struct mp_in c = { v->p, t->end, NULL }, d = { chars->p, t->end, NULL };
+    struct mp_in c = { v->p, t->in.end, NULL }, d = { chars->p, t->in.end, NULL };
     for (size_t i = 0; i < v->n; i++) {
         struct mp ids, n;
         if (!mp_next(&c, &ids) || ids.type != MP_BIN || ids.n % (size_t)t->width)
@@ -209,7 +209,7 @@ static bool take_step_w(struct take *t, struct step_rec *s)
     s->weight_pref = s->obj != OBJ_SFT;
     if (!has(t, F_W))
         return true;
-    struct mp_in c = { v->p, t->end, NULL };
+    struct mp_in c = { v->p, t->in.end, NULL };
     for (size_t i = 0; v->type == MP_MAP && i < v->n; i++) {
         struct mp k = { 0 }, x;
         double d = 0;
@@ -260,7 +260,7 @@ static bool take_step(struct take *t, struct rec *r)
     if (has(t, F_MIX)) {
         if (t->v[F_MIX].type != MP_MAP)
             return bad_field(t, F_MIX, "is not a map");
-        s->mix = t->raw[F_MIX];
+        s->mix = t->mix;
     }
     return true;
 }

@@ -26,7 +26,7 @@ extern const char field_name[N_FIELDS][16];
 
 struct take {
     struct mp      v[N_FIELDS];
-    struct view    raw[N_FIELDS];              /* the whole values */
+    struct view    mix;                        /* the whole value of that field */
     uint32_t       have;
     struct mp_in   in;
     const uint8_t *end;                        /* of the record, once walked */

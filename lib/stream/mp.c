@@ -190,9 +190,11 @@ bool mp_inside(struct mp_in *c, const struct mp *v, int depth)
     }
     if (v->type == MP_MAP)
         return map_inside(c, v->n, depth);
-    for (size_t i = 0; i < v->n; i++)
-        if (!mp_skip(c, depth + 1))
+    for (size_t i = 0; i < v->n; i++) {
+        struct mp item;
+        if (!mp_next(c, &item) || (item.type >= MP_TEXT && !mp_inside(c, &item, depth + 1)))
             return false;
+    }
     return true;
 }
 
@@ -205,12 +207,20 @@ bool mp_skip(struct mp_in *c, int depth)
 bool mp_utf8(const void *bytes, size_t n)
 {
     const char *p = bytes, *end = p + n;
-    while (p < end) {
+    unsigned char seen = 0;
+    for (; end - p >= 8; p += 8) {
         uint64_t eight;
-        if (end - p >= 8 && (memcpy(&eight, p, 8), (eight & 0x8080808080808080u) == 0)) {
-            p += 8;
-            continue;
-        }
+        memcpy(&eight, p, 8);
+        if (eight & 0x8080808080808080u)
+            break;
+    }
+    if (end - p < 8) {
+        for (const char *q = p; q < end; q++)
+            seen |= (unsigned char)*q;
+        if (seen < 0x80)
+            return true;
+    }
+    while (p < end) {
         int len = utf8_len(p, (size_t)(end - p));
         if (len == 0)
             return false;

@@ -18,23 +18,10 @@ const char *rec_kind_name(enum rec_kind k) { return k == REC_OTHER ? "other" : k
 
 /* The first field of each length of name. */
 static const uint8_t first_of[17] = {
-    F_T,
-    F_T,
-    F_ID,
-    F_SRC,
-    F_SPAN,
-    F_CHARS,
-    F_PROMPT,
-    F_CHOICES,
-    F_REJECTED,
-    F_COMPLETION,
-    F_COMPLETION,
-    F_CHOSEN_SPAN,
-    F_REJECTED_SPAN,
-    F_REJECTED_SPAN,
-    F_COMPLETION_SPAN,
-    F_COMPLETION_SPAN,
-    N_FIELDS,
+    [0] = F_T, [1] = F_T, [2] = F_ID, [3] = F_SRC, [4] = F_SPAN, [5] = F_CHARS, [6] = F_PROMPT,
+    [7] = F_CHOICES, [8] = F_REJECTED, [9] = F_COMPLETION, [10] = F_COMPLETION,
+    [11] = F_CHOSEN_SPAN, [12] = F_REJECTED_SPAN, [13] = F_REJECTED_SPAN,
+    [14] = F_COMPLETION_SPAN, [15] = F_COMPLETION_SPAN, [16] = N_FIELDS,
 };
 
 /* Up to 15 bytes of a name as two words, so that a comparison is two instructions. */
@@ -75,15 +62,33 @@ static inline enum field find_field(const struct mp *key, const uint8_t *end)
     return N_FIELDS;
 }
 
+/* Keys of fields unknown to us: a few are compared as they come, more at the end. */
+struct others { struct view key[MP_FEW]; size_t n; };
+
+static __attribute__((noinline)) bool other_key(struct take *t, struct others *o, struct mp *key)
+{
+    struct view name = { (const char *)key->p, key->n };
+    if (!mp_utf8(key->p, key->n)) {
+        t->in.why = "a map key that is not text";
+        return false;
+    }
+    for (size_t i = 0; i < MIN(o->n, MP_FEW); i++)
+        if (view_eq(name, o->key[i]))
+            t->in.why = "a key twice in one map";
+    if (o->n < MP_FEW)
+        o->key[o->n] = name;
+    o->n++;
+    return t->in.why == NULL;
+}
+
 /* The pairs of the outermost map.  False with in.why NULL: cut. */
 static bool walk(struct take *t, size_t n)
 {
-    struct view other[MP_FEW];
+    struct others others;
     struct mp_in start = t->in;
-    size_t n_other = 0;
-    const char *twice = "a key twice in one map";
+    others.n = 0;
     for (size_t i = 0; i < n; i++) {
-        struct mp key, *v, skipped;
+        struct mp key, skipped, *v = &skipped;
         if (!mp_next(&t->in, &key))
             return false;
         if (key.type != MP_TEXT) {
@@ -91,35 +96,26 @@ static bool walk(struct take *t, size_t n)
             return false;
         }
         enum field f = find_field(&key, t->in.end);
-        if (f == N_FIELDS) {
-            v = &skipped;
-            if (!mp_utf8(key.p, key.n)) {
-                t->in.why = "a map key that is not text";
+        if (f != N_FIELDS) {
+            v = &t->v[f];
+            if (has(t, f)) {
+                t->in.why = "a key twice in one map";
                 return false;
             }
-            struct view name = { (const char *)key.p, key.n };
-            for (size_t j = 0; j < MIN(n_other, MP_FEW); j++)
-                if (view_eq(name, other[j]))
-                    t->in.why = twice;
-            if (n_other < MP_FEW)
-                other[n_other] = name;
-            n_other++;
-        } else {
-            v = &t->v[f];
-            if (has(t, f))
-                t->in.why = twice;
             t->have |= 1u << f;
+        } else if (!other_key(t, &others, &key)) {
+            return false;
         }
         const uint8_t *from = t->in.p;
-        if (t->in.why || !mp_next(&t->in, v) ||
-            ((v->type >= MP_ARRAY || v->type == MP_TEXT) && !mp_inside(&t->in, v, 1)))
+        if (!mp_next(&t->in, v) || (v->type >= MP_TEXT && v->type != MP_BIN &&
+                                    !mp_inside(&t->in, v, 1)))
             return false;
-        if (f != N_FIELDS)
-            t->raw[f] = (struct view){ (const char *)from, (size_t)(t->in.p - from) };
+        if (f == F_MIX)
+            t->mix = (struct view){ (const char *)from, (size_t)(t->in.p - from) };
     }
     t->end = start.end = t->in.p;
-    if (n_other > MP_FEW && !mp_keys_differ(start, n))
-        t->in.why = twice;
+    if (others.n > MP_FEW && !mp_keys_differ(start, n))
+        t->in.why = "a key twice in one map";
     return t->in.why == NULL;
 }
 
@@ -134,8 +130,8 @@ static bool take_common(struct take *t, struct rec *r)
     r->t = (struct view){ (const char *)v->p, v->n };
     r->kind = REC_OTHER;
     if (v->n > 0 && v->n < 16) {
-        struct word w = word_of(v->p, v->n, t->end);
-        for (int k = REC_HEADER; k < (int)countof(kind_name); k++)
+        struct word w = word_of(v->p, v->n, t->in.end);
+        for (int k = REC_HEADER; k < (int)countof(kind_name) && r->kind == REC_OTHER; k++)
             if (word_is(w, kind_name[k]))
                 r->kind = (enum rec_kind)k;
     }
@@ -146,8 +142,10 @@ static bool take_common(struct take *t, struct rec *r)
     if (has(t, F_SRC))
         r->src = (struct view){ (const char *)t->v[F_SRC].p, t->v[F_SRC].n };
     if (has(t, F_ID) && t->v[F_ID].type == MP_BIN && t->v[F_ID].n == 8) {
-        for (int i = 0; i < 8; i++)
-            r->id = r->id << 8 | t->v[F_ID].p[i];
+        const uint8_t *p = t->v[F_ID].p;
+        r->id = (uint64_t)p[0] << 56 | (uint64_t)p[1] << 48 | (uint64_t)p[2] << 40 |
+                (uint64_t)p[3] << 32 | (uint64_t)p[4] << 24 | (uint64_t)p[5] << 16 |
+                (uint64_t)p[6] << 8 | (uint64_t)p[7];
         return true;
     }
     return !row || field_bad(t, "field 'id' is not bin of 8 bytes");
