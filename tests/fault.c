@@ -4,14 +4,17 @@
  *     FAULT=write:3+       it and all after it do: a full disk
  *     FAULT=read:1:EIO     with another error: a name below, or a number
  *
- * Kinds: read, write, fsync, rename, alloc.  FAULT_FIRED=FILE is made when the fault has struck, so
+ * Kinds: read, write, fsync, rename, and alloc, which is what the program itself asks for: libraries
+ * have their own ways to fail at the start.  FAULT_FIRED=FILE is made when the fault has struck, so
  * that a test which counts n up knows when it has been through them all.  Standard error is never
  * touched. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +45,7 @@ static struct {
     long        n;                                     /* which call */
     bool        on;                                    /* and all after it */
     const char *fired;
+    uintptr_t   from, to;                              /* where the program's own code lies */
 } plan;
 static atomic_long count;
 
@@ -49,6 +53,21 @@ extern void *__libc_malloc(size_t n);
 extern void *__libc_calloc(size_t n, size_t size);
 extern void *__libc_realloc(void *p, size_t n);
 extern void *__libc_memalign(size_t align, size_t n);
+
+/* The program comes first of all loaded objects. */
+static int find_program(struct dl_phdr_info *info, size_t size, void *unused)
+{
+    (void)size;
+    (void)unused;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+        if (p->p_type == PT_LOAD && (p->p_flags & PF_X)) {
+            plan.from = info->dlpi_addr + p->p_vaddr;
+            plan.to = plan.from + p->p_memsz;
+        }
+    }
+    return 1;
+}
 
 static __attribute__((constructor)) void init(void)
 {
@@ -78,6 +97,7 @@ static __attribute__((constructor)) void init(void)
         _exit(2);
     }
     plan.fired = getenv("FAULT_FIRED");
+    dl_iterate_phdr(find_program, NULL);
     unsetenv("LD_PRELOAD");                            /* this program, not those it starts */
     plan.kind = kind;
 }
@@ -98,6 +118,9 @@ static bool strikes(enum kind kind)
     errno = plan.error;
     return true;
 }
+
+#define ASKED_BY_PROGRAM ((uintptr_t)__builtin_return_address(0) - plan.from < plan.to - plan.from)
+#define ALLOC_STRIKES (plan.kind == ALLOC && ASKED_BY_PROGRAM && strikes(ALLOC))
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
@@ -153,29 +176,29 @@ int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned
 
 void *malloc(size_t n)
 {
-    return strikes(ALLOC) ? NULL : __libc_malloc(n);
+    return ALLOC_STRIKES ? NULL : __libc_malloc(n);
 }
 
 void *calloc(size_t n, size_t size)
 {
-    return strikes(ALLOC) ? NULL : __libc_calloc(n, size);
+    return ALLOC_STRIKES ? NULL : __libc_calloc(n, size);
 }
 
 void *realloc(void *p, size_t n)
 {
-    return strikes(ALLOC) ? NULL : __libc_realloc(p, n);
+    return ALLOC_STRIKES ? NULL : __libc_realloc(p, n);
 }
 
 void *aligned_alloc(size_t align, size_t n)
 {
-    return strikes(ALLOC) ? NULL : __libc_memalign(align, n);
+    return ALLOC_STRIKES ? NULL : __libc_memalign(align, n);
 }
 
 int posix_memalign(void **p, size_t align, size_t n)
 {
     int error = errno;
 
-    *p = strikes(ALLOC) ? NULL : __libc_memalign(align, n);
+    *p = ALLOC_STRIKES ? NULL : __libc_memalign(align, n);
     errno = error;
     return *p ? 0 : ENOMEM;
 }
