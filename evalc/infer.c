@@ -45,28 +45,47 @@ enum st infer_folder(const char **folder, const char *dir, struct arena *a)
     return fail(ST_SYS, "no config.json there, nor in its latest/; name a Hugging Face folder or the OUT of step");
 }
 
-/* Rows made with another tokenizer.json than the folder's: every id would mean something else. */
+/* The tokenizer a folder was made for, as 64 hexadecimal digits: of its tokenizer.json, or where a checkpoint of rows
+ * of the built-in one has none, as step noted it.  *hex is "" where nothing tells. */
+static enum st tokenizer_of(char hex[65], const char *folder, struct arena *a)
+{
+    char *path = arena_printf(a, "%s/tokenizer.json", folder), *state = arena_printf(a, "%s/state/step.json", folder);
+    const char *noted = "";
+    uint8_t sha[32];
+    struct view file;
+    json_t *root;
+    enum st st = ST_OK;
+
+    hex[0] = 0;
+    if (!path || !state)
+        return ST_SYS;
+    if (access(path, F_OK) == 0) {
+        struct arena *once = arena_new(0);
+        if ((st = file_read(path, &file, TOKENIZER_BYTES_MAX, once)) == ST_OK) {
+            sha_of(file.p, file.n, sha);
+            hex_of(sha, sizeof sha, hex);
+        }
+        arena_free(once);
+    } else if (access(state, F_OK) == 0 && (st = json_open(&root, state)) == ST_OK) {
+        st = json_text_or(state, root, "tokenizer", "", &noted);
+        snprintf(hex, 65, "%s", noted);
+        json_decref(root);
+    }
+    return st;
+}
+
+/* Rows of another tokenizer than the folder's: every id would mean something else. */
 static enum st check_tokenizer(const char *folder, const struct header *h, const char *stream, struct arena *a)
 {
-    char *path = arena_printf(a, "%s/tokenizer.json", folder);
-    struct arena *once;
-    struct view json;
-    uint8_t sha[32];
-    enum st st;
+    char own[65], theirs[65];
+    enum st st = tokenizer_of(own, folder, a);
 
-    if (!path)
-        return ST_SYS;
-    if (access(path, F_OK) != 0)
-        return ST_OK;
-    once = arena_new(0);
-    if ((st = file_read(path, &json, TOKENIZER_BYTES_MAX, once)) == ST_OK)
-        sha_of(json.p, json.n, sha);
-    arena_free(once);
-    if (st != ST_OK || memcmp(sha, h->tokenizer, sizeof sha) == 0)
+    hex_of(h->tokenizer, sizeof h->tokenizer, theirs);
+    if (st != ST_OK || !*own || strcmp(own, theirs) == 0)
         return st;
     err_place("%s", shown(view_of(stream)));
-    return fail(ST_DATA, "its rows are of another tokenizer than '%s'; re-run tokenize with the model's",
-                shown(view_of(path)));
+    return fail(ST_DATA, "its rows are of tokenizer %.16s, the model in '%s' of %.16s; re-run tokenize with the model's",
+                theirs, shown(view_of(folder)), own);
 }
 
 enum st infer_open(struct infer **to, const char *folder, const struct header *h, const char *stream, const char *device,
