@@ -116,7 +116,7 @@ $B/tests/fuzz/$1: $B/tests/fuzz/$1.c.o $B/tests/fuzz/replay.c.o $(call archives,
 build/fuzz/$1: tests/fuzz/$1.c $(foreach r,$(USES_fuzz_$1),$(wildcard lib/$r/*.c lib/$r/*/*.c $r/*.c $r/*/*.c))
 	@mkdir -p $$(@D)
 	$$(call say,FUZZ)clang -g -O1 -fsanitize=fuzzer,address,undefined -std=c11 $(CPPFLAGS) $(INC_tokenize) \
-	  $$(filter-out %/main.c,$$(filter %.c,$$^)) $(call libs,$(USES_fuzz_$1)) -o $$@
+	  $$(filter-out %/main.c,$$(filter %.c,$$^)) $(call libs,$(USES_fuzz_$1)) -Wl,--as-needed -lgomp -o $$@
 endef
 $(foreach u,$(FUZZERS),$(eval $(call fuzzer,$u)))
 

@@ -18,7 +18,8 @@ enum st batch_new(struct batch **out, const struct config *c, struct arena *a)
     return ST_OK;
 }
 
-/* Room for `more` behind the n that are there; what was outgrown stays in the arena until it is taken back. */
+/* Room for `more` behind the n that are there; what was outgrown stays in the arena until it is
+ * taken back. */
 static void *grown(void *p, int64_t *cap, int64_t n, int64_t more, size_t size, struct arena *a)
 {
     if (n + more <= *cap)
@@ -64,8 +65,8 @@ static enum st parts_of(struct parts *p, const struct rec *r)
         p->side[1] = (struct part){ r->rejected, r->rejected_span };
         return ST_OK;
     default:
-        return fail(ST_DATA, "a row of kind '%s' has no log-probability to train or score; text, sft, pref and label have",
-                    shown(r->t));
+        return fail(ST_DATA, "a row of kind '%s' has no log-probability to train or score; text, "
+                    "sft, pref and label have", shown(r->t));
     }
 }
 
@@ -96,8 +97,8 @@ static enum st check_ids(struct ids ids, int64_t V)
 {
     for (int64_t i = 0; i < ids.n; i++)
         if (ids_at(ids, i) >= (uint64_t)V)
-            return fail(ST_DATA, "token id %lu, but the model's vocabulary has %lld; tokenize with the model's own tokenizer",
-                        (unsigned long)ids_at(ids, i), (long long)V);
+            return fail(ST_DATA, "token id %lu, but the model's vocabulary has %lld; tokenize with "
+                        "the model's own tokenizer", (unsigned long)ids_at(ids, i), (long long)V);
     return ST_OK;
 }
 
@@ -108,8 +109,9 @@ static enum st check_parts(const struct parts *p, const struct config *c)
     for (int i = 0; st == ST_OK && i < p->n_sides; i++) {
         const struct part *s = &p->side[i];
         if (p->prompt.n + s->ids.n > c->positions)
-            return fail(ST_DATA, "%lld tokens, but the model has %lld positions; tokenize with --max-tokens %lld",
-                        (long long)(p->prompt.n + s->ids.n), (long long)c->positions, (long long)c->positions);
+            return fail(ST_DATA, "%lld tokens, but the model has %lld positions; tokenize with "
+                        "--max-tokens %lld", (long long)(p->prompt.n + s->ids.n),
+                        (long long)c->positions, (long long)c->positions);
         for (int64_t j = 0; s->span.given && j < s->span.n; j++)
             BUG_IF(s->span.v[j].begin < 0 || s->span.v[j].end > s->ids.n);
         if (n_wanted(p, i) == 0)
@@ -185,13 +187,13 @@ enum st batch_add(struct batch *b, const struct rec *r)
     int64_t source;
     enum st st;
 
-    if ((st = parts_of(&p, r)) != ST_OK || (st = check_parts(&p, o->c)) != ST_OK || (st = make_room(b, &p)) != ST_OK ||
-        (st = source_of(b, r->src, &source)) != ST_OK)
+    if ((st = parts_of(&p, r)) != ST_OK || (st = check_parts(&p, o->c)) != ST_OK ||
+        (st = make_room(b, &p)) != ST_OK || (st = source_of(b, r->src, &source)) != ST_OK)
         return st;
     struct tree *t = &o->tree[b->n_rows];
     struct row *row = &b->row[b->n_rows++];
-    *row = (struct row){ .kind = r->kind, .id = r->id, .w = r->w, .ref = r->ref, .seq = b->n_seqs, .n_seqs = p.n_sides,
-                         .source = source, .good = r->good };
+    *row = (struct row){ .kind = r->kind, .id = r->id, .w = r->w, .ref = r->ref, .good = r->good,
+                         .seq = b->n_seqs, .n_seqs = p.n_sides, .source = source };
     batch_row_key(row->key, r);
     *t = (struct tree){ .prompt = keep_ids(o, p.prompt), .n_sides = p.n_sides };
     for (int i = 0; i < p.n_sides; i++) {
@@ -245,7 +247,8 @@ void batch_row_key(uint8_t key[8], const struct rec *r)
     XXH3_state_t h;
     struct parts p = { 0 };
 
-    BUG_IF(r->kind != REC_TEXT && r->kind != REC_SFT && r->kind != REC_LABEL && r->kind != REC_PREF);
+    BUG_IF(r->kind != REC_TEXT && r->kind != REC_SFT && r->kind != REC_LABEL &&
+           r->kind != REC_PREF);
     if (parts_of(&p, r) != ST_OK)
         return;
     XXH3_INITSTATE(&h);

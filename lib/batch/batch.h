@@ -1,10 +1,10 @@
-/* batch.h - rows of an optimiser step, or of a scoring run, as packed forests; the one place where records
- * become tokens.
+/* batch.h - rows of an optimiser step, or of a scoring run, as packed forests; the one place where
+ * records become tokens.
  *
- * `step` and `evalc` both pack here, so that equal rows get equal bits in both.  An sft or text row is one root
- * segment, a pair is a prompt with two children, a label a prompt with one.  A tree is never split.  Packing is
- * best-fit decreasing to `micro_tokens`, a function of the rows alone; a tree longer than that has a pack of
- * its own. */
+ * `step` and `evalc` both pack here, so that equal rows get equal bits in both.  An sft or text row
+ * is one root segment, a pair is a prompt with two children, a label a prompt with one.  A tree is
+ * never split.  Packing is best-fit decreasing to `micro_tokens`, a function of the rows alone; a
+ * tree longer than that has a pack of its own. */
 #ifndef BATCH_H
 #define BATCH_H
 
@@ -13,10 +13,11 @@
 
 #define BATCH_SOURCES_MAX 64
 
-struct seq {                                   /* one sequence whose log-probability somebody reads */
+/* One sequence whose log-probability somebody reads. */
+struct seq {
     int64_t row;                               /* index of its record in the batch */
-    int     side;                              /* 0: chosen, completion or the whole row; 1: rejected */
-    int64_t pack, first, n;                    /* its targets in pack[pack]: [first, first + n), in order */
+    int     side;                              /* 0: chosen, completion, whole row; 1: rejected */
+    int64_t pack, first, n;                    /* targets of pack[pack]: [first, first + n) */
 };
 
 struct row {                                   /* what is remembered of a record */
@@ -38,7 +39,7 @@ struct batch {
     double        norm_tokens;                 /* sum of w * targets over rows that are no pairs */
     double        norm_pairs;                  /* sum of w over pairs */
     struct row   *row;
-    struct seq   *seq;                         /* in the order of the rows; chosen before rejected */
+    struct seq   *seq;                         /* by rows, chosen before rejected */
     struct pack  *pack;
     int64_t       n_sources;
     struct view   source[BATCH_SOURCES_MAX];   /* source names */
@@ -48,23 +49,24 @@ struct batch {
 /* An empty batch; all its memory is in the arena, which the caller marks and takes back. */
 enum st batch_new(struct batch **b, const struct config *c, struct arena *a) must_use;
 
-/* Adds a copy of the row's tokens.  ST_DATA, and the batch as it was: a kind that cannot be trained or scored, an id
- * >= V, a row longer than c->positions, a side without a trained token that has a predecessor, more than
- * BATCH_SOURCES_MAX sources.  The first token of a root has no predecessor and is never a target even where its
- * span says so. */
+/* Adds a copy of the row's tokens.  ST_DATA, and the batch as it was: a kind that cannot be trained
+ * or scored, an id not below V, a row longer than c->positions, a side without a trained token that
+ * has a predecessor, more than BATCH_SOURCES_MAX sources.  The first token of a root has no
+ * predecessor and is never a target even where its span says so. */
 enum st batch_add(struct batch *b, const struct rec *r) must_use;
 
-/* Cuts into packs of about micro_tokens; share_prompts false computes each side by itself (for the ablation and
- * the tests).  May be called again: seq[], pack[] and n_tokens are made anew. */
+/* Cuts into packs of about micro_tokens; share_prompts false computes each side by itself (for the
+ * ablation and the tests).  May be called again: seq[], pack[] and n_tokens are made anew. */
 enum st batch_pack(struct batch *b, int64_t micro_tokens, bool share_prompts) must_use;
 
 /* Largest pack: what a pass must hold. */
 int64_t batch_max_tokens(const struct batch *b);
 int64_t batch_max_targets(const struct batch *b);
 
-/* The key of the reference column, 8 bytes, is the XXH3 of the reference weights' hash and of the row's key; the row's key
- * is that of its ids (as 32-bit numbers) and spans (prompt, chosen, rejected, their spans; an absent span
- * is all of its side).  So a row can be checked against weights without its record. */
+/* The key of the reference column, 8 bytes, is the XXH3 of the reference weights' hash and of the
+ * row's key; the row's key is that of its ids (as 32-bit numbers) and spans (prompt, chosen,
+ * rejected, their spans; an absent span is all of its side).  So a row can be checked against
+ * weights without its record. */
 void batch_row_key(uint8_t key[8], const struct rec *r);
 void batch_ref_key(uint8_t key[8], const uint8_t weights[32], const struct rec *r);
 void batch_ref_key_of(uint8_t key[8], const uint8_t weights[32], const uint8_t row_key[8]);

@@ -4,7 +4,8 @@
 
 #include "batch/batch.h"
 
-struct side {                                  /* ids[first, first + n); its targets: target[want, want + n_want) */
+/* ids[first, first + n) and its targets, target[want, want + n_want) */
+struct side {
     int64_t first, n, want, n_want;
 };
 

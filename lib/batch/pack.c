@@ -1,10 +1,10 @@
 /* pack.c - trees into packs: best-fit decreasing, then each pack laid out in the order of the rows.
  *
- * Bins wait in lists by the room they have left, and a bit set tells which lists are not empty, so that the
- * fullest bin in which a tree fits is found by a scan over a few words. */
+ * Bins wait in lists by the room they have left, and a bit set tells which lists are not empty, so
+ * that the fullest bin in which a tree fits is found by a scan over a few words. */
 #include "batch/own.h"
 
-struct item {                                  /* what is placed as a whole: a tree, or one side with its prompt */
+struct item {                                  /* placed as a whole: a tree, or a side with its prompt */
     int64_t row;
     int     side;                              /* -1: all sides, the prompt shared */
     int64_t n_tokens, n_targets, n_segs, pack;
@@ -19,7 +19,8 @@ static int64_t list_items(struct item *v, const struct batch *b, bool share)
         bool whole = share || t->n_sides == 1;
         for (int i = 0; i < (whole ? 1 : t->n_sides); i++) {
             struct item *it = &v[n++];
-            *it = (struct item){ .row = r, .side = whole ? -1 : i, .n_tokens = t->prompt.n, .n_segs = t->prompt.n > 0 };
+            *it = (struct item){ .row = r, .side = whole ? -1 : i, .n_tokens = t->prompt.n };
+            it->n_segs = t->prompt.n > 0;
             for (int j = 0; j < t->n_sides; j++)
                 if (whole || j == i) {
                     it->n_tokens += t->side[j].n;
@@ -35,7 +36,7 @@ static int64_t list_items(struct item *v, const struct batch *b, bool share)
 
 struct bins {
     int64_t   room_max;
-    int32_t  *head;                            /* [room_max + 1] first bin with that room, -1: none */
+    int32_t  *head;                            /* [room_max + 1] first bin so, -1: none */
     int32_t  *next;                            /* [bins] */
     uint64_t *some;                            /* bit r: head[r] is not -1 */
     int64_t   n;
@@ -89,7 +90,8 @@ static int longest_first(const void *a, const void *b)
     return x->item < y->item ? -1 : 1;
 }
 
-static enum st place(struct item *v, int64_t n, int64_t micro_tokens, int64_t *n_packs, struct arena *a)
+static enum st place(struct item *v, int64_t n, int64_t micro_tokens, int64_t *n_packs,
+                     struct arena *a)
 {
     struct order *o = ARENA_NEW(a, struct order, n);
     struct bins s;
@@ -162,7 +164,8 @@ static void put_item(struct batch *b, const struct item *it)
 /* The packs' arrays, exactly as large as their items. */
 static enum st packs_new(struct batch *b, const struct item *v, int64_t n, struct arena *a)
 {
-    if (!(b->pack = ARENA_NEW(a, struct pack, b->n_packs)) || !(b->seq = ARENA_NEW(a, struct seq, b->n_seqs)))
+    if (!(b->pack = ARENA_NEW(a, struct pack, b->n_packs)) ||
+        !(b->seq = ARENA_NEW(a, struct seq, b->n_seqs)))
         return ST_SYS;
     for (int64_t i = 0; i < n; i++) {
         struct pack *p = &b->pack[v[i].pack];
@@ -199,7 +202,8 @@ enum st batch_pack(struct batch *b, int64_t micro_tokens, bool share_prompts)
     b->n_tokens = b->n_packs = 0;
     if (n == 0)
         return ST_OK;
-    if ((st = place(v, n, micro_tokens, &b->n_packs, a)) != ST_OK || (st = packs_new(b, v, n, a)) != ST_OK)
+    if ((st = place(v, n, micro_tokens, &b->n_packs, a)) != ST_OK ||
+        (st = packs_new(b, v, n, a)) != ST_OK)
         return st;
     for (int64_t i = 0; i < n; i++) {
         put_item(b, &v[i]);

@@ -1,24 +1,26 @@
-/* backward.c - the same layers, bottom up.  dx is the gradient of the residual stream and is added to in place; outputs of
- * norms and activations are computed again from what the forward kept. */
+/* backward.c - the same layers, bottom up.  dx is the gradient of the residual stream and is added
+ * to in place; outputs of norms and activations are computed again from what the forward kept. */
 #include "model/layer.h"
 
 #include <math.h>
 
-void layer_norm_bwd(const struct model *m, struct pass *p, const struct norm *w, float *dx, float *dy, float *x,
-                    int64_t rows)
+void layer_norm_bwd(const struct model *m, struct pass *p, const struct norm *w, float *dx,
+                    float *dy, float *x, int64_t rows)
 {
     struct dev *d = m->d;
     int64_t D = w->w.d[0];
     struct tensor tdx = tensor2(dx, rows, D), tdy = tensor2(dy, rows, D), tx = tensor2(x, rows, D);
 
     if (w->b.p)
-        d->op->layernorm_bwd(d, tdx, w->dw, w->db, tdy, tx, w->w, tensor1(p->mean, rows), tensor1(p->rstd, rows));
+        d->op->layernorm_bwd(d, tdx, w->dw, w->db, tdy, tx, w->w, tensor1(p->mean, rows),
+                             tensor1(p->rstd, rows));
     else
         d->op->rmsnorm_bwd(d, tdx, w->dw, tdy, tx, w->w, tensor1(p->rstd, rows));
 }
 
 /* dw += dy^T x, dx = dy w (+= where add); dx NULL: not wanted */
-static void linear_bwd(const struct model *m, const struct linear *l, float *dx, float *dy, float *x, int64_t rows, bool add)
+static void linear_bwd(const struct model *m, const struct linear *l, float *dx, float *dy,
+                       float *x, int64_t rows, bool add)
 {
     struct dev *d = m->d;
     struct mat tdy = layer_mat(dy, rows, l->w.d[0]);
@@ -28,14 +30,16 @@ static void linear_bwd(const struct model *m, const struct linear *l, float *dx,
 }
 
 /* fb = gradient of the activation's output on entry; dxn = gradient of norm2's output */
-static void activation_bwd(const struct model *m, struct pass *p, const struct layer *l, const struct act *k, int64_t rows)
+static void activation_bwd(const struct model *m, struct pass *p, const struct layer *l,
+                           const struct act *k, int64_t rows)
 {
     struct dev *d = m->d;
     int64_t F = m->c.F;
     struct tensor dy = tensor2(p->fb, rows, F), up = tensor2(k->up, rows, F);
 
     if (k->gate) {
-        d->op->swiglu_bwd(d, tensor2(p->fa, rows, F), tensor2(p->fc, rows, F), dy, tensor2(k->gate, rows, F), up);
+        d->op->swiglu_bwd(d, tensor2(p->fa, rows, F), tensor2(p->fc, rows, F), dy,
+                          tensor2(k->gate, rows, F), up);
         linear_bwd(m, &l->gate, p->dxn, p->fa, p->xn, rows, false);
         linear_bwd(m, &l->up, p->dxn, p->fc, p->xn, rows, true);
     } else {
@@ -44,9 +48,11 @@ static void activation_bwd(const struct model *m, struct pass *p, const struct l
     }
 }
 
-/* The reverse of finish(): dx is the gradient of its output on entry and of x on return; dout that of o. */
-static void finish_bwd(const struct model *m, struct pass *p, const struct layer *l, const struct act *k, float *dx, float *dout,
-                       float *x, float *o, int64_t rows)
+/* The reverse of finish(): dx is the gradient of its output on entry and of x on return; dout that
+ * of o. */
+static void finish_bwd(const struct model *m, struct pass *p, const struct layer *l,
+                       const struct act *k, float *dx, float *dout, float *x, float *o,
+                       int64_t rows)
 {
     bool parallel = m->c.parallel;
     float *in = parallel ? x : k->mid;
@@ -62,17 +68,20 @@ static void finish_bwd(const struct model *m, struct pass *p, const struct layer
         linear_bwd(m, &l->out, dout, dx, o, rows, false);
 }
 
-/* The norm of q's or k's heads, `rows` in all: dx =; what it gave is computed into dx first, for its rstd. */
-static void head_norm_bwd(const struct model *m, struct pass *p, const struct norm *w, float *dx, float *dy, float *x,
-                          int64_t rows)
+/* The norm of q's or k's heads, `rows` in all: dx =; what it gave is computed into dx first, for
+ * its rstd. */
+static void head_norm_bwd(const struct model *m, struct pass *p, const struct norm *w, float *dx,
+                          float *dy, float *x, int64_t rows)
 {
     layer_norm(m, p, w, dx, x, rows);
     dev_zero(m->d, dx, (size_t)(rows * m->c.E) * sizeof(float));
     layer_norm_bwd(m, p, w, dx, dy, x, rows);
 }
 
-/* dqkv -> dxn and the gradients of the three projections; with norms of q and k through those first. */
-static void project_bwd(const struct model *m, struct pass *p, const struct layer *l, const struct act *k)
+/* dqkv -> dxn and the gradients of the three projections; with norms of q and k through those
+ * first. */
+static void project_bwd(const struct model *m, struct pass *p, const struct layer *l,
+                        const struct act *k)
 {
     const struct config *c = &m->c;
     int64_t N = p->f.n_tokens, HE = c->H * c->E, GE = c->G * c->E;
@@ -90,7 +99,8 @@ static void project_bwd(const struct model *m, struct pass *p, const struct laye
     linear_bwd(m, &l->v, p->dxn, p->dqkv + N * (HE + GE), p->xn, N, true);
 }
 
-static void attend_bwd(const struct model *m, struct pass *p, const struct layer *l, const struct act *k)
+static void attend_bwd(const struct model *m, struct pass *p, const struct layer *l,
+                       const struct act *k)
 {
     struct dev *d = m->d;
     const struct config *c = &m->c;
@@ -98,9 +108,10 @@ static void attend_bwd(const struct model *m, struct pass *p, const struct layer
     struct heads dq = layer_heads(c, p->dqkv, N, HEADS_Q), dk = layer_heads(c, p->dqkv, N, HEADS_K);
     struct heads o = { k->o, c->H, c->E, HE, c->E }, dout = { p->dout, c->H, c->E, HE, c->E };
 
-    d->op->attention_bwd(d, dq, dk, layer_heads(c, p->dqkv, N, HEADS_V), dout, o, tensor2(k->lse, N, c->H),
-                         layer_heads(c, k->qkv, N, HEADS_Q), layer_heads(c, k->qkv, N, HEADS_K),
-                         layer_heads(c, k->qkv, N, HEADS_V), &p->f, 1 / sqrt((double)c->E), 0);
+    d->op->attention_bwd(d, dq, dk, layer_heads(c, p->dqkv, N, HEADS_V), dout, o,
+                         tensor2(k->lse, N, c->H), layer_heads(c, k->qkv, N, HEADS_Q),
+                         layer_heads(c, k->qkv, N, HEADS_K), layer_heads(c, k->qkv, N, HEADS_V),
+                         &p->f, 1 / sqrt((double)c->E), 0);
     d->op->rope(d, dq, &p->f, c->freq, c->n_freq, -1);
     d->op->rope(d, dk, &p->f, c->freq, c->n_freq, -1);
     project_bwd(m, p, l, k);
@@ -108,7 +119,8 @@ static void attend_bwd(const struct model *m, struct pass *p, const struct layer
 }
 
 /* The last layer: its second half lives on the gathered rows. */
-static void last_bwd(const struct model *m, struct pass *p, const struct layer *l, const struct act *k)
+static void last_bwd(const struct model *m, struct pass *p, const struct layer *l,
+                     const struct act *k)
 {
     struct dev *d = m->d;
     int64_t N = p->f.n_tokens, n = p->n_targets, D = m->c.D, HE = m->c.H * m->c.E;
@@ -135,8 +147,8 @@ void model_backward(struct model *m, struct pass *p, const float *coef)
         return;
     if (coef) {
         dev_put(d, p->coef, coef, (size_t)n * sizeof(float));
-        d->op->logprob_bwd(d, tensor2(p->dh, n, D), m->head->g, tensor2(p->h, n, D), m->head->w, tensor1(p->lse, n),
-                           p->target, p->coef);
+        d->op->logprob_bwd(d, tensor2(p->dh, n, D), m->head->g, tensor2(p->h, n, D), m->head->w,
+                           tensor1(p->lse, n), p->target, p->coef);
     }
     last_bwd(m, p, &m->layer[last], &p->act[last]);
     for (int64_t i = last - 1; i >= 0; i--) {

@@ -1,6 +1,7 @@
 /* confout.c - config.json out again: what was read, with the weights' type set.
  *
- * Fields that we do not know are kept as they are, numbers in the shortest form that reads back the same. */
+ * Fields that we do not know are kept as they are, numbers in the shortest form that reads back the
+ * same. */
 #include "base/file.h"
 #include "model/weights.h"
 
@@ -22,8 +23,9 @@ static enum st put_members(struct buf *b, json_t *o, int depth)
         if (st == ST_OK && !first)
             st = buf_add(b, ",", 1);
         first = false;
-        if (st != ST_OK || (st = line(b, depth + 1)) != ST_OK || (st = json_put_text(b, view_of(key))) != ST_OK ||
-            (st = buf_add(b, ": ", 2)) != ST_OK || (st = put_value(b, v, depth + 1)) != ST_OK)
+        if (st != ST_OK || (st = line(b, depth + 1)) != ST_OK ||
+            (st = json_put_text(b, view_of(key))) != ST_OK || (st = buf_add(b, ": ", 2)) != ST_OK ||
+            (st = put_value(b, v, depth + 1)) != ST_OK)
             return st;
     }
     if (st == ST_OK && !first)
@@ -58,12 +60,17 @@ static enum st put_real(struct buf *b, double v)
     return st == ST_OK && !marked ? buf_add(b, ".0", 2) : st;
 }
 
+static struct view text_of(json_t *v)
+{
+    return (struct view){ json_string_value(v), json_string_length(v) };
+}
+
 static enum st put_value(struct buf *b, json_t *v, int depth)
 {
     switch (json_typeof(v)) {
     case JSON_OBJECT:  return put_members(b, v, depth);
     case JSON_ARRAY:   return put_items(b, v, depth);
-    case JSON_STRING:  return json_put_text(b, (struct view){ json_string_value(v), json_string_length(v) });
+    case JSON_STRING:  return json_put_text(b, text_of(v));
     case JSON_INTEGER: return buf_printf(b, "%lld", (long long)json_integer_value(v));
     case JSON_REAL:    return put_real(b, json_real_value(v));
     case JSON_TRUE:    return buf_printf(b, "true");
@@ -74,8 +81,15 @@ static enum st put_value(struct buf *b, json_t *v, int depth)
 
 static const char *class_of(const char *type)
 {
-    return !strcmp(type, "gpt_neox") ? "GPTNeoXForCausalLM" : !strcmp(type, "mistral") ? "MistralForCausalLM" :
-           !strcmp(type, "qwen2") ? "Qwen2ForCausalLM" : !strcmp(type, "qwen3") ? "Qwen3ForCausalLM" : "LlamaForCausalLM";
+    static const char *const names[][2] = {
+        { "llama", "LlamaForCausalLM" },       { "mistral", "MistralForCausalLM" },
+        { "qwen2", "Qwen2ForCausalLM" },       { "qwen3", "Qwen3ForCausalLM" },
+        { "gpt_neox", "GPTNeoXForCausalLM" },
+    };
+    for (int64_t i = 0; i < countof(names); i++)
+        if (strcmp(type, names[i][0]) == 0)
+            return names[i][1];
+    return "";
 }
 
 static void set_fields(json_t *o, enum dtype type)
@@ -87,7 +101,8 @@ static void set_fields(json_t *o, enum dtype type)
     if (json_object_get(o, "dtype"))
         json_object_set_new(o, "dtype", json_string(name));
     if (!json_is_array(json_object_get(o, "architectures")) && json_is_string(model))
-        json_object_set_new(o, "architectures", json_pack("[s]", class_of(json_string_value(model))));
+        json_object_set_new(o, "architectures",
+                            json_pack("[s]", class_of(json_string_value(model))));
 }
 
 enum st config_write(const struct config *c, const char *dir, enum dtype type, struct arena *a)

@@ -1,5 +1,5 @@
-/* forward.c - the layers, top down.  Every op keeps the rule that a row's bits do not depend on its company, and so does
- * what stands between them: rows are gathered, never combined. */
+/* forward.c - the layers, top down.  Every op keeps the rule that a row's bits do not depend on its
+ * company, and so does what stands between them: rows are gathered, never combined. */
 #include "model/layer.h"
 
 #include <math.h>
@@ -17,14 +17,16 @@ struct heads layer_heads(const struct config *c, float *qkv, int64_t N, int whic
     return (struct heads){ qkv + before, n, c->E, row, c->E };
 }
 
-void layer_norm(const struct model *m, struct pass *p, const struct norm *w, float *y, float *x, int64_t rows)
+void layer_norm(const struct model *m, struct pass *p, const struct norm *w, float *y, float *x,
+                int64_t rows)
 {
     struct dev *d = m->d;
     int64_t D = w->w.d[0];
     struct tensor ty = tensor2(y, rows, D), tx = tensor2(x, rows, D);
 
     if (w->b.p)
-        d->op->layernorm(d, ty, tensor1(p->mean, rows), tensor1(p->rstd, rows), tx, w->w, w->b, m->c.eps);
+        d->op->layernorm(d, ty, tensor1(p->mean, rows), tensor1(p->rstd, rows), tx, w->w, w->b,
+                         m->c.eps);
     else
         d->op->rmsnorm(d, ty, tensor1(p->rstd, rows), tx, w->w, m->c.eps);
 }
@@ -37,13 +39,16 @@ struct norm model_final_norm(const struct model *m)
     return n;
 }
 
-static void linear(const struct model *m, const struct linear *l, float *y, float *x, int64_t rows, bool add)
+static void linear(const struct model *m, const struct linear *l, float *y, float *x, int64_t rows,
+                   bool add)
 {
-    m->d->op->matmul(m->d, layer_mat(y, rows, l->w.d[0]), layer_mat(x, rows, l->w.d[1]), l->w, l->b, add);
+    m->d->op->matmul(m->d, layer_mat(y, rows, l->w.d[0]), layer_mat(x, rows, l->w.d[1]), l->w, l->b,
+                     add);
 }
 
 /* q, k, v of the normed rows xn into k->qkv, before rope. */
-static void project(const struct model *m, struct pass *p, const struct layer *l, const struct act *k)
+static void project(const struct model *m, struct pass *p, const struct layer *l,
+                    const struct act *k)
 {
     const struct config *c = &m->c;
     int64_t N = p->f.n_tokens, HE = c->H * c->E, GE = c->G * c->E;
@@ -60,7 +65,8 @@ static void project(const struct model *m, struct pass *p, const struct layer *l
 }
 
 /* o = attention(norm1(x)) before its projection */
-static void attend(const struct model *m, struct pass *p, const struct layer *l, const struct act *k)
+static void attend(const struct model *m, struct pass *p, const struct layer *l,
+                   const struct act *k)
 {
     struct dev *d = m->d;
     const struct config *c = &m->c;
@@ -72,8 +78,8 @@ static void attend(const struct model *m, struct pass *p, const struct layer *l,
     project(m, p, l, k);
     d->op->rope(d, q, &p->f, c->freq, c->n_freq, 1);
     d->op->rope(d, key, &p->f, c->freq, c->n_freq, 1);
-    d->op->attention(d, o, tensor2(k->lse, N, c->H), q, key, layer_heads(c, k->qkv, N, HEADS_V), &p->f,
-                     1 / sqrt((double)c->E), 0);
+    d->op->attention(d, o, tensor2(k->lse, N, c->H), q, key, layer_heads(c, k->qkv, N, HEADS_V),
+                     &p->f, 1 / sqrt((double)c->E), 0);
 }
 
 void layer_activation(const struct model *m, const struct act *k, float *act, int64_t rows)
@@ -87,9 +93,10 @@ void layer_activation(const struct model *m, const struct act *k, float *act, in
         d->op->gelu(d, y, up, m->c.gelu_tanh);
 }
 
-/* What comes after the attention, for `rows` rows of x and o: projection, mlp and both residuals. */
-static void finish(const struct model *m, struct pass *p, const struct layer *l, const struct act *k, float *out, float *x, float *o,
-                   int64_t rows)
+/* What comes after the attention, for `rows` rows of x and o: projection, mlp and both residuals.
+ */
+static void finish(const struct model *m, struct pass *p, const struct layer *l,
+                   const struct act *k, float *out, float *x, float *o, int64_t rows)
 {
     struct dev *d = m->d;
     int64_t D = m->c.D;
@@ -113,7 +120,8 @@ static void put_pack(struct pass *p, const struct pack *pack, const float *coef)
 {
     size_t N = (size_t)pack->f.n_tokens, n = (size_t)pack->n_targets;
 
-    BUG_IF(pack->f.n_tokens < 1 || pack->f.n_tokens > p->max_tokens || pack->f.n_segs > p->max_tokens);
+    BUG_IF(pack->f.n_tokens < 1 || pack->f.n_tokens > p->max_tokens ||
+           pack->f.n_segs > p->max_tokens);
     BUG_IF(pack->n_targets < 0 || pack->n_targets > p->max_targets);
     p->f.n_tokens = pack->f.n_tokens;
     p->f.n_segs = pack->f.n_segs;
@@ -135,11 +143,12 @@ static void head(struct model *m, struct pass *p, bool with_grad)
     struct tensor h = tensor2(p->h, n, m->c.D);
 
     layer_norm(m, p, &final, p->h, p->xf, n);
-    d->op->logprob(d, tensor1(p->logp, n), tensor1(p->lse, n), tensor1(p->hit, n), h, m->head->w, p->target,
-                   with_grad ? p->coef : NULL, tensor2(p->dh, n, m->c.D), m->head->g);
+    d->op->logprob(d, tensor1(p->logp, n), tensor1(p->lse, n), tensor1(p->hit, n), h, m->head->w,
+                   p->target, with_grad ? p->coef : NULL, tensor2(p->dh, n, m->c.D), m->head->g);
 }
 
-void model_forward(struct model *m, struct pass *p, const struct pack *pack, const float *coef, float *logp, uint8_t *hit)
+void model_forward(struct model *m, struct pass *p, const struct pack *pack, const float *coef,
+                   float *logp, uint8_t *hit)
 {
     struct dev *d = m->d;
     const struct config *c = &m->c;
@@ -158,7 +167,8 @@ void model_forward(struct model *m, struct pass *p, const struct pack *pack, con
     }
     attend(m, p, &m->layer[last], &p->act[last]);
     d->op->gather(d, tensor2(p->xg, n, c->D), tensor2(p->act[last].x, N, c->D), p->at);
-    d->op->gather(d, tensor2(p->og, n, c->H * c->E), tensor2(p->act[last].o, N, c->H * c->E), p->at);
+    d->op->gather(d, tensor2(p->og, n, c->H * c->E), tensor2(p->act[last].o, N, c->H * c->E),
+                  p->at);
     finish(m, p, &m->layer[last], &p->act[last], p->xf, p->xg, p->og, n);
     head(m, p, coef != NULL);
     if (logp)
@@ -182,8 +192,8 @@ enum st model_logits(struct model *m, struct pass *p, float *logits)
         return ST_SYS;
     for (int64_t at = 0; at < n; at += chunk) {
         int64_t k = MIN(chunk, n - at);
-        d->op->matmul(d, layer_mat(y, k, V), layer_mat(p->h + at * m->c.D, k, m->c.D), m->head->w, (struct tensor){ 0 },
-                      false);
+        d->op->matmul(d, layer_mat(y, k, V), layer_mat(p->h + at * m->c.D, k, m->c.D), m->head->w,
+                      (struct tensor){ 0 }, false);
         dev_get(d, logits + at * V, y, (size_t)(k * V) * sizeof(float));
     }
     dev_free(d, y);

@@ -33,7 +33,8 @@ static inline uint16_t f32_to_bf16(float f)
 
 static inline float f16_to_f32(uint16_t h)
 {
-    uint32_t sign = (uint32_t)(h & 0x8000) << 16, u = (uint32_t)(h & 0x7fff) << 13, e = u & 0x0f800000;
+    uint32_t sign = (uint32_t)(h & 0x8000) << 16, u = (uint32_t)(h & 0x7fff) << 13,
+             e = u & 0x0f800000;
 
     u += 112u << 23;                           /* the exponent's bias: 127 - 15 */
     if (e == 0x0f800000)
@@ -48,7 +49,7 @@ static inline uint16_t f32_to_f16(float f)
     uint32_t u = half_of(f), sign = u & 0x80000000, o;
 
     u ^= sign;
-    if (u >= 143u << 23)                       /* 65536 and above; between 65520 and it the rounding carries */
+    if (u >= 143u << 23) /* 65536 and above; between 65520 and it the rounding carries */
         o = u > 0x7f800000 ? 0x7e00 : 0x7c00;
     else if (u < 113u << 23)                   /* below 2^-14: the addition rounds at 2^-24 */
         o = half_of(half_bits(u) + .5f) - half_of(.5f);

@@ -1,7 +1,8 @@
 /* hash.c - the 32 bytes that name a model's weights, whatever files they lie in.
  *
- * SHA-256 over the tensors sorted by name; of each: name, 0, type, 0, rank and sizes as 64-bit little-endian numbers, bytes as they
- * are on disk.  Taking it reads all weights, so it is cached beside them with what tells that they are the same files. */
+ * SHA-256 over the tensors sorted by name; of each: name, 0, type, 0, rank and sizes as 64-bit
+ * little-endian numbers, bytes as they are on disk.  Taking it reads all weights, so it is cached
+ * beside them with what tells that they are the same files. */
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,7 +57,8 @@ static enum st add_entries(struct sha *h, const struct entry *e, int64_t n, stru
 }
 
 /* Over all files of a folder at once: names are sorted across them. */
-static enum st hash_files(uint8_t out[32], const char *dir, const struct shards *files, struct arena *a)
+static enum st hash_files(uint8_t out[32], const char *dir, const struct shards *files,
+                          struct arena *a)
 {
     struct safe *s = ARENA_NEW(a, struct safe, MAX(files->n, 1));
     struct sha *h = sha_new();
@@ -88,7 +90,8 @@ static enum st hash_files(uint8_t out[32], const char *dir, const struct shards 
     return st;
 }
 
-/* What tells that the files are those hashed: name, size, time and inode of each.  NULL: one cannot be told. */
+/* What tells that the files are those hashed: name, size, time and inode of each.  NULL: one cannot
+ * be told. */
 static char *stamp(const char *dir, const struct shards *files, struct arena *a)
 {
     char *all = arena_text(a, view_of(""));
@@ -98,8 +101,9 @@ static char *stamp(const char *dir, const struct shards *files, struct arena *a)
         char *path = arena_printf(a, "%s/%s", dir, files->name[i]);
         if (!path || stat(path, &is) < 0)
             return NULL;
-        all = arena_printf(a, "%s%s %lld %lld.%09ld %llu\n", all, files->name[i], (long long)is.st_size,
-                           (long long)is.st_mtim.tv_sec, is.st_mtim.tv_nsec, (unsigned long long)is.st_ino);
+        all = arena_printf(a, "%s%s %lld %lld.%09ld %llu\n", all, files->name[i],
+                           (long long)is.st_size, (long long)is.st_mtim.tv_sec, is.st_mtim.tv_nsec,
+                           (unsigned long long)is.st_ino);
     }
     return all;
 }

@@ -1,14 +1,15 @@
 /* model.c - the parameters: names, shapes, places, first values.
  *
- * All weights lie in one block and all gradients in another, in the order of the layers.  The matrices of q, k and v are
- * neighbours without a gap, so that their three products are one; each is still a parameter of its own. */
+ * All weights lie in one block and all gradients in another, in the order of the layers.  The
+ * matrices of q, k and v are neighbours without a gap, so that their three products are one; each
+ * is still a parameter of its own. */
 #include "model/layer.h"
 
 #include "base/rng.h"
 
 #define ALIGN 16                               /* floats */
 
-struct plan {                                  /* walks the parameters: once to count, once to place */
+struct plan {                                  /* walks the parameters: to count, then to place */
     struct model *m;
     struct arena *a;
     int64_t       n, floats, n_weights;
@@ -17,7 +18,8 @@ struct plan {                                  /* walks the parameters: once to 
 };
 
 /* The next parameter: [rows cols], or [rows] where cols is 0.  joined: no gap to the one before. */
-static struct param *put(struct plan *p, bool joined, int64_t rows, int64_t cols, const char *name, int64_t layer, const char *end)
+static struct param *put(struct plan *p, bool joined, int64_t rows, int64_t cols, const char *name,
+                         int64_t layer, const char *end)
 {
     struct param *w = NULL;
     int64_t n = rows * MAX(cols, 1);
@@ -95,7 +97,8 @@ static void llama_attention(struct plan *p, struct layer *l, const char *at, int
     l->out = linear_of(o, ob, c->D);
 }
 
-static struct linear llama_linear(struct plan *p, int64_t rows, int64_t cols, const char *at, int64_t i, const char *w, const char *b)
+static struct linear llama_linear(struct plan *p, int64_t rows, int64_t cols, const char *at,
+                                  int64_t i, const char *w, const char *b)
 {
     struct param *pw = put(p, false, rows, cols, at, i, w);
     struct param *pb = p->m->c.mlp_bias ? put(p, false, rows, 0, at, i, b) : NULL;
@@ -122,14 +125,16 @@ static void plan_llama(struct plan *p)
     m->head = c->tied ? m->embed : put(p, false, c->V, c->D, "lm_head", -1, ".weight");
 }
 
-static struct norm neox_norm(struct plan *p, const char *at, int64_t i, const char *w, const char *b)
+static struct norm neox_norm(struct plan *p, const char *at, int64_t i, const char *w,
+                             const char *b)
 {
     struct param *pw = put(p, false, p->m->c.D, 0, at, i, w);
     struct param *pb = put(p, false, p->m->c.D, 0, at, i, b);
     return norm_of(pw, pb);
 }
 
-static struct linear neox_linear(struct plan *p, bool bias, int64_t rows, int64_t cols, const char *at, int64_t i, const char *w, const char *b)
+static struct linear neox_linear(struct plan *p, bool bias, int64_t rows, int64_t cols,
+                                 const char *at, int64_t i, const char *w, const char *b)
 {
     struct param *pw = put(p, false, rows, cols, at, i, w);
     struct param *pb = bias ? put(p, false, rows, 0, at, i, b) : NULL;
@@ -146,12 +151,16 @@ static void plan_neox(struct plan *p)
     for (int64_t i = 0; i < c->L; i++) {
         struct layer *l = &m->layer[i];
         l->norm1 = neox_norm(p, at, i, "input_layernorm.weight", "input_layernorm.bias");
-        l->norm2 = neox_norm(p, at, i, "post_attention_layernorm.weight", "post_attention_layernorm.bias");
-        l->qkv = neox_linear(p, c->qkv_bias, 3 * c->D, c->D, at, i, "attention.query_key_value.weight",
-                             "attention.query_key_value.bias");
-        l->out = neox_linear(p, c->o_bias, c->D, c->D, at, i, "attention.dense.weight", "attention.dense.bias");
-        l->up = neox_linear(p, true, c->F, c->D, at, i, "mlp.dense_h_to_4h.weight", "mlp.dense_h_to_4h.bias");
-        l->down = neox_linear(p, true, c->D, c->F, at, i, "mlp.dense_4h_to_h.weight", "mlp.dense_4h_to_h.bias");
+        l->norm2 = neox_norm(p, at, i, "post_attention_layernorm.weight",
+                             "post_attention_layernorm.bias");
+        l->qkv = neox_linear(p, c->qkv_bias, 3 * c->D, c->D, at, i,
+                             "attention.query_key_value.weight", "attention.query_key_value.bias");
+        l->out = neox_linear(p, c->o_bias, c->D, c->D, at, i, "attention.dense.weight",
+                             "attention.dense.bias");
+        l->up = neox_linear(p, true, c->F, c->D, at, i, "mlp.dense_h_to_4h.weight",
+                            "mlp.dense_h_to_4h.bias");
+        l->down = neox_linear(p, true, c->D, c->F, at, i, "mlp.dense_4h_to_h.weight",
+                              "mlp.dense_4h_to_h.bias");
     }
     m->norm = put(p, false, c->D, 0, "gpt_neox.final_layer_norm", -1, ".weight");
     m->norm_bias = put(p, false, c->D, 0, "gpt_neox.final_layer_norm", -1, ".bias");
@@ -168,7 +177,8 @@ static struct plan walk(struct model *m, bool place, struct arena *a)
     return p;
 }
 
-enum st model_new(struct model **out, const struct config *c, struct dev *d, bool train, struct arena *a)
+enum st model_new(struct model **out, const struct config *c, struct dev *d, bool train,
+                  struct arena *a)
 {
     struct model *m = ARENA_NEW(a, struct model, 1);
 
@@ -200,7 +210,8 @@ void model_zero_grad(struct model *m)
     dev_zero(m->d, m->g, m->n_bytes);
 }
 
-/* FNV-1a: the parameter's name as a number, so that its values do not depend on the parameters around it. */
+/* FNV-1a: the parameter's name as a number, so that its values do not depend on the parameters
+ * around it. */
 static uint32_t name_hash(const char *s)
 {
     uint32_t h = 2166136261u;
@@ -212,6 +223,7 @@ static uint32_t name_hash(const char *s)
 void model_init(struct model *m, uint64_t seed)
 {
     float block[16384];
+    float std = (float)m->c.init_std;
     int64_t room = countof(block);
 
     for (int64_t i = 0; i < m->n_params; i++) {
@@ -224,7 +236,8 @@ void model_init(struct model *m, uint64_t seed)
             int64_t k = MIN(room, n - at);
 #pragma omp parallel for num_threads(m->d->threads)
             for (int64_t j = 0; j < k; j++)
-                block[j] = p->w.rank == 2 ? (float)(m->c.init_std * rng_normal(seed, stream, (uint64_t)(at + j))) : !bias;
+                block[j] = p->w.rank == 2 ? std * (float)rng_normal(seed, stream, (uint64_t)(at + j))
+                                          : !bias;
             dev_put(m->d, f32(p->w) + at, block, (size_t)k * sizeof(float));
         }
     }
@@ -233,7 +246,8 @@ void model_init(struct model *m, uint64_t seed)
 double model_flops(const struct config *c, int64_t n_tokens, int64_t n_targets)
 {
     double D = (double)c->D, HE = (double)(c->H * c->E), GE = (double)(c->G * c->E);
-    double qkv = D * (HE + 2 * GE), rest = HE * D + (c->family == FAMILY_LLAMA ? 3 : 2) * D * (double)c->F;
+    double qkv = D * (HE + 2 * GE),
+           rest = HE * D + (c->family == FAMILY_LLAMA ? 3 : 2) * D * (double)c->F;
     double N = (double)n_tokens, n = (double)n_targets, L = (double)c->L;
 
     return 2 * (L * N * qkv + ((L - 1) * N + n) * rest + n * D * (double)c->V);

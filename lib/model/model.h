@@ -1,9 +1,9 @@
 /* model.h - a transformer on one screen: description, parameters, packed batch, forward, backward.
  *
- * Families: Llama (Llama 2 and 3, Mistral where its window is not felt, Qwen 2 and 3) and GPT-NeoX.  The
- * model knows layers; it knows no losses and no records: it gives the log-probability of chosen tokens
- * and takes dl/dlogp back.  Names, shapes and layout of parameters are Hugging Face's, so weights go in
- * and out unchanged. */
+ * Families: Llama (Llama 2 and 3, Mistral where its window is not felt, Qwen 2 and 3) and GPT-NeoX.
+ * The model knows layers; it knows no losses and no records: it gives the log-probability of chosen
+ * tokens and takes dl/dlogp back.  Names, shapes and layout of parameters are Hugging Face's, so
+ * weights go in and out unchanged. */
 #ifndef MODEL_H
 #define MODEL_H
 
@@ -15,48 +15,50 @@ enum family { FAMILY_LLAMA, FAMILY_NEOX };
 struct config {
     enum family family;
     int64_t V, D, L;                           /* vocabulary, width, layers */
-    int64_t H, G, E, F;                        /* heads, key/value heads, head width, feed-forward width */
-    int64_t positions;                         /* max_position_embeddings: longer rows are bad data */
+    int64_t H, G, E, F;                        /* heads, key/value heads, head and mlp width */
+    int64_t positions;  /* max_position_embeddings: longer rows are bad data */
     int64_t n_freq;                            /* rotary pairs: E * partial_rotary_factor / 2 */
     double *freq;                              /* [n_freq], after rope scaling */
     double  eps, init_std;
     bool    tied, qkv_bias, o_bias, mlp_bias;
     bool    qk_norm;                           /* RMS norm of each head's q and k (Qwen 3) */
-    bool    parallel, gelu_tanh;               /* NeoX: attention and mlp side by side; the tanh form */
+    bool    parallel, gelu_tanh;               /* NeoX: attention and mlp side by side; tanh form */
     int64_t bos, eos;                          /* -1: none */
-    char   *json;                              /* config.json as read, written back into checkpoints */
+    char   *json;                              /* config.json as read, for checkpoints */
     size_t  json_bytes;
 };
 
-/* config.json of a supported family.  A missing field takes transformers' default where the family has
- * one.  ST_DATA names the field that is missing, out of range, or asks for what is not supported
- * (sliding windows in use, dynamic or longrope, other activations, quantisation): never a guess.
- * Dropout fields are not read: training is without. */
+/* config.json of a supported family.  A missing field takes transformers' default where the family
+ * has one.  ST_DATA names the field that is missing, out of range, or asks for what is not
+ * supported (sliding windows in use, dynamic or longrope, other activations, quantisation): never a
+ * guess. Dropout fields are not read: training is without. */
 enum st config_read(struct config *c, const char *path, struct arena *a) must_use;
 
 struct param {
     char         *name;                        /* as in the safetensors file */
-    struct tensor w, g;                        /* value and gradient; g.p NULL in a model that only infers */
-    bool          decay;                       /* weight decay applies (matrices, not norms, biases) */
+    struct tensor w, g;                        /* value, gradient; g.p NULL unless training */
+    bool decay;         /* weight decay applies (matrices, not norms, biases) */
 };
 
 struct model {
     struct config  c;
     struct dev    *d;
     int64_t        n_params;
-    struct param  *param;                      /* in the order of the layers; embedding first, head last
-                                                  (absent when tied) */
+    struct param *param; /* in the order of the layers; embedding first, head last
+                            (absent when tied) */
     int64_t        n_weights;                  /* numbers in all */
     struct layer  *layer;                      /* [L] forward.c's view of param[] */
-    struct param  *embed, *norm, *norm_bias, *head;   /* head == embed when tied; norm_bias NULL in Llama */
-    float         *w, *g;                      /* the blocks of all values and all gradients; gaps are 0 */
+    struct param *embed, *norm, *norm_bias,
+        *head;    /* head == embed when tied; norm_bias NULL in Llama */
+    float         *w, *g;                      /* blocks of all values, all gradients; gaps 0 */
     size_t         n_bytes;                    /* of each block */
 };
 
 /* All parameters on the device, zeroed; gradients too where `train`.  model_free gives the device's
- * memory back before dev_close() would.  model_init: normal(0, init_std) matrices and embeddings, ones for
- * norms, zero biases, each a function of (seed, parameter's name, index). */
-enum st model_new(struct model **m, const struct config *c, struct dev *d, bool train, struct arena *a) must_use;
+ * memory back before dev_close() would.  model_init: normal(0, init_std) matrices and embeddings,
+ * ones for norms, zero biases, each a function of (seed, parameter's name, index). */
+enum st model_new(struct model **m, const struct config *c, struct dev *d, bool train,
+                  struct arena *a) must_use;
 void model_free(struct model *m);
 void model_init(struct model *m, uint64_t seed);
 void model_zero_grad(struct model *m);
@@ -70,35 +72,38 @@ struct pack {
     int32_t      *at, *target;                 /* [n_targets] */
 };
 
-/* The activations of one forward, kept for its backward.  A pass may be filled again and again; it never
- * grows beyond its limits, and what it held before does not matter.  keep false: for inference, layers
- * share their buffers and model_backward() must not be called.  Take one with keep only for a model that trains. */
+/* The activations of one forward, kept for its backward.  A pass may be filled again and again; it
+ * never grows beyond its limits, and what it held before does not matter.  keep false: for
+ * inference, layers share their buffers and model_backward() must not be called.  Take one with
+ * keep only for a model that trains. */
 struct pass;
-enum st pass_new(struct pass **p, const struct model *m, int64_t max_tokens, int64_t max_targets, bool keep,
-                 struct arena *a) must_use;
+enum st pass_new(struct pass **p, const struct model *m, int64_t max_tokens, int64_t max_targets,
+                 bool keep, struct arena *a) must_use;
 void pass_free(struct pass *p);
 /* Device bytes one would take. */
 int64_t pass_bytes(const struct config *c, int64_t max_tokens, int64_t max_targets, bool keep);
 int64_t pass_tokens(const struct pass *p);     /* its limits */
 int64_t pass_targets(const struct pass *p);
 
-/* Fills p from pack: logp[n_targets] and hit[n_targets] (host; either may be NULL).  coef, where given, are
- * dl/dlogp known before the forward (SFT): the head's gradient is taken in the same sweep, so a forward with
- * coef must be followed by model_backward(.., NULL).  A token outside the vocabulary or a position past
- * c.positions is the caller's to refuse before.  After the last attention only rows with a target are computed. */
-void model_forward(struct model *m, struct pass *p, const struct pack *pack, const float *coef, float *logp,
-                   uint8_t *hit);
+/* Fills p from pack: logp[n_targets] and hit[n_targets] (host; either may be NULL).  coef, where
+ * given, are dl/dlogp known before the forward (SFT): the head's gradient is taken in the same
+ * sweep, so a forward with coef must be followed by model_backward(.., NULL).  A token outside the
+ * vocabulary or a position past c.positions is the caller's to refuse before.  After the last
+ * attention only rows with a target are computed. */
+void model_forward(struct model *m, struct pass *p, const struct pack *pack, const float *coef,
+                   float *logp, uint8_t *hit);
 
-/* Adds the gradients of sum_j coef[j] * logp[j] to param[].g.  coef NULL: those given to model_forward().
- * The pass keeps its forward (weights must not have changed since). */
+/* Adds the gradients of sum_j coef[j] * logp[j] to param[].g.  coef NULL: those given to
+ * model_forward(). The pass keeps its forward (weights must not have changed since). */
 void model_backward(struct model *m, struct pass *p, const float *coef);
 
-/* Logits of every target's place after a forward, [n_targets V] into host memory; for goldens and small
- * models.  ST_SYS: no device memory for a chunk of them. */
+/* Logits of every target's place after a forward, [n_targets V] into host memory; for goldens and
+ * small models.  ST_SYS: no device memory for a chunk of them. */
 enum st model_logits(struct model *m, struct pass *p, float *logits) must_use;
 
-/* Multiply-adds times two of what a forward computes over n_tokens with n_targets rows that are read
- * (attention's scores left out): the speeds' denominator.  The backward takes twice as much. */
+/* Multiply-adds times two of what a forward computes over n_tokens with n_targets rows that are
+ * read (attention's scores left out): the speeds' denominator.  The backward takes twice as much.
+ */
 double model_flops(const struct config *c, int64_t n_tokens, int64_t n_targets);
 
 #endif

@@ -1,5 +1,5 @@
-/* pass.c - the buffers of a forward and its backward: one block of device memory, cut up by one function, so that
- * what a pass takes can be told without taking it. */
+/* pass.c - the buffers of a forward and its backward: one block of device memory, cut up by one
+ * function, so that what a pass takes can be told without taking it. */
 #include "model/layer.h"
 
 struct cut { char *base; size_t n; };          /* base NULL: only measuring */
@@ -42,7 +42,7 @@ static void cut_layers(struct cut *k, struct pass *p, const struct config *c)
             if (k->base)
                 p->act[i] = a;
         }
-    } else {                                   /* all layers in one set; the residual stays in its place */
+    } else {                                   /* all layers in one; the residual stays in place */
         struct act a = cut_act(k, c, N, rows);
         for (int64_t i = 0; k->base && i < c->L; i++) {
             p->act[i] = a;
@@ -96,18 +96,20 @@ int64_t pass_bytes(const struct config *c, int64_t max_tokens, int64_t max_targe
     return (int64_t)cut_pass(&p, c, NULL);
 }
 
-enum st pass_new(struct pass **out, const struct model *m, int64_t max_tokens, int64_t max_targets, bool keep,
-                 struct arena *a)
+enum st pass_new(struct pass **out, const struct model *m, int64_t max_tokens, int64_t max_targets,
+                 bool keep, struct arena *a)
 {
     struct pass *p = ARENA_NEW(a, struct pass, 1);
 
     BUG_IF(max_tokens < 1 || max_targets < 0 || (keep && !m->g));
     if (!p)
         return ST_SYS;
-    *p = (struct pass){ .d = m->d, .max_tokens = max_tokens, .max_targets = MAX(max_targets, 1), .keep = keep };
+    *p = (struct pass){
+        .d = m->d, .max_tokens = max_tokens, .max_targets = MAX(max_targets, 1), .keep = keep
+    };
     p->n_bytes = (size_t)pass_bytes(&m->c, p->max_tokens, p->max_targets, keep);
-    if (!(p->act = ARENA_NEW(a, struct act, m->c.L)) || !(p->host = ARENA_NEW(a, float, p->max_targets)) ||
-        !(p->mem = dev_alloc(m->d, p->n_bytes)))
+    if (!(p->act = ARENA_NEW(a, struct act, m->c.L)) ||
+        !(p->host = ARENA_NEW(a, float, p->max_targets)) || !(p->mem = dev_alloc(m->d, p->n_bytes)))
         return ST_SYS;
     cut_pass(p, &m->c, p->mem);
     *out = p;

@@ -1,7 +1,7 @@
 /* safe.c - reading a safetensors header without trusting it.
  *
- * The top object is walked by hand and each entry scanned by itself, within a bounded view, so that a
- * header of 100 MB made to hurt costs no more memory than its tensors' names. */
+ * The top object is walked by hand and each entry scanned by itself, within a bounded view, so that
+ * a header of 100 MB made to hurt costs no more memory than its tensors' names. */
 #include "model/safe.h"
 
 #include <errno.h>
@@ -66,10 +66,12 @@ static bool whole(const struct scan *v, int64_t *n)
 
 static int dtype_bits(const char *name)
 {
-    static const struct { const char *name; int bits; } types[] = {
-        { "F32", 32 }, { "BF16", 16 }, { "F16", 16 }, { "F64", 64 }, { "I64", 64 }, { "I32", 32 }, { "I16", 16 },
-        { "I8", 8 }, { "U64", 64 }, { "U32", 32 }, { "U16", 16 }, { "U8", 8 }, { "BOOL", 8 }, { "C64", 64 },
-        { "F8_E4M3", 8 }, { "F8_E5M2", 8 }, { "F8_E8M0", 8 }, { "F4", 4 }, { "F6_E2M3", 6 }, { "F6_E3M2", 6 },
+    static const struct { const char *name; int bits;
+    } types[] = {
+        { "F32", 32 },    { "BF16", 16 },   { "F16", 16 }, { "F64", 64 },    { "I64", 64 },
+        { "I32", 32 },    { "I16", 16 },    { "I8", 8 },   { "U64", 64 },    { "U32", 32 },
+        { "U16", 16 },    { "U8", 8 },      { "BOOL", 8 }, { "C64", 64 },    { "F8_E4M3", 8 },
+        { "F8_E5M2", 8 }, { "F8_E8M0", 8 }, { "F4", 4 },   { "F6_E2M3", 6 }, { "F6_E3M2", 6 },
     };
     for (int64_t i = 0; i < countof(types); i++)
         if (strcmp(types[i].name, name) == 0)
@@ -80,10 +82,12 @@ static int dtype_bits(const char *name)
 /* dtype, shape and data_offsets of one tensor, which must agree. */
 static enum st describe(struct safe_tensor *t, const struct scan *v, const struct walk *w)
 {
-    const struct scan *type = scan_find(v, "dtype"), *shape = scan_find(v, "shape"), *at = scan_find(v, "data_offsets");
+    const struct scan *type = scan_find(v, "dtype"), *shape = scan_find(v, "shape"),
+                      *at = scan_find(v, "data_offsets");
     int64_t bits;
 
-    if (!type || type->type != SCAN_TEXT || !shape || shape->type != SCAN_ARRAY || !at || at->type != SCAN_ARRAY)
+    if (!type || type->type != SCAN_TEXT || !shape || shape->type != SCAN_ARRAY || !at ||
+        at->type != SCAN_ARRAY)
         return bad_tensor(t->name, "lacks dtype, shape or data_offsets");
     if (type->text.n >= sizeof t->dtype)
         return bad_tensor(t->name, "has an unknown dtype");
@@ -97,8 +101,8 @@ static enum st describe(struct safe_tensor *t, const struct scan *v, const struc
     for (int i = 0; i < t->rank; i++)
         if (!whole(&shape->item[i], &t->d[i]) || __builtin_mul_overflow(t->n, t->d[i], &t->n))
             return bad_tensor(t->name, "has a shape that cannot be");
-    if (at->n != 2 || !whole(&at->item[0], &t->begin) || !whole(&at->item[1], &t->end) || t->begin > t->end ||
-        t->end > w->n_bytes - w->data)
+    if (at->n != 2 || !whole(&at->item[0], &t->begin) || !whole(&at->item[1], &t->end) ||
+        t->begin > t->end || t->end > w->n_bytes - w->data)
         return bad_tensor(t->name, "lies outside the file");
     if (__builtin_mul_overflow(t->n, bits, &bits) || bits % 8 || bits / 8 != t->end - t->begin)
         return bad_tensor(t->name, "has a shape that is not its bytes'");
@@ -128,9 +132,11 @@ static enum st entry(struct walk *w)
     struct safe *s = w->s;
     enum st st;
 
-    if ((st = value(w, &key)) != ST_OK || (st = expect(w, ':')) != ST_OK || (st = value(w, &v)) != ST_OK)
+    if ((st = value(w, &key)) != ST_OK || (st = expect(w, ':')) != ST_OK ||
+        (st = value(w, &v)) != ST_OK)
         return st;
-    if (key.type != SCAN_TEXT || v.type != SCAN_OBJECT || (key.text.n && memchr(key.text.p, 0, key.text.n)))
+    if (key.type != SCAN_TEXT || v.type != SCAN_OBJECT ||
+        (key.text.n && memchr(key.text.p, 0, key.text.n)))
         return bad("its header is no JSON object of tensors");
     if (view_is(key.text, "__metadata__"))
         return ST_OK;
@@ -191,7 +197,8 @@ static enum st check(struct safe *s, int64_t data, int64_t n_bytes)
         qsort(s->t, (size_t)s->n, sizeof *s->t, by_place);
     for (int64_t i = 0; i < s->n; i++) {
         if (s->t[i].begin != at)
-            return bad_tensor(s->t[i].name, s->t[i].begin < at ? "overlaps another" : "has a hole before it");
+            return bad_tensor(s->t[i].name,
+                              s->t[i].begin < at ? "overlaps another" : "has a hole before it");
         at = s->t[i].end;
     }
     if (at != n_bytes)
@@ -204,9 +211,15 @@ static enum st check(struct safe *s, int64_t data, int64_t n_bytes)
     return ST_OK;
 }
 
-enum st safe_parse(struct safe *s, struct view header, int64_t data, int64_t n_bytes, struct arena *a)
+enum st safe_parse(struct safe *s, struct view header, int64_t data, int64_t n_bytes,
+                   struct arena *a)
 {
-    struct walk w = { .s = s, .text = header, .data = data, .n_bytes = n_bytes, .a = a, .now = arena_new(256 << 20) };
+    struct walk w = { .s = s,
+                      .text = header,
+                      .data = data,
+                      .n_bytes = n_bytes,
+                      .a = a,
+                      .now = arena_new(256 << 20) };
     enum st st = entries(&w);
 
     arena_free(w.now);
@@ -263,11 +276,13 @@ static enum st read_header(struct safe *s, struct arena *a)
 
 enum st safe_open(struct safe *s, const char *path, struct arena *a)
 {
-    *s = (struct safe){ .fd = -1 };
-    if (!(s->path = arena_text(a, view_of(path))))
+    char *name = arena_text(a, view_of(path));
+
+    *s = (struct safe){ .fd = -1, .path = name };
+    if (!name)
         return ST_SYS;
-    err_place("%s", path);
-    if ((s->fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+    err_place("%s", name);
+    if ((s->fd = open(name, O_RDONLY | O_CLOEXEC)) < 0)
         return fail_sys("cannot open");
     enum st st = read_header(s, a);
     if (st != ST_OK)

@@ -1,8 +1,8 @@
 /* safe.h - a safetensors file: 8 bytes of header length, a JSON header, the tensors' bytes.
  *
  * The header is checked wholly before anything is sized by it: its length against the file, every
- * shape against its offsets, and the offsets against each other: they must cover the data without gap
- * or overlap.  Memory is taken in proportion to the header's own bytes. */
+ * shape against its offsets, and the offsets against each other: they must cover the data without
+ * gap or overlap.  Memory is taken in proportion to the header's own bytes. */
 #ifndef SAFE_H
 #define SAFE_H
 
@@ -31,7 +31,8 @@ enum st safe_open(struct safe *s, const char *path, struct arena *a) must_use;
 void safe_close(struct safe *s);
 
 /* The header alone, its data starting at byte `data` of a file of `n_bytes`. */
-enum st safe_parse(struct safe *s, struct view header, int64_t data, int64_t n_bytes, struct arena *a) must_use;
+enum st safe_parse(struct safe *s, struct view header, int64_t data, int64_t n_bytes,
+                   struct arena *a) must_use;
 
 const struct safe_tensor *safe_find(const struct safe *s, const char *name);   /* NULL: none */
 

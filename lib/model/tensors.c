@@ -1,5 +1,5 @@
-/* tensors.c - tensors of the device to and from safetensors files, a block at a time: no second copy of a model is ever in
- * memory. */
+/* tensors.c - tensors of the device to and from safetensors files, a block at a time: no second
+ * copy of a model is ever in memory. */
 #include "model/tensors.h"
 
 #include "base/file.h"
@@ -41,7 +41,8 @@ static void shrink(void *p, int64_t n, enum dtype type)
         }
 }
 
-static enum st put_header(struct buf *b, int64_t n, char *const *name, const struct tensor *t, enum dtype type)
+static enum st put_header(struct buf *b, int64_t n, char *const *name, const struct tensor *t,
+                          enum dtype type)
 {
     int64_t at = 0;
     enum st st = buf_printf(b, "{\"__metadata__\":{\"format\":\"pt\"}");
@@ -49,7 +50,8 @@ static enum st put_header(struct buf *b, int64_t n, char *const *name, const str
     for (int64_t i = 0; i < n && st == ST_OK; i++) {
         enum dtype disk = type_on_disk(&t[i], type);
         int64_t end = at + tensor_n(t[i]) * type_bytes(disk);
-        if ((st = buf_printf(b, ",")) != ST_OK || (st = json_put_text(b, view_of(name[i]))) != ST_OK ||
+        if ((st = buf_printf(b, ",")) != ST_OK ||
+            (st = json_put_text(b, view_of(name[i]))) != ST_OK ||
             (st = buf_printf(b, ":{\"dtype\":\"%s\",\"shape\":[", type_name(disk))) != ST_OK)
             return st;
         for (int j = 0; j < t[i].rank && st == ST_OK; j++)
@@ -65,7 +67,8 @@ static enum st put_header(struct buf *b, int64_t n, char *const *name, const str
     return st;
 }
 
-static enum st put_tensor(struct file *f, const struct tensor *t, struct dev *d, enum dtype type, float *block)
+static enum st put_tensor(struct file *f, const struct tensor *t, struct dev *d, enum dtype type,
+                          float *block)
 {
     int64_t n = tensor_n(*t);
 
@@ -80,8 +83,8 @@ static enum st put_tensor(struct file *f, const struct tensor *t, struct dev *d,
     return ST_OK;
 }
 
-static enum st put_all(struct file *f, int64_t n, char *const *name, const struct tensor *t, struct dev *d, enum dtype type,
-                       float *block)
+static enum st put_all(struct file *f, int64_t n, char *const *name, const struct tensor *t,
+                       struct dev *d, enum dtype type, float *block)
 {
     struct buf head = { 0 };
     uint8_t len[8];
@@ -99,8 +102,8 @@ static enum st put_all(struct file *f, int64_t n, char *const *name, const struc
     return st;
 }
 
-enum st tensors_save(const char *path, int64_t n, char *const *name, const struct tensor *t, struct dev *d,
-                     enum dtype type, struct arena *a)
+enum st tensors_save(const char *path, int64_t n, char *const *name, const struct tensor *t,
+                     struct dev *d, enum dtype type, struct arena *a)
 {
     struct file f;
     size_t mark = arena_mark(a);
@@ -134,7 +137,8 @@ static enum st wrong_shape(const struct safe_tensor *on, const struct tensor *t)
 
     put_shape(has, sizeof has, on->rank, on->d);
     put_shape(want, sizeof want, t->rank, t->d);
-    return fail(ST_DATA, "tensor '%s' has shape [%s], not [%s]", shown(view_of(on->name)), has, want);
+    return fail(ST_DATA, "tensor '%s' has shape [%s], not [%s]", shown(view_of(on->name)), has,
+                want);
 }
 
 enum st tensors_check(const struct safe *s, const struct safe_tensor *on, const struct tensor *t)
@@ -146,14 +150,16 @@ enum st tensors_check(const struct safe *s, const struct safe_tensor *on, const 
     err_place("%s", s->path);
     if (!same)
         return wrong_shape(on, t);
-    bool number = !strcmp(on->dtype, "F32") || !strcmp(on->dtype, "BF16") || !strcmp(on->dtype, "F16");
+    bool number = !strcmp(on->dtype, "F32") || !strcmp(on->dtype, "BF16") ||
+                  !strcmp(on->dtype, "F16");
     if (t->type == I32 ? strcmp(on->dtype, "I32") != 0 : !number)
-        return fail(ST_DATA, "tensor '%s' is %s; %s can be read", shown(view_of(on->name)), on->dtype,
-                    t->type == I32 ? "only I32" : "F32, BF16 and F16");
+        return fail(ST_DATA, "tensor '%s' is %s; %s can be read", shown(view_of(on->name)),
+                    on->dtype, t->type == I32 ? "only I32" : "F32, BF16 and F16");
     return ST_OK;
 }
 
-enum st tensors_read(const struct safe *s, const struct safe_tensor *on, const struct tensor *t, struct dev *d, struct arena *a)
+enum st tensors_read(const struct safe *s, const struct safe_tensor *on, const struct tensor *t,
+                     struct dev *d, struct arena *a)
 {
     size_t mark = arena_mark(a);
     int64_t room = MAX(1, MIN(BLOCK, on->n));
@@ -167,7 +173,8 @@ enum st tensors_read(const struct safe *s, const struct safe_tensor *on, const s
         return ST_SYS;
     for (int64_t at = 0; at < on->n && st == ST_OK; at += room) {
         int64_t k = MIN(room, on->n - at);
-        st = safe_read(s, on->begin + at * size, wide ? (void *)block : (void *)half, (size_t)(k * size));
+        st = safe_read(s, on->begin + at * size, wide ? (void *)block : (void *)half,
+                       (size_t)(k * size));
         for (int64_t i = 0; !wide && i < k; i++)
             block[i] = bf16 ? bf16_to_f32(half[i]) : f16_to_f32(half[i]);
         if (st == ST_OK)
@@ -177,7 +184,8 @@ enum st tensors_read(const struct safe *s, const struct safe_tensor *on, const s
     return st;
 }
 
-enum st tensors_load(const char *path, int64_t n, char *const *name, const struct tensor *t, struct dev *d, struct arena *a)
+enum st tensors_load(const char *path, int64_t n, char *const *name, const struct tensor *t,
+                     struct dev *d, struct arena *a)
 {
     struct safe s;
     size_t mark = arena_mark(a);
@@ -188,7 +196,8 @@ enum st tensors_load(const char *path, int64_t n, char *const *name, const struc
     for (int64_t i = 0; i < n && st == ST_OK; i++) {
         const struct safe_tensor *on = safe_find(&s, name[i]);
         err_place("%s", path);
-        st = on ? tensors_read(&s, on, &t[i], d, a) : fail(ST_DATA, "tensor '%s' is missing", shown(view_of(name[i])));
+        st = on ? tensors_read(&s, on, &t[i], d, a)
+                : fail(ST_DATA, "tensor '%s' is missing", shown(view_of(name[i])));
     }
     safe_close(&s);
     arena_back(a, mark);

@@ -34,7 +34,8 @@ static enum st shards_of_index(struct shards *s, const char *path, json_t *index
         const char *file = json_string_value(v);
         bool known = false;
         if (!file || !*file || strlen(file) != json_string_length(v) || strchr(file, '/'))
-            return fail(ST_DATA, "'weight_map' of '%s' is not the name of a file beside it", shown(view_of(key)));
+            return fail(ST_DATA, "'weight_map' of '%s' is not the name of a file beside it",
+                        shown(view_of(key)));
         for (int64_t i = s->n; i-- > 0 && !known;)
             known = strcmp(s->name[i], file) == 0;
         if (known)
@@ -61,12 +62,14 @@ enum st shards_find(struct shards *s, const char *dir, struct arena *a)
     if (is_there(one) || !is_there(index)) {
         if (!is_there(one)) {
             err_place("%s", dir);
-            return fail(ST_SYS, "has neither model.safetensors nor model.safetensors.index.json; name a model's "
-                                "folder with its weights as safetensors");
+            return fail(ST_SYS, "has neither model.safetensors nor model.safetensors.index.json; "
+                                "name a model's folder with its weights as safetensors");
         }
         s->n = 1;
         s->name = ARENA_NEW(a, char *, 1);
-        return s->name && (s->name[0] = arena_text(a, view_of("model.safetensors"))) ? ST_OK : ST_SYS;
+        if (s->name)
+            s->name[0] = arena_text(a, view_of("model.safetensors"));
+        return s->name && s->name[0] ? ST_OK : ST_SYS;
     }
     if ((st = json_open(&root, index)) != ST_OK)
         return st;
@@ -99,13 +102,14 @@ static bool ends(const char *s, const char *end)
     return n >= k && strcmp(s + n - k, end) == 0;
 }
 
-/* Tensors that older files carry and that no arithmetic needs: rotary tables, causal masks, a head beside tied
- * embeddings. */
+/* Tensors that older files carry and that no arithmetic needs: rotary tables, causal masks, a head
+ * beside tied embeddings. */
 static bool harmless(const struct model *m, const char *name)
 {
     bool neox = m->c.family == FAMILY_NEOX;
 
-    return ends(name, ".rotary_emb.inv_freq") || (neox && (ends(name, ".attention.bias") || ends(name, ".attention.masked_bias"))) ||
+    return ends(name, ".rotary_emb.inv_freq") ||
+           (neox && (ends(name, ".attention.bias") || ends(name, ".attention.masked_bias"))) ||
            (m->c.tied && strcmp(name, neox ? "embed_out.weight" : "lm_head.weight") == 0);
 }
 
@@ -122,7 +126,9 @@ static enum st load_shard(struct model *m, struct wanted *w, const struct safe *
         if (!at && harmless(m, t->name))
             continue;
         if (!at)
-            return fail(ST_DATA, "tensor '%s' has no place in this model; is config.json the right one?", shown(view_of(t->name)));
+            return fail(ST_DATA,
+                        "tensor '%s' has no place in this model; is config.json the right one?",
+                        shown(view_of(t->name)));
         if (at->seen)
             return fail(ST_DATA, "tensor '%s' is in two files", shown(view_of(t->name)));
         at->seen = true;
@@ -150,7 +156,8 @@ enum st weights_load(struct model *m, const char *dir, struct arena *a)
     err_place("%s", dir);
     for (int64_t i = 0; st == ST_OK && i < m->n_params; i++)
         if (!w[i].seen)
-            st = fail(ST_DATA, "tensor '%s' is missing from its weights", shown(view_of(w[i].p->name)));
+            st = fail(ST_DATA, "tensor '%s' is missing from its weights",
+                      shown(view_of(w[i].p->name)));
     if (st == ST_OK)
         err_place(NULL);
     arena_back(a, mark);

@@ -19,7 +19,8 @@ static void a_config(const char *path, struct arena *a)
     BUG_IF(st != ST_OK && !*err_text());
     if (st != ST_OK)
         return;
-    BUG_IF(c.V < 1 || c.D < 1 || c.L < 1 || c.H < 1 || c.G < 1 || c.F < 1 || c.E < 2 || c.positions < 1);
+    BUG_IF(c.V < 1 || c.D < 1 || c.L < 1 || c.H < 1 || c.G < 1 || c.F < 1 || c.E < 2 ||
+           c.positions < 1);
     BUG_IF(c.H % c.G || c.n_freq < 1 || 2 * c.n_freq > c.E || c.bos >= c.V || c.eos >= c.V);
     for (int64_t j = 0; j < c.n_freq; j++)
         BUG_IF(!(c.freq[j] >= 0) || !isfinite(c.freq[j]));
@@ -38,7 +39,8 @@ static void a_file(const char *path, size_t n, struct arena *a)
     for (int64_t i = 0; i < s.n; i++) {
         const struct safe_tensor *t = &s.t[i];
         int64_t bytes = t->end - t->begin;
-        BUG_IF(safe_find(&s, t->name) != t || t->begin < 8 || bytes < 0 || t->end > (int64_t)n || t->rank > SAFE_RANK_MAX);
+        BUG_IF(safe_find(&s, t->name) != t || t->begin < 8 || bytes < 0 || t->end > (int64_t)n ||
+               t->rank > SAFE_RANK_MAX);
         char *p = arena_get(a, (size_t)MAX(bytes, 1));
         BUG_IF(!p || safe_read(&s, t->begin, p, (size_t)bytes) != ST_OK);
         at = at < 0 ? t->begin : MIN(at, t->begin);

@@ -22,7 +22,8 @@ struct golden {                                /* a case: its model and what is 
 };
 
 /* As many numbers as n says, from the case's expect.safetensors. */
-static void *expected(struct golden *g, const char *name, int64_t rows, int64_t cols, enum dtype type)
+static void *expected(struct golden *g, const char *name, int64_t rows, int64_t cols,
+                      enum dtype type)
 {
     char *names[] = { (char *)(uintptr_t)name };
     void *p = arena_get(g->a, (size_t)(rows * MAX(cols, 1)) * 4);
@@ -58,7 +59,8 @@ static void open_pack(struct golden *g, int64_t n_segs, int64_t n_tokens, int64_
 {
     struct pack *p = &g->pack;
 
-    *p = (struct pack){ .f = { n_tokens, n_segs, expected(g, "seg", n_segs, 3, I32), expected(g, "pos", n_tokens, 0, I32) },
+    *p = (struct pack){ .f = { n_tokens, n_segs, expected(g, "seg", n_segs, 3, I32),
+                               expected(g, "pos", n_tokens, 0, I32) },
                         .n_targets = n_targets };
     p->token = expected(g, "token", n_tokens, 0, I32);
     p->at = expected(g, "at", n_targets, 0, I32);
@@ -71,7 +73,8 @@ static void open_pack(struct golden *g, int64_t n_segs, int64_t n_tokens, int64_
 static void open_golden(struct golden *g, const char *name, int threads)
 {
     *g = (struct golden){ .name = name, .a = arena_new(0) };
-    char *dir = arena_printf(g->a, GOLDEN "%s", name), *conf = arena_printf(g->a, "%s/config.json", dir);
+    char *dir = arena_printf(g->a, GOLDEN "%s", name);
+    char *conf = arena_printf(g->a, "%s/config.json", dir);
     g->expect = arena_printf(g->a, "%s/expect.safetensors", dir);
     CHECK_ST(dev_open(&g->d, "cpu", threads, g->a), ST_OK);
     CHECK_ST(config_read(&g->c, conf, g->a), ST_OK);
@@ -106,8 +109,10 @@ static void check_largest(const char *what, const float *x, const float *y, int6
         check_failed(__FILE__, __LINE__, "%s: off by %.3g of %.3g", what, off, most);
 }
 
-/* ||x - y|| <= tol ||y - from|| (from NULL: 0), or where y is zero but for rounding ||x|| <= 1e-7 sqrt(n) */
-static void check_norm(const char *what, const float *x, const float *y, const float *from, int64_t n, double tol)
+/* ||x - y|| <= tol ||y - from|| (from NULL: 0), or where y is zero but for rounding ||x|| <= 1e-7
+ * sqrt(n) */
+static void check_norm(const char *what, const float *x, const float *y, const float *from,
+                       int64_t n, double tol)
 {
     double size = 0, off = 0;
 
@@ -116,8 +121,10 @@ static void check_norm(const char *what, const float *x, const float *y, const f
         off += e * e;
         size += s * s;
     }
-    if (!(sqrt(off) <= tol * sqrt(size) || (!from && sqrt(size) <= 1e-9 && sqrt(off) <= 1e-7 * sqrt((double)n))))
-        check_failed(__FILE__, __LINE__, "%s: off by %.3g of %.3g, that is %.3g", what, sqrt(off), sqrt(size), sqrt(off / size));
+    if (!(sqrt(off) <= tol * sqrt(size) ||
+          (!from && sqrt(size) <= 1e-9 && sqrt(off) <= 1e-7 * sqrt((double)n))))
+        check_failed(__FILE__, __LINE__, "%s: off by %.3g of %.3g, that is %.3g", what, sqrt(off),
+                     sqrt(size), sqrt(off / size));
 }
 
 static float *host(struct golden *g, struct tensor t)
@@ -169,7 +176,8 @@ static void check_loss(struct golden *g, const char *name, double got)
     CHECK_NEAR(got, want, 1e-5 * fabs(want));
 }
 
-static const char *const cases[] = { "llama", "llama-tied", "neox", "neox-serial", "llama3", "linear", "mistral", "qwen2", "qwen3" };
+static const char *const cases[] = { "llama",  "llama-tied", "neox",  "neox-serial", "llama3",
+                                     "linear", "mistral",    "qwen2", "qwen3" };
 
 static void logits_and_gradients(void **state)
 {
@@ -244,8 +252,9 @@ static double decay_of(const char *name)
     return strstr(name, "tied") || strstr(name, "serial") ? .01 : 0;
 }
 
-/* A bias on the part of a key that rope leaves alone moves all scores of a query alike: its exact gradient is 0, and Adam
- * divides what rounding left by its own size.  Those numbers are put back where they started. */
+/* A bias on the part of a key that rope leaves alone moves all scores of a query alike: its exact
+ * gradient is 0, and Adam divides what rounding left by its own size.  Those numbers are put back
+ * where they started. */
 static void drop_unturned(struct golden *g, const struct param *p, const float *start)
 {
     int64_t E = g->c.E;
@@ -277,7 +286,8 @@ static void ten_steps(void **state)
             model_zero_grad(g.m);
             CHECK_NEAR(sft_loss(&g, &sft, true), want[k], 1e-5 * (double)want[k]);
             for (int64_t p = 0; p < P; p++) {
-                struct adamw h = { 1e-3, .9, .95, 1e-8, g.m->param[p].decay ? decay_of(cases[i]) : 0, k + 1 };
+                double decay = g.m->param[p].decay ? decay_of(cases[i]) : 0;
+                struct adamw h = { 1e-3, .9, .95, 1e-8, decay, k + 1 };
                 g.d->op->adamw(g.d, g.m->param[p].w, m[p], v[p], g.m->param[p].g, 1, h);
             }
         }

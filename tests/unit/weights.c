@@ -13,8 +13,8 @@
 #include "model/weights.h"
 #include "tests/check.h"
 
-static const char *const goldens[] = { "llama", "llama-tied", "neox", "neox-serial", "llama3", "linear", "mistral", "qwen2",
-                                       "qwen3" };
+static const char *const goldens[] = { "llama",  "llama-tied", "neox",  "neox-serial", "llama3",
+                                       "linear", "mistral",    "qwen2", "qwen3" };
 
 static char *top;
 static struct arena *a;
@@ -30,7 +30,8 @@ static struct model *model_of(const char *golden, uint64_t seed, bool train)
     struct config *c = ARENA_NEW(a, struct config, 1);
     struct model *m;
 
-    CHECK_ST(config_read(c, arena_printf(a, "tests/golden/model-%s/config.json", golden), a), ST_OK);
+    CHECK_ST(config_read(c, arena_printf(a, "tests/golden/model-%s/config.json", golden), a),
+             ST_OK);
     CHECK_ST(model_new(&m, c, d, train, a), ST_OK);
     model_init(m, seed);
     return m;
@@ -52,13 +53,15 @@ static void halves(void **state)
     CHECK_NEAR(f16_to_f32(1), 0x1p-24, 0);
     CHECK_NEAR(f16_to_f32(0x7bff), 65504, 0);
     CHECK(f32_to_f16(65519.f) == 0x7bff && f32_to_f16(65520.f) == 0x7c00);
-    CHECK(f32_to_f16(1 + 0x1p-11f) == 0x3c00 && f32_to_f16(1 + 3 * 0x1p-11f) == 0x3c02);  /* ties to even */
+    CHECK(f32_to_f16(1 + 0x1p-11f) == 0x3c00 &&
+          f32_to_f16(1 + 3 * 0x1p-11f) == 0x3c02); /* ties to even */
     CHECK(f32_to_bf16(1 + 0x1p-8f) == 0x3f80 && f32_to_bf16(1 + 3 * 0x1p-8f) == 0x3f82);
 }
 
 static void first_values(void **state)
 {
-    struct model *x = model_of("neox", 7, false), *y = model_of("neox", 7, false), *z = model_of("neox", 8, false);
+    struct model *x = model_of("neox", 7, false), *y = model_of("neox", 7, false),
+                 *z = model_of("neox", 8, false);
     double sum = 0, sq = 0;
 
     (void)state;
@@ -95,13 +98,15 @@ static void out_and_in(void **state)
             CHECK_ST(weights_save(x, dir, types[t], a), ST_OK);
             CHECK_ST(config_read(&c, below("out/config.json"), a), ST_OK);
             CHECK(strstr(c.json, names[t]) && strstr(c.json, "ForCausalLM"));
-            CHECK(c.D == x->c.D && c.freq[c.n_freq - 1] == x->c.freq[c.n_freq - 1] && c.tied == x->c.tied);
+            CHECK(c.D == x->c.D && c.freq[c.n_freq - 1] == x->c.freq[c.n_freq - 1] &&
+                  c.tied == x->c.tied);
             CHECK_ST(weights_load(y, dir, a), ST_OK);
             CHECK(same_weights(x, y) == (types[t] == F32));
             for (int64_t i = 0; i < x->n_params; i++)
                 for (int64_t j = 0; j < tensor_n(x->param[i].w); j++) {
                     float v = f32(x->param[i].w)[j];
-                    float want = t == 1 ? bf16_to_f32(f32_to_bf16(v)) : t == 2 ? f16_to_f32(f32_to_f16(v)) : v;
+                    float want = t == 0 ? v : t == 1 ? bf16_to_f32(f32_to_bf16(v))
+                                                     : f16_to_f32(f32_to_f16(v));
                     CHECK(f32(y->param[i].w)[j] == want);
                 }
             model_free(x);
@@ -165,7 +170,8 @@ static char *safe_file(const char *header, size_t n_data)
     return path;
 }
 
-#define T(type, shape, from, to) "{\"dtype\":\"" type "\",\"shape\":" shape ",\"data_offsets\":[" #from "," #to "]}"
+#define T(type, shape, from, to)                                                                   \
+    "{\"dtype\":\"" type "\",\"shape\":" shape ",\"data_offsets\":[" #from "," #to "]}"
 
 static void hostile_headers(void **state)
 {
@@ -206,13 +212,18 @@ static void hostile_headers(void **state)
     err_clear();
     CHECK_ST(safe_open(&s, below("none"), a), ST_SYS);
     err_clear();
-    CHECK_ST(safe_open(&s, safe_file("{\"__metadata__\":{\"format\":\"pt\"},\"b\":" T("BF16", "[2,3]", 4, 16)
-                                     ",\"a\":" T("F32", "[]", 0, 4) ",\"e\":" T("F32", "[0]", 4, 4) " }  ", 16), a), ST_OK);
-    CHECK(s.n == 3 && safe_find(&s, "b")->n == 6 && safe_find(&s, "a")->rank == 0 && !safe_find(&s, "c"));
+    static const char good[] = "{\"__metadata__\":{\"format\":\"pt\"},"
+                               "\"b\":" T("BF16", "[2,3]", 4, 16) ","
+                               "\"a\":" T("F32", "[]", 0, 4) ","
+                               "\"e\":" T("F32", "[0]", 4, 4) " }  ";
+    CHECK_ST(safe_open(&s, safe_file(good, 16), a), ST_OK);
+    CHECK(s.n == 3 && safe_find(&s, "b")->n == 6 && safe_find(&s, "a")->rank == 0 &&
+          !safe_find(&s, "c"));
     safe_close(&s);
 }
 
-/* The folder of golden `name` with one tensor renamed, dropped or reshaped is refused by that tensor's name. */
+/* The folder of golden `name` with one tensor renamed, dropped or reshaped is refused by that
+ * tensor's name. */
 static void wrong_tensors(void **state)
 {
     static const struct { const char *from, *to, *say; } bad[] = {
@@ -243,18 +254,21 @@ static void wrong_tensors(void **state)
     CHECK_ST(weights_load(m, dir, a), ST_SYS);
     CHECK(strstr(err_text(), "neither model.safetensors"));
     err_clear();
-    static const char *const index[] = { "{\"weight_map\":{\"a\":\"../x\"}}", "{\"weight_map\":{\"a\":3}}", "{}",
+    static const char *const index[] = { "{\"weight_map\":{\"a\":\"../x\"}}",
+                                         "{\"weight_map\":{\"a\":3}}", "{}",
                                          "{\"weight_map\":{\"a\":\"\"}}", "{\"weight_map\":[]}" };
     for (int64_t i = 0; i < countof(index); i++) {
-        CHECK_ST(file_save(below("wrong/model.safetensors.index.json"), index[i], strlen(index[i]), a), ST_OK);
+        char *at = below("wrong/model.safetensors.index.json");
+        CHECK_ST(file_save(at, index[i], strlen(index[i]), a), ST_OK);
         CHECK_ST(weights_load(m, dir, a), ST_DATA);
         CHECK(strstr(err_text(), "weight_map"));
         err_clear();
     }
 }
 
-#define LLAMA "{\"model_type\":\"llama\",\"vocab_size\":24,\"hidden_size\":16,\"intermediate_size\":12," \
-              "\"num_hidden_layers\":1,\"max_position_embeddings\":64,"
+#define LLAMA                                                                                      \
+    "{\"model_type\":\"llama\",\"vocab_size\":24,\"hidden_size\":16,\"intermediate_size\":12,"     \
+    "\"num_hidden_layers\":1,\"max_position_embeddings\":64,"
 
 static void configs(void **state)
 {
@@ -265,17 +279,24 @@ static void configs(void **state)
         { "{\"model_type\":\"llama\"}", "'vocab_size' is missing" },
         { LLAMA "\"num_attention_heads\":0}", "'num_attention_heads' is 0" },
         { LLAMA "\"num_attention_heads\":3}", "'head_dim'" },
-        { LLAMA "\"num_attention_heads\":4,\"num_key_value_heads\":3}", "'num_key_value_heads' does not divide" },
+        { LLAMA "\"num_attention_heads\":4,\"num_key_value_heads\":3}",
+          "'num_key_value_heads' does not divide" },
         { LLAMA "\"num_attention_heads\":4,\"hidden_act\":\"relu\"}", "'hidden_act' is 'relu'" },
         { LLAMA "\"num_attention_heads\":4,\"rms_norm_eps\":0}", "'rms_norm_eps'" },
         { LLAMA "\"num_attention_heads\":4,\"rope_theta\":0}", "'rope_theta'" },
         { LLAMA "\"num_attention_heads\":4,\"rope_theta\":\"x\"}", "'rope_theta'" },
-        { LLAMA "\"num_attention_heads\":4,\"partial_rotary_factor\":0.5}", "'partial_rotary_factor'" },
+        { LLAMA "\"num_attention_heads\":4,\"partial_rotary_factor\":0.5}",
+          "'partial_rotary_factor'" },
         { LLAMA "\"num_attention_heads\":16}", "odd number" },
-        { LLAMA "\"num_attention_heads\":4,\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2}}", "'rope_type' is 'dynamic'" },
-        { LLAMA "\"num_attention_heads\":4,\"rope_parameters\":{\"rope_type\":\"longrope\"}}", "'rope_type' is 'longrope'" },
-        { LLAMA "\"num_attention_heads\":4,\"rope_scaling\":{\"type\":\"linear\"}}", "'rope_scaling' of type 'linear'" },
-        { LLAMA "\"num_attention_heads\":4,\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8}}", "'llama3'" },
+        { LLAMA "\"num_attention_heads\":4,\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2}}",
+          "'rope_type' is 'dynamic'" },
+        { LLAMA "\"num_attention_heads\":4,\"rope_parameters\":{\"rope_type\":\"longrope\"}}",
+          "'rope_type' is 'longrope'" },
+        { LLAMA "\"num_attention_heads\":4,\"rope_scaling\":{\"type\":\"linear\"}}",
+          "'rope_scaling' of type 'linear'" },
+        { LLAMA
+          "\"num_attention_heads\":4,\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8}}",
+          "'llama3'" },
         { LLAMA "\"num_attention_heads\":4,\"quantization_config\":{}}", "'quantization_config'" },
         { LLAMA "\"num_attention_heads\":4,\"eos_token_id\":24}", "'eos_token_id'" },
         { LLAMA "\"num_attention_heads\":4,\"layer_types\":[\"chunked\"]}", "'layer_types'" },
@@ -292,8 +313,10 @@ static void configs(void **state)
             check_failed(__FILE__, __LINE__, "'%s' lacks '%s'", err_text(), bad[i].say);
         err_clear();
     }
-    static const char mistral[] = "{\"model_type\":\"mistral\",\"vocab_size\":24,\"hidden_size\":16,\"intermediate_size\":12,"
-        "\"num_hidden_layers\":1,\"max_position_embeddings\":64,\"num_attention_heads\":4,\"num_key_value_heads\":2,"
+    static const char mistral[] =
+        "{\"model_type\":\"mistral\",\"vocab_size\":24,\"hidden_size\":16,\"intermediate_size\":12,"
+        "\"num_hidden_layers\":1,\"max_position_embeddings\":64,\"num_attention_heads\":4,"
+        "\"num_key_value_heads\":2,"
         "\"sliding_window\":%d,\"eos_token_id\":[3,4]}";
     for (int w = 63; w <= 64; w++) {
         char *text = arena_printf(a, mistral, w);
@@ -310,7 +333,8 @@ static void any_tensors(void **state)
     char *names[] = { "m", "count \"x\"" };
     float m[6] = { 1, -2, 3, 4, 5, .1f }, m2[6] = { 0 };
     int32_t n[3] = { 7, -8, INT32_MAX }, n2[3] = { 0 };
-    struct tensor t[] = { tensor2(m, 2, 3), tensor1(n, 3) }, u[] = { tensor2(m2, 2, 3), tensor1(n2, 3) };
+    struct tensor t[] = { tensor2(m, 2, 3), tensor1(n, 3) },
+                  u[] = { tensor2(m2, 2, 3), tensor1(n2, 3) };
     char *path = below("state.safetensors"), *none[] = { "v" };
 
     (void)state;
@@ -361,7 +385,7 @@ static enum st write_all(const char *to)
         char *dir = arena_printf(a, "%s/%s", to, goldens[g]);
         enum dtype type = g % 3 == 1 ? BF16 : g % 3 == 2 ? F16 : F32;
         struct model *m = model_of(goldens[g], 5, false);
-        for (int64_t i = 0; i < m->n_params; i++)      /* far from symmetric: biases and norms too */
+        for (int64_t i = 0; i < m->n_params; i++)      /* biases and norms are to matter */
             for (int64_t j = 0; j < tensor_n(m->param[i].w); j++)
                 f32(m->param[i].w)[j] = f32(m->param[i].w)[j] * 8 + (float)(j % 5) * .03125f;
         if ((st = dir_make(dir)) == ST_OK && (st = weights_save(m, dir, type, a)) == ST_OK &&
@@ -381,8 +405,8 @@ int main(int argc, char **argv)
         return done(write_all(argv[2]));
     if (!(top = arena_printf(a, "/tmp/plait-weights-%d", (int)getpid())) || dir_make(top) != ST_OK)
         return done(ST_SYS);
-    int failed = RUN(TEST(halves), TEST(first_values), TEST(out_and_in), TEST(hashes), TEST(hostile_headers),
-                     TEST(wrong_tensors), TEST(configs), TEST(any_tensors));
+    int failed = RUN(TEST(halves), TEST(first_values), TEST(out_and_in), TEST(hashes),
+                     TEST(hostile_headers), TEST(wrong_tensors), TEST(configs), TEST(any_tensors));
     if (dir_remove(top) != ST_OK)
         failed = 1;
     dev_close(d);
