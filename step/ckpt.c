@@ -38,7 +38,7 @@ enum st ckpt_open(struct ckpt *k, bool resume, struct arena *a)
     char *link = arena_printf(a, "%s/latest", k->out);
     struct stat is;
 
-    k->saved = -1;
+    k->saved = k->lock = -1;
     if (st != ST_OK || !link)
         return st != ST_OK ? st : ST_SYS;
     err_place("%s", k->out);
@@ -50,6 +50,13 @@ enum st ckpt_open(struct ckpt *k, bool resume, struct arena *a)
     if (!resume && lstat(link, &is) == 0)
         return fail(ST_USAGE, "holds a run already; go on with --resume or give another --out");
     return remove_left(k, a);
+}
+
+void ckpt_close(struct ckpt *k)
+{
+    if (k->lock >= 0)
+        close(k->lock);
+    k->lock = -1;
 }
 
 /* ---- finding ---- */

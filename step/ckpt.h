@@ -20,13 +20,14 @@ struct ckpt {
     enum dtype  type;                          /* of model.safetensors; exact ones go to state/ */
     int64_t     keep;                          /* how many stay; 0: all */
     int64_t     saved;                         /* updates of the last one there is; -1: none */
-    int         lock;
+    int         lock;                          /* OUT, held; -1: not yet */
 };
 
 /* Makes OUT where it is not there, takes it for this process alone, removes what a killed run left
  * half-written.  resume false: a run that is there already is not overwritten (ST_USAGE).
  * ST_SYS: another step is at work in it. */
 enum st ckpt_open(struct ckpt *k, bool resume, struct arena *a) must_use;
+void ckpt_close(struct ckpt *k);               /* gives OUT back */
 
 /* The checkpoint `latest` names where that is whole, else the newest whole one before it, to which
  * the link is moved, with a warning.  *dir NULL: there is none yet.  ST_DATA: there are some, and

@@ -55,7 +55,7 @@ static enum st check_plan(struct run *r)
     r->lr[OBJ_PREF] = opt_given("lr-pref") ? p->lr_pref : p->lr;
     r->work.micro_tokens = p->micro_tokens;
     r->work.share = !p->no_share;
-    r->ckpt = (struct ckpt){ .out = p->out, .type = type_of[type], .keep = p->keep };
+    r->ckpt.type = type_of[type];
     return ST_OK;
 }
 
@@ -190,7 +190,7 @@ static bool finished(const struct run *r)
 {
     int64_t steps = r->plan->steps ? r->plan->steps : r->state.steps;
 
-    return (steps == 0 || r->state.i >= steps) && log_finished(r->plan->out, r->a);
+    return steps && r->state.i >= steps && log_finished(r->plan->out, r->a);
 }
 
 static enum st open_stream(struct run *r, const char *from)

@@ -77,6 +77,9 @@ static enum st finish(struct run *r, enum st st)
 
 static void give_back(struct run *r)
 {
+    if (r->in)
+        in_close(r->in);
+    ckpt_close(&r->ckpt);
     for (int o = 0; o < 2; o++)
         arena_free(r->held[o].arena);
     arena_free(r->now);
@@ -96,6 +99,7 @@ enum st train(const struct plan *p, struct arena *a)
     r->plan = p;
     r->a = a;
     r->now = arena_new(0);
+    r->ckpt = (struct ckpt){ .out = p->out, .keep = p->keep, .lock = -1 };
     sig_init();
     signal(SIGPIPE, SIG_IGN);
     enum st st = train_start(r);

@@ -19,6 +19,7 @@ USES_unit_ops   := math base
 USES_unit_company := math base
 REF_ops         := ref
 USES_unit_model := model math base
+USES_unit_config := model math base
 USES_unit_weights := model math base
 USES_unit_policy := mix stream base
 USES_unit_rig   := stream base

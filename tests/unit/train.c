@@ -1,0 +1,567 @@
+/* train.c - whole runs in one process, over step streams made here: what must not change the result
+ * does not change a byte of it, what a resume must find is there, what does not belong together is
+ * refused. */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/rng.h"
+#include "model/weights.h"
+#include "step/train.h"
+#include "tests/check.h"
+
+static struct arena *a;
+static char dir[] = "/tmp/plait-train-XX" "XX" "XX";
+static uint8_t base_hash[32];
+
+/* ---- streams ---- */
+
+static struct out *to;
+static bool overflow; /* weights of the next step too large for floats */
+
+static int64_t below(int64_t sub, int64_t i, int64_t n)
+{
+    return (int64_t)(rng(3, RNG_STREAM(RNG_TEST, sub), (uint64_t)i) % (uint64_t)n);
+}
+
+static const char *path(const char *name)
+{
+    return arena_printf(a, "%s/%s", dir, name);
+}
+
+static struct header plain_header(int64_t steps, int64_t start)
+{
+    return (struct header){ .version = HEADER_VERSION, .width = 2, .vocab = 264, .bos = -1,
+                            .eos = -1, .pad = -1, .steps = steps, .start = start, .mixed = true };
+}
+
+static void stream_begin(const char *name, const struct header *h)
+{
+    CHECK_ST(out_open(&to, path(name), h, OUT_SHARD, a), ST_OK);
+}
+
+static void stream_end(enum st st)
+{
+    /* a writer that was stopped leaves no shard: raw streams tell a status in the end record */
+    CHECK_ST(out_close(to, st, (struct view){ NULL, 0 }), st);
+}
+
+static void put(const struct rec *r)
+{
+    struct buf b = { 0 };
+    CHECK_ST(rec_write(&b, r, 2), ST_OK);
+    CHECK_ST(out_put(to, b.p, b.n, r->n_tokens), ST_OK);
+    buf_free(&b);
+}
+
+static struct rec make_row(bool pref, int64_t k)
+{
+    int64_t n_prompt = 4 + below(1, k, 8), n_chosen = 3 + below(2, k, 20),
+            n_rejected = 3 + below(3, k, 20);
+    int64_t n = n_prompt + n_chosen + n_rejected;
+    uint8_t *p = ARENA_NEW(a, uint8_t, 2 * n);
+    struct span *span = ARENA_NEW(a, struct span, 1);
+    struct rec r = { .kind = pref ? REC_PREF : REC_SFT,
+                     .id = (uint64_t)k,
+                     .w = 1 + (double)(k % 3) };
+
+    for (int64_t i = 0; i < n; i++)
+        ids_put(p + 2 * i, &(uint32_t){ (uint32_t)below(4 + i, k, 264) }, 1, 2);
+    r.t = view_of(rec_kind_name(r.kind));
+    r.src = k % 2 ? VIEW("odd") : VIEW("even");
+    if (pref) {
+        r.prompt = (struct ids){ p, n_prompt, 2 };
+        r.chosen = (struct ids){ p + 2 * n_prompt, n_chosen, 2 };
+        r.rejected = (struct ids){ p + 2 * (n_prompt + n_chosen), n_rejected, 2 };
+        r.ref = (struct ref){ .given = true, .chosen = { -5.5 * (double)n_chosen, n_chosen },
+                              .rejected = { -5.5 * (double)n_rejected, n_rejected } };
+        batch_ref_key(r.ref.key, base_hash, &r);
+    } else {
+        *span = (struct span){ n_prompt, n_prompt + n_chosen };
+        r.ids = (struct ids){ p, n_prompt + n_chosen, 2 };
+        r.span = (struct spans){ span, 1, true };
+    }
+    rec_count(&r);
+    return r;
+}
+
+static void put_step(struct step_rec s)
+{
+    struct rec r = { .kind = REC_STEP, .t = VIEW("step"), .step = s };
+    char *state = arena_printf(a, "decides %lld", (long long)s.i);
+
+    r.step.weight_sft = overflow ? 1e300 : s.obj == OBJ_BOTH ? 0.3 : s.obj == OBJ_SFT;
+    r.step.weight_pref = s.obj == OBJ_BOTH ? 0.7 : s.obj == OBJ_PREF;
+    r.step.state = view_of(state);
+    put(&r);
+}
+
+/* A step and its rows, which are numbered from `from`. */
+static void step(struct step_rec s, int64_t n, int64_t from)
+{
+    s.n = n;
+    put_step(s);
+    for (int64_t k = 0; k < n; k++) {
+        struct rec r = make_row(s.obj == OBJ_PREF || (s.obj == OBJ_BOTH && k % 2), from + k);
+        put(&r);
+    }
+}
+
+static struct step_rec update(int64_t i, enum obj obj)
+{
+    return (struct step_rec){ .i = i, .obj = obj, .train = true, .why = WHY_UPDATE };
+}
+
+static enum obj drawn(int64_t i)
+{
+    return (enum obj)below(1000, i, 3);
+}
+
+/* Updates begin .. end - 1 of a run of drawn objectives; the end tells `st`. */
+static const char *drawn_stream(const char *name, int64_t begin, int64_t end, int64_t steps)
+{
+    struct header h = plain_header(steps, begin);
+
+    stream_begin(name, &h);
+    for (int64_t i = begin; i < end; i++)
+        step(update(i, drawn(i)), 6, 6 * i);
+    stream_end(ST_OK);
+    return path(name);
+}
+
+/* ---- runs ---- */
+
+static struct plan defaults(const char *out)
+{
+    return (struct plan){ .model = path("base"), .out = path(out), .device = "auto", .threads = 2,
+                          .sft_loss = "sft", .pref_loss = "dpo", .schedule = "constant",
+                          .phase = "fresh", .save_dtype = "f32", .lr = 1e-3, .beta1 = 0.9,
+                          .beta2 = 0.95, .eps = 1e-8, .clip = 1, .micro_tokens = 4096, .keep = 2,
+                          .to = "raw", .quiet = true };
+}
+
+static enum st run(struct plan p, const char *input)
+{
+    struct arena *mine = arena_new(0);
+
+    p.input = input;
+    fflush(stdout);                                    /* the copy of the metrics goes nowhere */
+    int null = open("/dev/null", O_WRONLY), was = dup(1);
+    dup2(null, 1);
+    enum st st = train(&p, mine);
+    dup2(was, 1);
+    close(null);
+    close(was);
+    arena_free(mine);
+    return st;
+}
+
+static struct view bytes(const char *out, const char *name)
+{
+    struct view v;
+    CHECK_ST(file_read(arena_printf(a, "%s/%s/%s", dir, out, name), &v, 1 << 26, a), ST_OK);
+    return v;
+}
+
+/* The same weights, moments and metrics; headers differ by command lines only, of which there are
+ * none. */
+static void check_same(const char *x, const char *y)
+{
+    static const char *const files[] = { "latest/model.safetensors",
+                                         "latest/state/optim.safetensors", "metrics.rec" };
+    for (int64_t i = 0; i < countof(files); i++)
+        if (!view_eq(bytes(x, files[i]), bytes(y, files[i])))
+            check_failed(__FILE__, __LINE__, "%s of %s and %s differ", files[i], x, y);
+}
+
+/* A number of the n-th metric that has why = `why`. */
+static double metric(const char *out, enum why why, int64_t n, const char *name)
+{
+    struct in *in;
+    struct rec r;
+    double v = NAN;
+    enum st st;
+
+    CHECK_ST(in_open(&in, arena_printf(a, "%s/%s/metrics.rec", dir, out), a), ST_OK);
+    while ((st = in_next(in, &r)) == ST_OK)
+        if (r.step.why == why && n-- == 0)
+            CHECK(rec_number(&r, name, &v));
+    in_close(in);
+    return v;
+}
+
+/* A refusal: the status, and what the message holds. */
+static void refused(enum st got, enum st want, const char *words)
+{
+    CHECK_ST(got, want);
+    if (!strstr(err_text(), words))
+        check_failed(__FILE__, __LINE__, "\"%s\" has no \"%s\"", err_text(), words);
+    err_clear();
+}
+
+/* ---- what does not matter ---- */
+
+static void threads(void **state)
+{
+    (void)state;
+    const char *s = drawn_stream("s", 0, 12, 12);
+    struct plan p = defaults("t1");
+
+    p.threads = 1;
+    CHECK_ST(run(p, s), ST_OK);
+    for (int n = 2; n <= 3; n++) {
+        p.out = path(arena_printf(a, "t%d", n));
+        p.threads = n;
+        CHECK_ST(run(p, s), ST_OK);
+        check_same("t1", arena_printf(a, "t%d", n));
+    }
+}
+
+static void packs(void **state)
+{
+    (void)state;
+    const char *s = drawn_stream("s", 0, 12, 12);
+    struct plan p = defaults("whole");
+
+    CHECK_ST(run(p, s), ST_OK);
+    p.out = path("small");
+    p.micro_tokens = 40;
+    CHECK_ST(run(p, s), ST_OK);
+    p.out = path("apart");
+    p.no_share = true;
+    CHECK_ST(run(p, s), ST_OK);
+    CHECK(metric("small", WHY_UPDATE, 0, "loss") == metric("whole", WHY_UPDATE, 0, "loss"));
+    for (int64_t i = 0; i < 12; i++) {
+        double loss = metric("whole", WHY_UPDATE, i, "loss"),
+               norm = metric("whole", WHY_UPDATE, i, "grad_norm");
+        CHECK_NEAR(metric("small", WHY_UPDATE, i, "loss"), loss, 1e-6 * loss);
+        CHECK_NEAR(metric("apart", WHY_UPDATE, i, "loss"), loss, 1e-6 * loss);
+        CHECK_NEAR(metric("small", WHY_UPDATE, i, "grad_norm"), norm, 1e-5 * norm);
+        CHECK_NEAR(metric("apart", WHY_UPDATE, i, "grad_norm"), norm, 1e-5 * norm);
+    }
+}
+
+/* Measured, then used at once or after another update: the same bytes as if the rows came with the
+ * update. */
+static void refresh(void **state)
+{
+    (void)state;
+    struct header h = plain_header(8, 0);
+    struct step_rec look = { .why = WHY_REFRESH };
+
+    stream_begin("s", &h);
+    for (int64_t i = 0; i < 8; i++)
+        step(update(i, (enum obj)(i % 2)), 6, 6 * i);
+    stream_end(ST_OK);
+    CHECK_ST(run(defaults("sent"), path("s")), ST_OK);
+    stream_begin("s", &h);
+    for (int64_t i = 0; i < 8; i++) {
+        struct step_rec u = update(i, (enum obj)(i % 2));
+        look.i = i;
+        for (look.obj = OBJ_SFT; i % 2 == 0 && look.obj <= OBJ_PREF; look.obj++)
+            step(look, 6, 6 * (i + (int64_t)look.obj));
+        u.use = true;
+        put_step(u);
+    }
+    stream_end(ST_OK);
+    for (int64_t micro = 40; micro <= 4096; micro += 4056) {
+        struct plan p = defaults(arena_printf(a, "used%lld", (long long)micro));
+        CHECK_ST(run(p, path("s")), ST_OK);
+        struct view x = bytes("sent", "latest/model.safetensors");
+        CHECK(view_eq(x, bytes(arena_printf(a, "used%lld", (long long)micro), "latest/"
+                                                                              "model."
+                                                                              "safetensors")));
+    }
+    for (int64_t i = 0; i < 8; i++)
+        CHECK(metric("used40", WHY_UPDATE, i, "loss") == metric("sent", WHY_UPDATE, i, "loss"));
+    CHECK(metric("used40", WHY_REFRESH, 0, "loss") == metric("sent", WHY_UPDATE, 0, "loss"));
+}
+
+/* Held-out measurements change nothing, and do not depend on how they are sliced. */
+static void evaluation(void **state)
+{
+    (void)state;
+    struct header h = plain_header(6, 0);
+    struct step_rec look = { .why = WHY_EVAL };
+    struct plan p = defaults("looked");
+
+    stream_begin("s", &h);
+    for (int64_t i = 0; i <= 6; i++) {
+        look.i = i;
+        for (look.obj = OBJ_SFT; i % 3 == 0 && look.obj <= OBJ_PREF; look.obj++)
+            step(look, 40, 1000);
+        if (i < 6)
+            step(update(i, drawn(i)), 6, 6 * i);
+    }
+    stream_end(ST_OK);
+    CHECK_ST(run(p, path("s")), ST_OK);
+    CHECK_ST(run(defaults("blind"), drawn_stream("b", 0, 6, 6)), ST_OK);
+    CHECK(view_eq(bytes("looked", "latest/model.safetensors"), bytes("blind", "latest/"
+                                                                              "model."
+                                                                              "safetensors")));
+    p.out = path("sliced");
+    p.micro_tokens = 20;
+    CHECK_ST(run(p, path("s")), ST_OK);
+    for (int64_t i = 0; i < 6; i++) {
+        double loss = metric("looked", WHY_EVAL, i, "loss");
+        CHECK_NEAR(metric("sliced", WHY_EVAL, i, "loss"), loss, 1e-6 * loss);
+        CHECK(metric("looked", WHY_EVAL, i, i % 2 ? "eval/pref/loss" : "eval/sft/loss") == loss);
+    }
+    CHECK(isfinite(metric("looked", WHY_EVAL, 5, "eval/policy_accuracy")));
+}
+
+/* ---- resuming ---- */
+
+static void resume(void **state)
+{
+    (void)state;
+    struct plan p = defaults("unbroken"), q = defaults("broken");
+
+    p.schedule = q.schedule = "cosine";
+    p.steps = q.steps = 12;
+    p.warmup = q.warmup = 3;
+    p.decay = q.decay = 0.1;
+    q.save_every = 2;
+    q.resume = true;
+    CHECK_ST(run(p, drawn_stream("s", 0, 12, 12)), ST_OK);
+    CHECK_ST(run(q, drawn_stream("s", 0, 5, 12)), ST_OK);
+    q.save_dtype = "bf16";                             /* exact weights are in state/ then */
+    CHECK_ST(run(q, drawn_stream("s", 5, 6, 12)), ST_OK);
+    q.save_dtype = "f32";
+    CHECK_ST(run(q, drawn_stream("s", 6, 12, 12)), ST_OK);
+    check_same("unbroken", "broken");
+    CHECK(view_is(bytes("broken", "latest/state/mixer"), "decides 11"));
+    /* finished: nothing is to do, whatever is sent */
+    CHECK_ST(run(q, "/dev/null"), ST_OK);
+}
+
+static void flip(const char *name)
+{
+    int fd = open(path(name), O_RDWR);
+    char c;
+
+    CHECK(fd >= 0 && pread(fd, &c, 1, 200) == 1);
+    c ^= 16;
+    CHECK(pwrite(fd, &c, 1, 200) == 1);
+    close(fd);
+}
+
+static void damaged(void **state)
+{
+    (void)state;
+    struct plan p = defaults("d");
+    struct stat is;
+
+    p.save_every = 2;
+    p.resume = true;
+    CHECK_ST(run(p, drawn_stream("s", 0, 6, 0)), ST_OK);
+    CHECK(stat(path("d/step-00000002"), &is) < 0);     /* --keep 2 */
+    flip("d/step-00000006/model.safetensors");
+    refused(run(p, drawn_stream("s", 6, 8, 0)), ST_DATA, "starts at step 6 and the model is at 4");
+    CHECK_ST(run(p, drawn_stream("s", 4, 8, 0)), ST_OK);
+    CHECK_ST(run(defaults("whole8"), drawn_stream("s", 0, 8, 0)), ST_OK);
+    check_same("d", "whole8");
+    flip("d/step-00000006/state/step.json");
+    flip("d/step-00000008/state/step.json");
+    refused(run(p, drawn_stream("s", 8, 9, 0)), ST_DATA, "no checkpoint in it is whole");
+}
+
+/* A new phase clears the moments and warms up again, or does not. */
+static void phases(void **state)
+{
+    (void)state;
+    struct header h = plain_header(8, 0);
+    struct plan p = defaults("fresh");
+    static const double rate[2][8] = { { .5, 1, 1, 1, .5, 1, 1, 1 }, { .5, 1, 1, 1, 1, 1, 1, 1 } };
+
+    stream_begin("s", &h);
+    for (int64_t i = 0; i < 8; i++) {
+        struct step_rec u = update(i, i < 4 ? OBJ_SFT : OBJ_PREF);
+        u.phase = i < 4 ? VIEW("sft") : VIEW("pref");
+        step(u, 6, 6 * i);
+    }
+    stream_end(ST_OK);
+    p.warmup = 2;
+    for (int keep = 0; keep < 2; keep++) {
+        CHECK_ST(run(p, path("s")), ST_OK);
+        const char *out = keep ? "keep" : "fresh";
+        for (int64_t i = 0; i < 8; i++)
+            CHECK_NEAR(metric(out, WHY_UPDATE, i, "learning_rate"), rate[keep][i] * p.lr, 1e-18);
+        const char *json = bytes(out, "latest/state/step.json").p;
+        CHECK(strstr(json, keep ? "\"t\": 8," : "\"t\": 4,") && strstr(json, "\"phase\": "
+                                                                             "\"pref\""));
+        p.out = path("keep");
+        p.phase = "keep";
+    }
+}
+
+/* ---- refusals ---- */
+
+static void belongs(void **state)
+{
+    (void)state;
+    struct header h = plain_header(0, 0);
+    struct plan p = defaults("r"), q = defaults("r");
+    struct rec r;
+
+    refused(run(p, drawn_stream("s", 3, 5, 0)), ST_DATA,
+            "the stream starts at step 3 and the model is at 0");
+    h.vocab = 265;
+    stream_begin("s", &h);
+    stream_end(ST_OK);
+    refused(run(p, path("s")), ST_DATA, "265 ids in the vocabulary, the model has 264");
+    h = plain_header(0, 0);
+    h.mixed = false;
+    stream_begin("s", &h);
+    stream_end(ST_OK);
+    refused(run(p, path("s")), ST_DATA, "no step records; put mix between");
+    h.mixed = true;
+    h.tokenizer[0] = 1;                                /* base was trained with another */
+    stream_begin("s", &h);
+    stream_end(ST_OK);
+    refused(run(p, path("s")), ST_DATA, "rows of tokenizer 01000000");
+    q.schedule = "linear";
+    refused(run(q, drawn_stream("s", 0, 1, 0)), ST_USAGE,
+            "--schedule: a rate that falls needs the length");
+    refused(run(defaults("base"), drawn_stream("s", 0, 1, 0)), ST_USAGE, "holds a run already");
+    q = defaults("r");
+    q.init = "x.json";
+    refused(run(q, "/dev/null"), ST_USAGE, "--model: give it or --init");
+    h = plain_header(0, 0);
+    stream_begin("s", &h);
+    r = make_row(true, 1);
+    r.ref.key[3] ^= 1;
+    put_step((struct step_rec){ .obj = OBJ_PREF, .train = true, .n = 1 });
+    put(&r);
+    stream_end(ST_OK);
+    refused(run(p, path("s")), ST_DATA, "s:2: a reference of other weights or another row");
+    stream_begin("s", &h);
+    r.ref.given = false;
+    put_step((struct step_rec){ .obj = OBJ_PREF, .train = true, .n = 1 });
+    put(&r);
+    stream_end(ST_OK);
+    refused(run(p, path("s")), ST_DATA,
+            "s:2: a pair without a reference; evalc --task logprob --model");
+}
+
+/* One bad record after one good update: the message, and the good update saved. */
+static void bad_record(struct step_rec s, int64_t n, bool pref, const char *words)
+{
+    struct header h = plain_header(0, 0);
+    static int run_n;
+    const char *out = arena_printf(a, "bad%d", run_n++);
+    char to_path[64];
+
+    stream_begin("s", &h);
+    step(update(0, OBJ_SFT), 2, 0);
+    s.n = MAX(s.n, n);
+    put_step(s);
+    for (int64_t k = 0; k < n; k++) {
+        struct rec r = make_row(pref, k);
+        put(&r);
+    }
+    step(update(2, OBJ_SFT), 2, 0);
+    stream_end(ST_OK);
+    refused(run(defaults(out), path("s")), ST_DATA, words);
+    ssize_t len = readlink(arena_printf(a, "%s/%s/latest", dir, out), to_path, sizeof to_path);
+    CHECK(len == 13 && memcmp(to_path, "step-00000001", 13) == 0);
+}
+
+static void records(void **state)
+{
+    (void)state;
+    struct step_rec u = update(1, OBJ_PREF);
+
+    bad_record(update(2, OBJ_SFT), 1, false, "s:4: a record of step 2 where the model is at 1");
+    bad_record(u, 0, true, "has no pref rows");
+    bad_record(update(1, OBJ_BOTH), 2, true, "step 1 of objective both has no sft rows");
+    bad_record(u, 2, false, "s:5: a 'sft' row in a step of objective pref");
+    u.n = 3;
+    bad_record(u, 2, true, "s:7: a step record where rows of step 1 should be");
+    u = update(1, OBJ_SFT);
+    u.use = true;
+    bad_record(u, 0, false, "uses measured rows of objective sft, and none are held");
+    u = update(1, OBJ_SFT);
+    u.why = WHY_EVAL;
+    bad_record(u, 1, false, "an update whose 'why' is eval");
+}
+
+/* NaN stops before the update, and the last good state is kept. */
+static void not_a_number(void **state)
+{
+    (void)state;
+    struct header h = plain_header(0, 0);
+    struct plan p = defaults("nan");
+
+    stream_begin("s", &h);
+    step(update(0, OBJ_SFT), 2, 0);
+    overflow = true;
+    step(update(1, OBJ_SFT), 2, 0);
+    overflow = false;
+    stream_end(ST_OK);
+    refused(run(p, path("s")), ST_DATA, "step 1: the gradient's norm is ");
+    CHECK(view_is(bytes("nan", "latest/state/mixer"), "decides 0"));
+    p.out = path("nan2");
+    p.model = path("wild");
+    struct view w = bytes("base", "model.safetensors"), c = bytes("base", "config.json");
+    memcpy((char *)w.p + w.n - 4, "\0\0\xc0\x7f", 4);   /* NaN as the head's last weight */
+    CHECK_ST(dir_make(p.model), ST_OK);
+    CHECK_ST(file_save(path("wild/config.json"), c.p, c.n, a), ST_OK);
+    CHECK_ST(file_save(path("wild/model.safetensors"), w.p, w.n, a), ST_OK);
+    refused(run(p, path("s")), ST_DATA, "step 0: the loss is nan");
+    refused(run(p, path("s")), ST_DATA,
+            "first at its sft row 1, source 'even', id 0000000000000000;");
+}
+
+static bool write_config(void)
+{
+    static const char config[] =
+        "{\"model_type\":\"llama\",\"architectures\":[\"LlamaForCausalLM\"],\"vocab_size\":264,"
+        "\"hidden_size\":16,\"num_hidden_layers\":2,\"num_attention_heads\":2,"
+        "\"num_key_value_heads\":1,\"intermediate_size\":24,\"max_position_embeddings\":128,"
+        "\"rms_norm_eps\":1e-5,\"hidden_act\":\"silu\",\"tie_word_embeddings\":false}";
+    return file_save(path("config.json"), config, strlen(config), a) == ST_OK;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    struct header h = plain_header(0, 0);
+    struct plan p;
+
+    a = arena_new(0);
+    if (!mkdtemp(dir) || !write_config())
+        return 1;
+    p = defaults("base");
+    p.model = NULL;
+    p.init = path("config.json");
+    stream_begin("s", &h);
+    stream_end(ST_OK);
+    if (run(p, path("s")) != ST_OK)
+        return 1;
+    /* the starting model, by the name a test takes it */
+    if (rename(path("base/step-00000000"), path("start")) < 0 ||
+        dir_remove(path("base")) != ST_OK || rename(path("start"), path("base")) < 0 ||
+        symlink("x", path("base/latest")) < 0)
+        return 1;
+    return weights_hash(base_hash, path("base"), a) != ST_OK;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    enum st st = dir_remove(dir);
+    arena_free(a);
+    return st != ST_OK;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(threads), TEST(packs), TEST(refresh), TEST(evaluation), TEST(resume), TEST(damaged),
+        TEST(phases), TEST(belongs), TEST(records), TEST(not_a_number),
+    };
+    err_tool("train");
+    return cmocka_run_group_tests(tests, setup, teardown) != 0;
+}
