@@ -50,7 +50,7 @@ static enum st row(struct job *j, const struct seen *s)
 static void report(struct figures *f, const struct tally *t)
 {
     figures_score(f, "eval/sft/loss", &t->nll);
-    figures_score(f, "eval/sft/mean_token_accuracy", &t->hits);
+    figures_score(f, "eval/mean_token_accuracy", &t->hits);
     figures_int(f, "eval/sft/rows", t->rows);
     figures_int(f, "eval/sft/tokens", t->tokens);
 }

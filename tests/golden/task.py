@@ -106,7 +106,7 @@ def loss(folder, policy):
     for group, prefix in (("all", ""), ("one", "source/one/"), ("two", "source/two/")):
         nll, hits, weight, tokens = zip(*figures[group])
         lines += both(prefix + "eval/sft/loss", ratio(nll, weight))
-        lines += both(prefix + "eval/sft/mean_token_accuracy", ratio(hits, weight))
+        lines += both(prefix + "eval/mean_token_accuracy", ratio(hits, weight))
         lines += [(prefix + "eval/sft/rows", len(nll)), (prefix + "eval/sft/tokens", sum(tokens))]
         if group == "all":
             lines.append(("gap_sft", ratio(nll, weight)[0] - 3))
