@@ -4,7 +4,7 @@
  * that the fullest bin in which a tree fits is found by a scan over a few words. */
 #include "batch/own.h"
 
-struct item {                                  /* placed as a whole: a tree, or a side with its prompt */
+struct item {                                  /* a tree, or a side with its prompt: placed whole */
     int64_t row;
     int     side;                              /* -1: all sides, the prompt shared */
     int64_t n_tokens, n_targets, n_segs, pack;

@@ -190,7 +190,7 @@ static enum st read_llama(struct config *c, const struct from *f)
     enum st st;
     const char *act;
     bool bias, qwen2 = is_type(f, "qwen2"), llama = is_type(f, "llama");
-    int64_t group = llama ? c->H : 0;          /* other types have other defaults: it must be given */
+    int64_t group = llama ? c->H : 0;          /* others have other defaults: it must be */
 
     c->family = FAMILY_LLAMA;
     c->qk_norm = is_type(f, "qwen3");

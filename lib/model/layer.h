@@ -19,7 +19,7 @@ struct norm {                                  /* b.p NULL: RMS norm */
     struct tensor w, b, dw, db;
 };
 
-struct linear {                                /* w[out in]; b.p NULL: none; training alone has dw, db */
+struct linear {                                /* w[out in]; b.p NULL: none */
     struct tensor w, b, dw, db;
 };
 

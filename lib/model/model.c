@@ -236,8 +236,10 @@ void model_init(struct model *m, uint64_t seed)
             int64_t k = MIN(room, n - at);
 #pragma omp parallel for num_threads(m->d->threads)
             for (int64_t j = 0; j < k; j++)
-                block[j] = p->w.rank == 2 ? std * (float)rng_normal(seed, stream, (uint64_t)(at + j))
-                                          : !bias;
+                if (p->w.rank == 2)
+                    block[j] = std * (float)rng_normal(seed, stream, (uint64_t)(at + j));
+                else
+                    block[j] = !bias;
             dev_put(m->d, f32(p->w) + at, block, (size_t)k * sizeof(float));
         }
     }

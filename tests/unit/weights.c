@@ -1,4 +1,4 @@
-/* weights.c - folders in and out, hostile headers and configs, the hash and its cache.
+/* weights.c - folders in and out, hostile headers, the hash and its cache.
  *
  * `weights --write DIR` writes a folder for every golden config with the logits of one row: for
  * tests/tool/transformers.sh, which loads them in transformers. */
@@ -266,68 +266,6 @@ static void wrong_tensors(void **state)
     }
 }
 
-#define LLAMA                                                                                      \
-    "{\"model_type\":\"llama\",\"vocab_size\":24,\"hidden_size\":16,\"intermediate_size\":12,"     \
-    "\"num_hidden_layers\":1,\"max_position_embeddings\":64,"
-
-static void configs(void **state)
-{
-    static const struct { const char *text, *say; } bad[] = {
-        { "[]", "not a JSON object" },
-        { "{}", "'model_type'" },
-        { "{\"model_type\":\"bert\"}", "'model_type' is 'bert'" },
-        { "{\"model_type\":\"llama\"}", "'vocab_size' is missing" },
-        { LLAMA "\"num_attention_heads\":0}", "'num_attention_heads' is 0" },
-        { LLAMA "\"num_attention_heads\":3}", "'head_dim'" },
-        { LLAMA "\"num_attention_heads\":4,\"num_key_value_heads\":3}",
-          "'num_key_value_heads' does not divide" },
-        { LLAMA "\"num_attention_heads\":4,\"hidden_act\":\"relu\"}", "'hidden_act' is 'relu'" },
-        { LLAMA "\"num_attention_heads\":4,\"rms_norm_eps\":0}", "'rms_norm_eps'" },
-        { LLAMA "\"num_attention_heads\":4,\"rope_theta\":0}", "'rope_theta'" },
-        { LLAMA "\"num_attention_heads\":4,\"rope_theta\":\"x\"}", "'rope_theta'" },
-        { LLAMA "\"num_attention_heads\":4,\"partial_rotary_factor\":0.5}",
-          "'partial_rotary_factor'" },
-        { LLAMA "\"num_attention_heads\":16}", "odd number" },
-        { LLAMA "\"num_attention_heads\":4,\"rope_scaling\":{\"type\":\"dynamic\",\"factor\":2}}",
-          "'rope_type' is 'dynamic'" },
-        { LLAMA "\"num_attention_heads\":4,\"rope_parameters\":{\"rope_type\":\"longrope\"}}",
-          "'rope_type' is 'longrope'" },
-        { LLAMA "\"num_attention_heads\":4,\"rope_scaling\":{\"type\":\"linear\"}}",
-          "'rope_scaling' of type 'linear'" },
-        { LLAMA
-          "\"num_attention_heads\":4,\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8}}",
-          "'llama3'" },
-        { LLAMA "\"num_attention_heads\":4,\"quantization_config\":{}}", "'quantization_config'" },
-        { LLAMA "\"num_attention_heads\":4,\"eos_token_id\":24}", "'eos_token_id'" },
-        { LLAMA "\"num_attention_heads\":4,\"layer_types\":[\"chunked\"]}", "'layer_types'" },
-        { LLAMA "\"num_attention_heads\":4,\"model_type\":\"x\"}", "" },
-    };
-    struct config c;
-    char *path = below("config.json");
-
-    (void)state;
-    for (int64_t i = 0; i < countof(bad); i++) {
-        CHECK_ST(file_save(path, bad[i].text, strlen(bad[i].text), a), ST_OK);
-        CHECK_ST(config_read(&c, path, a), ST_DATA);
-        if (!strstr(err_text(), bad[i].say))
-            check_failed(__FILE__, __LINE__, "'%s' lacks '%s'", err_text(), bad[i].say);
-        err_clear();
-    }
-    static const char mistral[] =
-        "{\"model_type\":\"mistral\",\"vocab_size\":24,\"hidden_size\":16,\"intermediate_size\":12,"
-        "\"num_hidden_layers\":1,\"max_position_embeddings\":64,\"num_attention_heads\":4,"
-        "\"num_key_value_heads\":2,"
-        "\"sliding_window\":%d,\"eos_token_id\":[3,4]}";
-    for (int w = 63; w <= 64; w++) {
-        char *text = arena_printf(a, mistral, w);
-        CHECK_ST(file_save(path, text, strlen(text), a), ST_OK);
-        CHECK_ST(config_read(&c, path, a), w < 64 ? ST_DATA : ST_OK);
-        CHECK(w == 64 || strstr(err_text(), "'sliding_window'"));
-        err_clear();
-    }
-    CHECK(c.bos == 1 && c.eos == 3);
-}
-
 static void any_tensors(void **state)
 {
     char *names[] = { "m", "count \"x\"" };
@@ -406,7 +344,7 @@ int main(int argc, char **argv)
     if (!(top = arena_printf(a, "/tmp/plait-weights-%d", (int)getpid())) || dir_make(top) != ST_OK)
         return done(ST_SYS);
     int failed = RUN(TEST(halves), TEST(first_values), TEST(out_and_in), TEST(hashes),
-                     TEST(hostile_headers), TEST(wrong_tensors), TEST(configs), TEST(any_tensors));
+                     TEST(hostile_headers), TEST(wrong_tensors), TEST(any_tensors));
     if (dir_remove(top) != ST_OK)
         failed = 1;
     dev_close(d);
