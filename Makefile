@@ -122,9 +122,9 @@ $(foreach u,$(FUZZERS),$(eval $(call fuzzer,$u)))
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
 
-# bin/ holds the mode built last
+# bin/ holds the mode built last; renamed into place, for one may be running
 bin/%: $B/bin/% FORCE
-	@mkdir -p $(@D); cmp -s $< $@ || cp $< $@
+	@mkdir -p $(@D); cmp -s $< $@ || { cp $< $@.new && mv -f $@.new $@; }
 
 # Manual pages: NAME.1 with OPTIONS filled by the tool itself
 PAGES := $(patsubst %,build/man/%.1,$(TOOLS)) build/man/records.5

@@ -67,7 +67,7 @@ static enum st finish(struct run *r, enum st st)
     log_hang_up(&r->log, st);
     in_close(r->in);
     r->in = NULL;
-    if (r->state.i != r->ckpt.saved && (st == ST_OK || r->state.i > 0)) {
+    if (!r->torn && r->state.i != r->ckpt.saved && (st == ST_OK || r->state.i > 0)) {
         enum st saved = save(r);
         if (st == ST_OK || st == ST_STOP)
             st = saved == ST_OK ? st : saved;

@@ -39,6 +39,7 @@ struct run {
     struct log           log;
     struct ckpt          ckpt;
     struct state         state;
+    bool                 torn;                 /* an update is made and its metric not written */
     struct held          held[2];              /* by enum obj */
     struct metric        metric;
     struct progress      progress;

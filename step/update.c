@@ -329,6 +329,7 @@ static enum st update(struct run *r, struct doing *t)
     enter_phase(r);                            /* only now: a failed step leaves no trace */
     t->lr = r->lr[r->step.obj == OBJ_PREF ? OBJ_PREF : OBJ_SFT];
     t->lr *= rate_at(&r->rate, r->step.i, r->state.phase_start);
+    r->torn = true;
     optim_update(r->o, t->lr, t->norm);
     st = dev_sync(r->d);
     if (st != ST_OK)
@@ -336,6 +337,7 @@ static enum st update(struct run *r, struct doing *t)
     advance(r, t);
     st = tell(r, t);
     r->state.metrics_bytes = out_bytes(r->log.metrics);
+    r->torn = st != ST_OK;
     return st == ST_OK ? tell_time(r, t) : st;
 }
 
