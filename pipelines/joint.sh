@@ -34,7 +34,7 @@ usage: sh pipelines/joint.sh --sft FILE --pref FILE --tokenizer FILE|DIR|bytes -
   --rows-sft N, --rows-pref N  rows of a batch instead
   --lr R --warmup N --beta B  learning rate ($lr), constant after N updates ($warmup); strength of the reference ($beta)
   --refresh K               MAXRIGHT measures both objectives every K steps ($refresh)
-  --evals N                 points of each held-out curve beside its ends ($evals)
+  --evals N                   points of each held-out curve between its ends ($evals)
   --held F                  share of prompts held out ($held)
   --max-tokens N            longest row ($max_tokens); longer ones are dropped and counted
   --template T, --sft-schema S, --pref-schema S   as \`tokenize\` has them (auto)
@@ -92,7 +92,6 @@ export PATH
 for tool in tokenize mix step evalc; do [ -x "$here/bin/$tool" ] || fail "bin/$tool is not built; run make first"; done
 mkdir -p "$out/data"
 out=$(cd "$out" && pwd)
-log=$out/log
 say() { printf '%s\n' "$*" >&2; }
 q=; [ -t 2 ] || q=-q                                   # progress for people only
 . "$here/pipelines/lib.sh"
@@ -112,10 +111,9 @@ printf '%s\n' "${title:-$(basename "$sft" | sed 's/\..*//') and $(basename "$pre
 records() {                                            # records NAME FILE SCHEMA SPLIT [ARG...]
     name=$1 file=$2 schema=$3 split=$4; shift 4
     [ -f "$out/data/$name.rec" ] && return
+    # shellcheck disable=SC2086
     tokenize $q --tokenizer "$tokenizer" --schema "$schema" --template "$template" --max-tokens "$max_tokens" --lenient \
-        --source "${name%.*}" ${split:+--split "$split" --held "$held"} "$@" -o "$out/data/$name.rec" "$file" 2>>"$log" ||
-        { tail -n 3 "$log" >&2; exit 3; }
-    say "  $name: $(tail -n 40 "$log" | grep -E 'rows' | tail -n 1)"
+        --truncate drop --source "${name%.*}" ${split:+--split "$split" --held "$held"} "$@" -o "$out/data/$name.rec" "$file"
 }
 
 say "rows to records"
@@ -214,6 +212,39 @@ case $reference in chosen|sft) per_seed=$((per_seed + 1)) ;; esac
 n_runs=$((per_seed * $(count "$seeds")))
 every=$((steps / (evals + 1)))
 [ "$every" -gt 0 ] || every=1
+
+# ---- the plan: what all runs together read, at the speed of a few updates of the start ----
+
+planned() { mix --plan --policy weighted "$@" | awk -v c="$column" '$1 ~ /^(sft|pref)$/ { gsub(",", "", $c); s += $c } END { print s + 0 }'; }
+if [ "$plan" = yes ]; then
+    column=8
+    # shellcheck disable=SC2086
+    a=$(planned --sft "$out/data/sft.train.rec" $size --steps "$steps") b=$(planned --pref "$out/data/pref.train.rec" $size --steps "$steps")
+    h=$(planned --sft "$out/data/sft.held.rec" --epochs 1) k=$(planned --pref "$out/data/pref.held.rec" --epochs 1)
+    r=$(planned --pref "$out/data/pref.train.rec" --epochs 1)
+    p=0; [ -z "$config" ] || p=$(planned --sft "$out/data/text.train.rec" --rows-sft "$pre_rows" --steps "$pre_steps")
+    rm -rf "$out/.plan"
+    # shellcheck disable=SC2086
+    mix --policy weighted --sft "$out/data/sft.train.rec" $size --steps 6 -q |
+        step -q ${config:+--init "$config"} ${model:+--model "$model"} $micro_args --seed 1 $step_args --out "$out/.plan" >/dev/null
+    speed=$(lines "$out/.plan/metrics.rec" "$out/.plan/timing.rec" | awk "$json"'
+        str("why") == "update" && num("i") > 0 { t += num("tokens") }
+        num("seconds") != "" { if (num("i") == 0) b = num("seconds"); e = num("seconds") } END { print t / (e - b) }')
+    rm -rf "$out/.plan"
+    column=9
+    # shellcheck disable=SC2086
+    ta=$(planned --sft "$out/data/sft.train.rec" $size --steps "$steps") tb=$(planned --pref "$out/data/pref.train.rec" $size --steps "$steps")
+    awk -v a="$a" -v b="$b" -v h="$h" -v k="$k" -v r="$r" -v p="$p" -v n="$n_runs" -v seeds="$(count "$seeds")" -v steps="$steps" -v ta="$ta" \
+        -v tb="$tb" -v joint="$(($(count "$lambdas") * n_methods))" -v e="$((evals + 2))" -v v="$speed" -v pre="$pre_steps" 'BEGIN {
+        printf "%d runs of %d batches (mix: %d updates of two), %d seeds\n", n, steps, steps / 2, seeds
+        printf "trained tokens of a batch: sft %.0f, pref %.0f\n", ta / steps, tb / steps
+        if (ta / tb > 1.1 || tb / ta > 1.1) print "warning: the batches differ by more than a tenth; choose --tokens, or other --rows-*"
+        train = seeds * (p + a + b + joint * (a + b) / 2)
+        read = seeds * (r + 2 * k + (joint + 2) * (e + 1) * (h + k))
+        printf "tokens: %.2f M trained on, %.2f M only read (held-out curves, reference)\n", train / 1e6, read / 1e6
+        printf "at %.0f tokens/s, as measured now: about %.2f hours\n", v, (train + read / 3) / v / 3600 }'
+    exit 0
+fi
 
 for seed in $(echo "$seeds" | tr , ' '); do
     seed_dir=$out/seed-$seed

@@ -83,7 +83,6 @@ curve() {                                              # curve RUN
         num("eval/pref/loss") != "" { i = num("i"); if (i in s) print s[i], num("eval/pref/loss"), i }'
 }
 
-: >"$page/paths.gp"
 plots= n=0
 for run in "$out"/seed-*/*; do
     [ -f "$run/scores.rec" ] || continue
@@ -124,7 +123,7 @@ set output '$page/bars.$form'
 set style fill solid 0.85; set boxwidth 0.7; set key off
 unset xlabel; unset ylabel
 set xtics rotate by -40 nomirror; set yrange [0:*]; set grid y lc rgb '#dddddd'
-set bmargin 7; set rmargin 6
+set bmargin 8; set rmargin 5
 set multiplot layout 1,4
 set title 'gap SFT';           plot '$page/bars.dat' using (\$2 < 0 ? 0 : \$2):xtic(1) with boxes lc rgb '#7570b3'
 set title 'gap DPO';           plot '$page/bars.dat' using (\$3 < 0 ? 0 : \$3):xtic(1) with boxes lc rgb '#d95f02'
