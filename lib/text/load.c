@@ -5,49 +5,44 @@
  * is nearly right trains a model that is quietly wrong.  `decoder`, `truncation` and `padding` have no say in ids here. */
 #include "base/file.h"
 #include "base/scan.h"
-#include "base/utf8.h"
-#include "text/tokenizer.h"
+#include "text/load.h"
 #include "text/unicode.h"
 
 struct load {
     struct tokenizer  *t;
     struct arena      *a;                      /* what stays */
     const struct scan *root;
-    uint16_t           byte[512];              /* code point of the byte alphabet -> byte, or NO_BYTE */
     bool               byte_level;             /* the pre-tokeniser ended in ByteLevel */
 };
 
-enum { NO_BYTE = 0xffff };
-
-static const struct scan *member(const struct scan *o, const char *key)
+const struct scan *load_member(const struct scan *o, const char *key)
 {
     const struct scan *v = scan_find(o, key);
 
     return v && v->type != SCAN_NULL ? v : NULL;
 }
 
-static bool flag(const struct scan *o, const char *key, bool otherwise)
+bool load_flag(const struct scan *o, const char *key, bool otherwise)
 {
-    const struct scan *v = member(o, key);
+    const struct scan *v = load_member(o, key);
 
     return v ? v->type == SCAN_TRUE : otherwise;
 }
 
-static struct view text(const struct scan *o, const char *key)
+struct view load_text(const struct scan *o, const char *key)
 {
-    const struct scan *v = member(o, key);
+    const struct scan *v = load_member(o, key);
 
     return v && v->type == SCAN_TEXT ? v->text : (struct view){ 0 };
 }
 
-static enum st unsupported(const char *part, struct view type)
+enum st load_unsupported(const char *part, struct view type)
 {
     return fail(ST_DATA, "%s '%s' is not supported; only byte-level BPE tokenizers are", part,
                 type.p ? shown(type) : "of no type");
 }
 
-/* The id of a token: a whole number below BPE_IDS_MAX. */
-static enum st id_of(const struct scan *v, struct view name, uint32_t *id)
+enum st load_id(const struct scan *v, struct view name, uint32_t *id)
 {
     if (!v || v->type != SCAN_NUMBER || !(v->number >= 0 && v->number < BPE_IDS_MAX) ||
         v->number != (double)(uint32_t)v->number)
@@ -56,145 +51,19 @@ static enum st id_of(const struct scan *v, struct view name, uint32_t *id)
     return ST_OK;
 }
 
-/* ---- model ---- */
-
-/* GPT-2's alphabet: printable bytes of Latin-1 stand for themselves, the others are U+0100 and up. */
-static void make_alphabet(struct load *l)
-{
-    uint32_t more = 256;
-
-    for (int i = 0; i < countof(l->byte); i++)
-        l->byte[i] = NO_BYTE;
-    for (int c = 0; c < 256; c++) {
-        bool self = (c >= 33 && c <= 126) || (c >= 161 && c <= 172) || c >= 174;
-        l->byte[self ? (uint32_t)c : more++] = (uint16_t)c;
-    }
-}
-
-/* The bytes that a token of the vocabulary stands for, into out[s.n].  False: a character outside the alphabet. */
-static bool to_bytes(const struct load *l, struct view s, char *out, size_t *n)
-{
-    *n = 0;
-    for (size_t i = 0; i < s.n;) {
-        int len;
-        int32_t c = unicode_at(s.p + i, s.n - i, &len);
-        if (c < 0 || c >= countof(l->byte) || l->byte[c] == NO_BYTE)
-            return false;
-        out[(*n)++] = (char)l->byte[c];
-        i += (size_t)len;
-    }
-    return true;
-}
-
-static enum st load_vocab(struct load *l, const struct scan *vocab)
-{
-    size_t total = 0;
-
-    for (int32_t i = 0; i < vocab->n; i++)
-        total += vocab->key[i].n + 1;
-    char *p = arena_get(l->a, total + 1);
-    if (!p)
-        return ST_SYS;
-    for (int32_t i = 0; i < vocab->n; i++) {
-        struct view key = vocab->key[i];
-        uint32_t id = 0;
-        size_t n;
-        enum st st = id_of(&vocab->item[i], key, &id);
-        if (st != ST_OK)
-            return st;
-        if (!to_bytes(l, key, p, &n)) {        /* no text can give it: kept as it stands, for decoding */
-            memcpy(p, key.p, key.n);
-            n = key.n;
-        }
-        if (bpe_find(l->t->bpe, (struct view){ p, n }) != BPE_NONE)
-            continue;                          /* the same, written in the alphabet and not */
-        if ((st = bpe_token(l->t->bpe, (struct view){ p, n }, id)) != ST_OK)
-            return st;
-        p += n + 1;
-    }
-    return ST_OK;
-}
-
-/* A merge is "left right", or since tokenizers 0.20 ["left", "right"]. */
-static enum st load_merge(struct load *l, const struct scan *m, struct buf *room)
-{
-    struct view left, right;
-
-    if (m->type == SCAN_ARRAY && m->n == 2 && m->item[0].type == SCAN_TEXT && m->item[1].type == SCAN_TEXT) {
-        left = m->item[0].text;
-        right = m->item[1].text;
-    } else {
-        const char *space = m->type == SCAN_TEXT && m->text.n ? memchr(m->text.p, ' ', m->text.n) : NULL;
-        if (!space)
-            return fail(ST_DATA, "a merge is no pair of tokens");
-        left = (struct view){ m->text.p, (size_t)(space - m->text.p) };
-        right = (struct view){ space + 1, m->text.n - left.n - 1 };
-    }
-    room->n = 0;
-    if (buf_room(room, left.n + right.n + 1) != ST_OK)
-        return ST_SYS;
-    size_t n, k;
-    if (!to_bytes(l, left, room->p, &n) || !to_bytes(l, right, room->p + n, &k))
-        return fail(ST_DATA, "a merge of '%s' and '%s', which are not in the byte alphabet", shown(left), shown(right));
-    return bpe_merge(l->t->bpe, (struct view){ room->p, n }, (struct view){ room->p + n, k });
-}
-
-static enum st check_model(const struct scan *model)
-{
-    static const char *const empty[] = { "continuing_subword_prefix", "end_of_word_suffix" };
-    struct view type = text(model, "type");
-    const struct scan *dropout = member(model, "dropout");
-
-    if (type.p && !view_is(type, "BPE"))
-        return unsupported("model", type);
-    if (dropout && !(dropout->type == SCAN_NUMBER && dropout->number == 0))
-        return unsupported("model part", view_of("dropout"));
-    for (int i = 0; i < countof(empty); i++)
-        if (text(model, empty[i]).n)
-            return unsupported("model part", view_of(empty[i]));
-    if (flag(model, "byte_fallback", false))
-        return unsupported("model part", view_of("byte_fallback"));
-    return ST_OK;
-}
-
-static enum st load_model(struct load *l)
-{
-    const struct scan *model = member(l->root, "model"), *vocab, *merges;
-    struct buf room = { 0 };
-    enum st st;
-
-    if (!model || model->type != SCAN_OBJECT)
-        return fail(ST_DATA, "no 'model'; it is not a tokenizer.json");
-    if ((st = check_model(model)) != ST_OK)
-        return st;
-    vocab = member(model, "vocab");
-    merges = member(model, "merges");
-    if (!vocab || vocab->type != SCAN_OBJECT || !merges || merges->type != SCAN_ARRAY)
-        return fail(ST_DATA, "the model has no 'vocab' and 'merges'");
-    if (!(l->t->bpe = bpe_new(vocab->n, merges->n, l->a)))
-        return ST_SYS;
-    make_alphabet(l);
-    if ((st = load_vocab(l, vocab)) != ST_OK)
-        return st;
-    for (int32_t i = 0; i < merges->n && st == ST_OK; i++)
-        st = load_merge(l, &merges->item[i], &room);
-    buf_free(&room);
-    return st == ST_OK ? bpe_done(l->t->bpe, flag(model, "ignore_merges", false)) : st;
-}
-
 /* ---- normalizer and pre_tokenizer ---- */
 
 static enum st load_normalizer(struct load *l, const struct scan *v)
 {
-    struct view type = text(v, "type");
-    const struct scan *list = member(v, "normalizers");
+    struct view type = load_text(v, "type");
+    const struct scan *list = load_member(v, "normalizers");
 
     if (view_is(type, "NFC")) {
         l->t->nfc = true;
         return ST_OK;
     }
     if (!view_is(type, "Sequence") || !list || list->type != SCAN_ARRAY)
-        return unsupported("normalizer", type);
+        return load_unsupported("normalizer", type);
     for (int32_t i = 0; i < list->n; i++) {
         enum st st = load_normalizer(l, &list->item[i]);
         if (st != ST_OK)
@@ -215,40 +84,40 @@ static enum st behaviour_of(struct view name, enum split_behaviour *b)
             *b = (enum split_behaviour)i;
             return ST_OK;
         }
-    return unsupported("split behaviour", name);
+    return load_unsupported("split behaviour", name);
 }
 
 static enum st load_split(struct load *l, const struct scan *v)
 {
-    const struct scan *pattern = member(v, "pattern"), *p;
-    bool invert = flag(v, "invert", false);
+    const struct scan *pattern = load_member(v, "pattern"), *p;
+    bool invert = load_flag(v, "invert", false);
     enum split_behaviour b = SPLIT_ISOLATED;
-    enum st st = behaviour_of(text(v, "behavior"), &b);
+    enum st st = behaviour_of(load_text(v, "behavior"), &b);
 
     if (st != ST_OK)
         return st;
-    if ((p = member(pattern, "Regex")) && p->type == SCAN_TEXT)
+    if ((p = load_member(pattern, "Regex")) && p->type == SCAN_TEXT)
         return split_regex(l->t->split, p->text, b, invert);
-    if ((p = member(pattern, "String")) && p->type == SCAN_TEXT)
+    if ((p = load_member(pattern, "String")) && p->type == SCAN_TEXT)
         return split_literal(l->t->split, p->text, b, invert);
     return fail(ST_DATA, "a Split without a pattern");
 }
 
 static enum st load_byte_level(struct load *l, const struct scan *v, bool first)
 {
-    bool space = flag(v, "add_prefix_space", true);
+    bool space = load_flag(v, "add_prefix_space", true);
 
     if (space && !first)
-        return unsupported("pre_tokenizer part", view_of("add_prefix_space behind another"));
+        return load_unsupported("pre_tokenizer part", view_of("add_prefix_space behind another"));
     l->t->prefix_space = space;
     l->byte_level = true;
-    return flag(v, "use_regex", true) ? split_gpt2(l->t->split) : ST_OK;
+    return load_flag(v, "use_regex", true) ? split_gpt2(l->t->split) : ST_OK;
 }
 
 static enum st load_pre_tokenizer(struct load *l, const struct scan *v, bool first)
 {
-    struct view type = text(v, "type");
-    const struct scan *list = member(v, "pretokenizers");
+    struct view type = load_text(v, "type");
+    const struct scan *list = load_member(v, "pretokenizers");
 
     if (view_is(type, "Sequence") && list && list->type == SCAN_ARRAY) {
         for (int32_t i = 0; i < list->n; i++) {
@@ -259,14 +128,14 @@ static enum st load_pre_tokenizer(struct load *l, const struct scan *v, bool fir
         return ST_OK;
     }
     if (l->byte_level)                         /* it would see the byte alphabet, not text */
-        return unsupported("pre_tokenizer behind ByteLevel", type);
+        return load_unsupported("pre_tokenizer behind ByteLevel", type);
     if (view_is(type, "ByteLevel"))
         return load_byte_level(l, v, first);
     if (view_is(type, "Split"))
         return load_split(l, v);
     if (view_is(type, "Digits"))
-        return split_digits(l->t->split, flag(v, "individual_digits", false));
-    return unsupported("pre_tokenizer", type);
+        return split_digits(l->t->split, load_flag(v, "individual_digits", false));
+    return load_unsupported("pre_tokenizer", type);
 }
 
 /* ---- added tokens ---- */
@@ -309,15 +178,15 @@ static enum st load_added(struct load *l, const struct scan *list)
     for (int32_t i = 0; i < list->n; i++) {
         const struct scan *v = &list->item[i];
         struct added *to = &t->added[t->n_added++];
-        struct view content = text(v, "content");
-        enum st st = id_of(member(v, "id"), content, &to->id);
+        struct view content = load_text(v, "content");
+        enum st st = load_id(load_member(v, "id"), content, &to->id);
         if (st != ST_OK)
             return st;
-        to->special = flag(v, "special", false);
-        to->single_word = flag(v, "single_word", false);
-        to->lstrip = flag(v, "lstrip", false);
-        to->rstrip = flag(v, "rstrip", false);
-        to->normalized = flag(v, "normalized", !to->special);
+        to->special = load_flag(v, "special", false);
+        to->single_word = load_flag(v, "single_word", false);
+        to->lstrip = load_flag(v, "lstrip", false);
+        to->rstrip = load_flag(v, "rstrip", false);
+        to->normalized = load_flag(v, "normalized", !to->special);
         st = to->normalized && t->nfc ? normal_text(l, content, &to->text) : copy_text(l, content, &to->text);
         if (st != ST_OK)
             return st;
@@ -350,24 +219,24 @@ static enum st put_around(struct tokenizer *t, bool behind, uint32_t id)
 
 static enum st load_template(struct load *l, const struct scan *v)
 {
-    const struct scan *single = member(v, "single"), *known = member(v, "special_tokens");
+    const struct scan *single = load_member(v, "single"), *known = load_member(v, "special_tokens");
     bool behind = false;
 
     for (int32_t i = 0; single && i < single->n; i++) {
-        const struct scan *special = member(&single->item[i], "SpecialToken");
+        const struct scan *special = load_member(&single->item[i], "SpecialToken");
         if (!special) {
             behind = true;
             continue;
         }
-        struct view name = text(special, "id");
+        struct view name = load_text(special, "id");
         char key[256];
         snprintf(key, sizeof key, "%.*s", (int)MIN(name.n, sizeof key - 1), name.p ? name.p : "");
-        const struct scan *ids = member(member(known, key), "ids");
+        const struct scan *ids = load_member(load_member(known, key), "ids");
         if (!ids || ids->type != SCAN_ARRAY)
             return fail(ST_DATA, "the post_processor's token '%s' has no ids", shown(name));
         for (int32_t k = 0; k < ids->n; k++) {
             uint32_t id = 0;
-            enum st st = id_of(&ids->item[k], name, &id);
+            enum st st = load_id(&ids->item[k], name, &id);
             if (st == ST_OK)
                 st = put_around(l->t, behind, id);
             if (st != ST_OK)
@@ -381,11 +250,11 @@ static enum st load_template(struct load *l, const struct scan *v)
 static enum st load_cls_sep(struct load *l, const struct scan *v)
 {
     for (int behind = 0; behind < 2; behind++) {
-        const struct scan *pair = member(v, behind ? "sep" : "cls");
+        const struct scan *pair = load_member(v, behind ? "sep" : "cls");
         uint32_t id = 0;
         if (!pair || pair->type != SCAN_ARRAY || pair->n != 2)
             return fail(ST_DATA, "the post_processor has no 'cls' and 'sep'");
-        enum st st = id_of(&pair->item[1], pair->item[0].text, &id);
+        enum st st = load_id(&pair->item[1], pair->item[0].text, &id);
         if (st == ST_OK)
             st = put_around(l->t, behind, id);
         if (st != ST_OK)
@@ -396,8 +265,8 @@ static enum st load_cls_sep(struct load *l, const struct scan *v)
 
 static enum st load_post_processor(struct load *l, const struct scan *v)
 {
-    struct view type = text(v, "type");
-    const struct scan *list = member(v, "processors");
+    struct view type = load_text(v, "type");
+    const struct scan *list = load_member(v, "processors");
 
     if (view_is(type, "ByteLevel"))            /* it only trims places */
         return ST_OK;
@@ -406,7 +275,7 @@ static enum st load_post_processor(struct load *l, const struct scan *v)
     if (view_is(type, "RobertaProcessing") || view_is(type, "BertProcessing"))
         return load_cls_sep(l, v);
     if (!view_is(type, "Sequence") || !list || list->type != SCAN_ARRAY)
-        return unsupported("post_processor", type);
+        return load_unsupported("post_processor", type);
     for (int32_t i = 0; i < list->n; i++) {
         enum st st = load_post_processor(l, &list->item[i]);
         if (st != ST_OK)
@@ -446,17 +315,17 @@ static enum st build(struct load *l)
 
     if (!(l->t->split = split_new(l->a)))
         return ST_SYS;
-    if ((v = member(l->root, "normalizer")))
+    if ((v = load_member(l->root, "normalizer")))
         st = load_normalizer(l, v);
-    if (st == ST_OK && (v = member(l->root, "pre_tokenizer")))
+    if (st == ST_OK && (v = load_member(l->root, "pre_tokenizer")))
         st = load_pre_tokenizer(l, v, true);
     if (st == ST_OK && !l->byte_level)
         return fail(ST_DATA, "no ByteLevel pre_tokenizer; only byte-level BPE tokenizers are supported");
     if (st == ST_OK)
-        st = load_model(l);
-    if (st == ST_OK && (v = member(l->root, "added_tokens")))
+        st = vocab_read(&l->t->bpe, load_member(l->root, "model"), l->a);
+    if (st == ST_OK && (v = load_member(l->root, "added_tokens")))
         st = load_added(l, v);
-    if (st == ST_OK && (v = member(l->root, "post_processor")))
+    if (st == ST_OK && (v = load_member(l->root, "post_processor")))
         st = load_post_processor(l, v);
     if (st != ST_OK)
         return st;
@@ -499,8 +368,8 @@ enum st tokenizer_read(struct tokenizer **t, struct view json, const char *name,
 /* bos_token and its like: a text, or an added token with its `content`. */
 static enum st config_token(const struct tokenizer *t, const struct scan *root, const char *key, int64_t *id)
 {
-    const struct scan *v = member(root, key);
-    struct view s = v && v->type == SCAN_OBJECT ? text(v, "content") : text(root, key);
+    const struct scan *v = load_member(root, key);
+    struct view s = v && v->type == SCAN_OBJECT ? load_text(v, "content") : load_text(root, key);
 
     if (!s.p)
         return ST_OK;
@@ -524,7 +393,7 @@ enum st tokenizer_config(struct tokenizer *t, struct view json, const char *name
         st = config_token(t, &root, "eos_token", &t->eos);
     if (st == ST_OK)
         st = config_token(t, &root, "pad_token", &t->pad);
-    if (st == ST_OK && flag(&root, "add_bos_token", false) && t->n_prefix == 0 && t->bos >= 0)
+    if (st == ST_OK && load_flag(&root, "add_bos_token", false) && t->n_prefix == 0 && t->bos >= 0)
         t->prefix[t->n_prefix++] = (uint32_t)t->bos;
     arena_free(tmp);
     return st;

@@ -1,24 +1,24 @@
-/* split.c - pre-tokenisers; the known patterns as scanners over four classes of code points.
+/* split.c - pre-tokenisers: stages that cut pieces, by hand or by PCRE2, and what becomes of a match.
  *
- * GPT-2:   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
- * cl100k:  (?i:'s|...|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
- * Both match everything, so a scanner only says where the piece that begins here ends. */
+ * One known pattern alone, which is what nearly every tokenizer has, gives its pieces as it goes; any other list of stages
+ * cuts the whole stretch, stage by stage. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
 #include "base/utf8.h"
+#include "text/known.h"
 #include "text/split.h"
 #include "text/unicode.h"
 
 enum { PIECES_AT_ONCE = 512 };
 
-enum kind { GPT2, CL100K, REGEX, LITERAL, DIGITS };
+enum kind { KNOWN, REGEX, LITERAL, DIGITS };
 
 struct stage {
     enum kind            kind;
     enum split_behaviour behaviour;
     bool                 invert;
-    int                  digits;               /* CL100K: the longest number */
+    struct known         known;
     struct view          literal;
     pcre2_code          *code;
 };
@@ -30,147 +30,6 @@ struct split {
 };
 
 struct match { uint32_t begin, end; bool hit; };
-
-/* ---- the known patterns ---- */
-
-#define CONTRACTIONS "'s|'t|'re|'ve|'m|'ll|'d"
-#define CL100K_PATTERN(digits) "(?i:" CONTRACTIONS ")|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits \
-                               "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-
-static const struct {
-    const char *pattern;
-    enum kind   kind;
-    int         digits;
-} known[] = {
-    { CONTRACTIONS "| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+", GPT2, 0 },
-    { CL100K_PATTERN("\\p{N}{1,3}"), CL100K, 3 },
-    { CL100K_PATTERN("\\p{N}"), CL100K, 1 },
-};
-
-/* The class of every byte; bytes from 0x80 on need the whole code point. */
-enum { MANY = 4 };
-static const uint8_t byte_class[256] = {
-    ['\t'] = UNI_SPACE, ['\n'] = UNI_SPACE, ['\v'] = UNI_SPACE, ['\f'] = UNI_SPACE, ['\r'] = UNI_SPACE,
-    [' '] = UNI_SPACE, ['0' ... '9'] = UNI_NUMBER, ['A' ... 'Z'] = UNI_LETTER,
-    ['a' ... 'z'] = UNI_LETTER, [0x80 ... 0xff] = MANY,
-};
-
-static inline int class_at(const char *p, size_t i, size_t n, int *len)
-{
-    int c = byte_class[(unsigned char)p[i]];
-
-    *len = 1;
-    return c != MANY ? c : (int)unicode_class(unicode_at(p + i, n - i, len));
-}
-
-static inline size_t run(const char *p, size_t i, size_t n, int class)
-{
-    int len;
-
-    while (i < n && class_at(p, i, n, &len) == class)
-        i += (size_t)len;
-    return i;
-}
-
-static bool is_line_end(char c)
-{
-    return c == '\r' || c == '\n';
-}
-
-/* Bytes of the contraction after the apostrophe at p[i], or 0.  Folding case, U+017F is an s too. */
-static size_t contraction(const char *p, size_t i, size_t n, bool fold)
-{
-    char c = i + 1 < n ? p[i + 1] : 0, d = i + 2 < n ? p[i + 2] : 0;
-
-    if (fold) {
-        if (c == '\xc5' && d == '\xbf')
-            return 3;
-        c = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
-        d = (char)(d >= 'A' && d <= 'Z' ? d + 32 : d);
-    }
-    if (c == 's' || c == 't' || c == 'm' || c == 'd')
-        return 2;
-    return (c == 'r' && d == 'e') || (c == 'v' && d == 'e') || (c == 'l' && d == 'l') ? 3 : 0;
-}
-
-/* \s+(?!\S)|\s+ : the run of spaces, without its last one where something else follows. */
-static size_t spaces(const char *p, size_t i, size_t n)
-{
-    size_t end = i, last = i;
-    int len;
-
-    while (end < n && class_at(p, end, n, &len) == UNI_SPACE)
-        last = end, end += (size_t)len;
-    return end == n || last == i ? end : last;
-}
-
-static size_t next_gpt2(const char *p, size_t i, size_t n)
-{
-    int len, c = class_at(p, i, n, &len);
-    size_t k;
-
-    if (p[i] == '\'' && (k = contraction(p, i, n, false)) > 0)
-        return i + k;
-    if (p[i] == ' ' && i + 1 < n) {
-        c = class_at(p, i + 1, n, &len);
-        if (c != UNI_SPACE)
-            return run(p, i + 1 + (size_t)len, n, c);
-    } else if (c != UNI_SPACE) {
-        return run(p, i + (size_t)len, n, c);
-    }
-    return spaces(p, i, n);
-}
-
-static size_t numbers(const char *p, size_t i, size_t n, int max)
-{
-    int len;
-
-    while (max-- > 0 && i < n && class_at(p, i, n, &len) == UNI_NUMBER)
-        i += (size_t)len;
-    return i;
-}
-
-static size_t others(const char *p, size_t i, size_t n)
-{
-    i = run(p, i, n, UNI_OTHER);
-    while (i < n && is_line_end(p[i]))
-        i++;
-    return i;
-}
-
-static size_t next_cl100k(const char *p, size_t i, size_t n, int digits)
-{
-    int len, after_len, c = class_at(p, i, n, &len);
-    size_t k;
-
-    if (p[i] == '\'' && (k = contraction(p, i, n, true)) > 0)
-        return i + k;
-    if (c == UNI_LETTER)
-        return run(p, i + (size_t)len, n, UNI_LETTER);
-    if (c == UNI_NUMBER)
-        return numbers(p, i, n, digits);
-    size_t next = i + (size_t)len;
-    int after = next < n ? class_at(p, next, n, &after_len) : UNI_SPACE;
-    if (after == UNI_LETTER && !is_line_end(p[i]))
-        return run(p, next + (size_t)after_len, n, UNI_LETTER);
-    if (c == UNI_OTHER)
-        return others(p, i, n);
-    if (p[i] == ' ' && after == UNI_OTHER)
-        return others(p, next, n);
-
-    size_t end = i, line = i;                  /* \s*[\r\n]+ ends behind the run's last line end */
-    while (end < n && class_at(p, end, n, &len) == UNI_SPACE) {
-        end += (size_t)len;
-        if (is_line_end(p[end - 1]))
-            line = end;
-    }
-    return line > i ? line : spaces(p, i, n);
-}
-
-static size_t next_piece(const struct stage *g, const char *p, size_t i, size_t n)
-{
-    return g->kind == GPT2 ? next_gpt2(p, i, n) : next_cl100k(p, i, n, g->digits);
-}
 
 /* ---- building ---- */
 
@@ -193,7 +52,7 @@ static enum st add(struct split *s, struct stage g)
 
 enum st split_gpt2(struct split *s)
 {
-    return add(s, (struct stage){ .kind = GPT2 });
+    return add(s, (struct stage){ .kind = KNOWN, .known = { KNOWN_GPT2, 0 } });
 }
 
 enum st split_literal(struct split *s, struct view text, enum split_behaviour b, bool invert)
@@ -264,13 +123,12 @@ static enum st compile(struct view pattern, pcre2_code **code)
 enum st split_regex(struct split *s, struct view pattern, enum split_behaviour b, bool invert)
 {
     struct stage g = { .kind = REGEX, .behaviour = b, .invert = invert };
+    enum st st = ST_OK;
 
-    for (int64_t i = 0; i < countof(known); i++)
-        if (view_is(pattern, known[i].pattern)) {
-            g.kind = known[i].kind;
-            g.digits = known[i].digits;
-        }
-    enum st st = g.kind == REGEX ? compile(pattern, &g.code) : ST_OK;
+    if (known_find(pattern, &g.known))
+        g.kind = KNOWN;
+    else
+        st = compile(pattern, &g.code);
     return st == ST_OK ? add(s, g) : st;
 }
 
@@ -305,9 +163,9 @@ static enum st find(const struct stage *g, struct splitter *w, const char *p, si
     int len;
 
     switch (g->kind) {
-    case GPT2: case CL100K:
+    case KNOWN:
         *begin = from;
-        *end = from < n ? next_piece(g, p, from, n) : n;
+        *end = from < n ? known_next(g->known, p, from, n) : n;
         return from < n ? ST_OK : ST_END;
     case LITERAL: {
         const char *hit = g->literal.n && from < n
@@ -320,7 +178,7 @@ static enum st find(const struct stage *g, struct splitter *w, const char *p, si
     }
     case DIGITS:
         for (size_t i = from; i < n; i += (size_t)len)
-            if (class_at(p, i, n, &len) == UNI_NUMBER) {
+            if (known_digit(p, i, n, &len)) {
                 *begin = i;
                 *end = i + (size_t)len;
                 return ST_OK;
@@ -422,7 +280,7 @@ static enum st known_some(const struct stage *g, struct splitter *w, struct view
     struct piece *v = (struct piece *)w->piece[0].p;
     int64_t n = 0;
     for (size_t i = *at; i < text.n && n < PIECES_AT_ONCE; *at = i, n++) {
-        size_t end = next_piece(g, text.p, i, text.n);
+        size_t end = known_next(g->known, text.p, i, text.n);
         v[n] = (struct piece){ (uint32_t)i, (uint32_t)end };
         i = end;
     }
@@ -448,7 +306,7 @@ enum st split_some(const struct split *s, struct splitter *w, struct view text, 
                    const struct piece **v, int64_t *n)
 {
     const struct stage *g = s->stage;
-    bool streams = s->n == 1 && g->kind <= CL100K && g->behaviour == SPLIT_ISOLATED;
+    bool streams = s->n == 1 && g->kind == KNOWN && g->behaviour == SPLIT_ISOLATED;
     struct buf *now = &w->piece[0], *next = &w->piece[1];
     enum st st = ST_OK;
 

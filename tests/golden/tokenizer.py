@@ -6,7 +6,7 @@
 
 Needs tokenizers (0.20 or later) and, for `check`, bin/tokenize.  Run from the root of the repository.
 """
-import gzip, json, os, random, subprocess, sys
+import gzip, json, os, random, subprocess, sys, unicodedata
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers, AddedToken, Regex
 
 DATA = '../shared/data'
@@ -107,6 +107,8 @@ def check(n):
     for path in [f'{DATA}/tokenizers/gpt-neox-20b.json', f'{DATA}/tokenizers/llama-3.1/tokenizer.json'] + own:
         tok = Tokenizer.from_file(path)
         for name, texts in (('data', real), ('made', made)):
+            if 'gpt4o' in path:                # PCRE2 has its own Unicode, here that of Python or later
+                texts = [t for t in texts if all(unicodedata.category(c) != 'Cn' for c in t)]
             want = [e.ids for e in tok.encode_batch(texts, add_special_tokens=False)]
             got = ours(path, [t for t in texts])
             assert len(want) == len(got), (len(want), len(got))

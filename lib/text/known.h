@@ -1,0 +1,23 @@
+/* known.h - pre-tokeniser patterns that are scanned by hand; for split.c alone. */
+#ifndef KNOWN_H
+#define KNOWN_H
+
+#include "base/base.h"
+
+enum known_kind { KNOWN_GPT2, KNOWN_CL100K };
+
+struct known {
+    enum known_kind kind;
+    int             digits;                    /* CL100K: the longest number, 3 in Llama 3, 1 in Qwen 2 */
+};
+
+/* The scanner that does what the pattern does; false: none, ask PCRE2. */
+bool known_find(struct view pattern, struct known *k);
+
+/* Where the piece of p[0, n) that begins at i < n ends. */
+size_t known_next(struct known k, const char *p, size_t i, size_t n);
+
+/* Whether the code point at i < n is a number (\p{N}); *len its bytes. */
+bool known_digit(const char *p, size_t i, size_t n, int *len);
+
+#endif
