@@ -63,8 +63,9 @@
     check_run(sizeof((const struct CMUnitTest[]){ __VA_ARGS__ }) / sizeof(struct CMUnitTest),      \
               (const struct CMUnitTest[]){ __VA_ARGS__ })
 
-static inline void check_failed(const char *file, int line, const char *fmt, ...) like_printf(3, 4);
-static inline void check_failed(const char *file, int line, const char *fmt, ...)
+_Noreturn static inline void check_failed(const char *file, int line, const char *fmt, ...)
+    like_printf(3, 4);
+_Noreturn static inline void check_failed(const char *file, int line, const char *fmt, ...)
 {
     char text[4096];
     va_list ap;
@@ -73,7 +74,8 @@ static inline void check_failed(const char *file, int line, const char *fmt, ...
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     print_error("%s:%d: %s\n", file, line, text);
-    _fail(file, line);
+    _fail(file, line);                                 /* jumps out of the test */
+    abort();
 }
 
 /* How many of the tests failed, as an exit status. */
