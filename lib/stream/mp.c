@@ -22,6 +22,10 @@ static uint64_t be(const uint8_t *p, int n)
 static bool container(struct mp_in *c, struct mp *v, enum mp_type t, size_t head, size_t n,
                       size_t each)
 {
+    if (t == MP_MAP && n > MP_FIELDS_MAX) {
+        c->why = "a map of more than 4096 fields";
+        return false;
+    }
     if ((size_t)(c->end - c->p) - head < n * each) {
         c->why = n > MP_BYTES_MAX ? "a count over 64 Mi" : NULL;
         return false;
@@ -148,10 +152,6 @@ static bool map_inside(struct mp_in *c, size_t n, int depth)
     struct view key[MP_FEW];
     struct mp_in start = *c;
     bool twice = false;
-    if (n > MP_FIELDS_MAX) {
-        c->why = "a map of more than 4096 fields";
-        return false;
-    }
     for (size_t i = 0; i < n; i++) {
         struct mp v = { 0 };
         if (!mp_next(c, &v))

@@ -183,9 +183,8 @@ enum st rec_take(struct rec *r, const void *p, size_t n_bytes, int width, struct
     t.why = why;
     t.st = ST_DATA;
     bool found = mp_next(&t.in, &map);
-    if (found && (map.type != MP_MAP || map.n > MP_FIELDS_MAX)) {
-        snprintf(why, REC_WHY, "%s",
-                 map.type != MP_MAP ? "not a map" : "a map of more than 4096 fields");
+    if (found && map.type != MP_MAP) {
+        snprintf(why, REC_WHY, "not a map");
         return ST_DATA;
     }
     if (!found || !walk(&t, map.n)) {
