@@ -16,6 +16,7 @@ the formula of weights_of(), which tests/unit/model.c knows too.  expect.safeten
     ref loss.dpo grad.dpo.*   DPO, beta 0.1, against the formula's weights with another salt
     step.loss step.logits w.* ten AdamW steps on loss.sft
 """
+import copy
 import json
 import os
 import sys
@@ -80,7 +81,7 @@ def named(model):
 
 
 def build(config, salt):
-    c = dict(config)
+    c = copy.deepcopy(config)                            # transformers adds to what it is given
     conf = AutoConfig.for_model(c.pop("model_type"), **c)
     conf._attn_implementation = "sdpa"
     m = AutoModelForCausalLM.from_config(conf)

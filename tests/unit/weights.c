@@ -144,6 +144,12 @@ static void hashes(void **state)
     CHECK_ST(weights_hash_model(of, x, a), ST_OK);
     CHECK(memcmp(again, of, 32) == 0 && memcmp(again, h, 32) != 0);
 
+    /* as hashlib takes it from the file */
+    CHECK_ST(weights_hash(h, "tests/golden/model-llama", a), ST_OK);
+    hex_of(h, 32, hex);
+    CHECK_STR(hex, "d10d8a2d8e74dd3d598e7a63592f79aef0075df5ec33442dd7b0a6b3f80b7b69");
+    unlink("tests/golden/model-llama/.weights.sha256");
+
     /* shards: the same tensors elsewhere are the same weights */
     struct model *y = model_of("neox", 1, false);
     CHECK_ST(weights_load(y, "tests/golden/model-neox", a), ST_OK);
