@@ -1,4 +1,5 @@
 /* main.c - tokenize: rows of instructions, preferences or text -> records of token ids. */
+#include "text/unicode.h"
 #include "work.h"
 
 static struct setup arg = {
@@ -29,7 +30,7 @@ static const struct opt opts[] = {
     { 0 },
 };
 
-static const struct opt_tool tool = {
+static struct opt_tool tool = {
     .name = "tokenize", .line = "rows of instructions, preferences or text to records of token ids",
     .usage = "--tokenizer DIR|FILE|bytes [OPTION]... [FILE]...",
     .groups = { { NULL, opts } },
@@ -42,6 +43,7 @@ int main(int argc, char **argv)
     int n_files;
 
     err_tool(argv[0]);
+    tool.version = arena_printf(a, "%s, %s", unicode_library(), split_library());
     enum st st = opt_parse(&tool, argc, argv, &n_files);
     if (st == ST_END)
         return done(ST_OK);

@@ -1,5 +1,5 @@
-/* make.c - rendering, encoding, masks and truncation. */
-#include "make.h"
+/* make.c - rendering, encoding and masks; a row's turns become the tokens of its records. */
+#include "fit.h"
 
 struct range { size_t begin, end; };           /* bytes of the rendered text */
 
@@ -62,33 +62,6 @@ static void put_prefix(const struct maker *m, struct seq *s)
     for (int i = 0; i < m->t->n_prefix; i++)
         put(s, m->t->prefix[i], false);
     s->n_prefix = s->n;
-}
-
-/* Takes out n tokens from `at` on. */
-static void seq_cut(struct seq *s, int64_t at, int64_t n)
-{
-    memmove(s->id + at, s->id + at + n, (size_t)(s->n - at - n) * sizeof *s->id);
-    memmove(s->trained + at, s->trained + at + n, (size_t)(s->n - at - n));
-    s->n -= n;
-}
-
-/* Trained tokens that have one before them. */
-static int64_t count_trained(const struct seq *s, bool has_before)
-{
-    int64_t n = 0;
-
-    for (int64_t i = has_before ? 0 : 1; i < s->n; i++)
-        n += s->trained[i];
-    return n;
-}
-
-static int64_t first_trained(const struct seq *s)
-{
-    int64_t i = 0;
-
-    while (i < s->n && !s->trained[i])
-        i++;
-    return i;
 }
 
 /* ---- one text: render, encode, mask ---- */
@@ -239,93 +212,6 @@ static enum st one_text(struct job *j, const struct turns *t, int64_t first, boo
     return check_ends(j);
 }
 
-/* ---- what is too long ---- */
-
-static enum st too_long(const struct maker *m, const struct rows *rows, int64_t n)
-{
-    struct faults *f = m->faults;
-
-    if (m->truncate == TRUNCATE_DROP) {
-        f->dropped++;
-        return ST_END;
-    }
-    return fault(f, CAUSE_LONG, rows, 0, m->truncate == TRUNCATE_ASK
-                 ? "%lld tokens, --max-tokens is %lld; say how to --truncate"
-                 : "%lld tokens, --max-tokens is %lld, and the answer alone does not fit", (long long)n,
-                 (long long)m->max_tokens);
-}
-
-static enum st nothing_left(const struct maker *m, const struct rows *rows)
-{
-    return fault(m->faults, CAUSE_MASK, rows, 0, "no trained token%s", m->truncate > TRUNCATE_DROP
-                 ? " is left within --max-tokens; try --truncate prompt-left" : "");
-}
-
-/* ST_OK; ST_END: dropped, as asked for. */
-static enum st fit_sft(const struct maker *m, const struct rows *rows, struct seq *s)
-{
-    int64_t over = s->n - m->max_tokens;
-
-    if (over > 0) {
-        int64_t prompt = first_trained(s) - s->n_prefix;
-        switch (m->truncate) {
-        case TRUNCATE_START:
-            s->n = m->max_tokens;
-            break;
-        case TRUNCATE_END:
-            seq_cut(s, s->n_prefix, MIN(over, s->n - s->n_prefix));
-            break;
-        case TRUNCATE_LEFT:
-            if (prompt < over + (s->n_prefix == 0))
-                return too_long(m, rows, s->n);
-            seq_cut(s, s->n_prefix, over);
-            break;
-        default:
-            return too_long(m, rows, s->n);
-        }
-        m->faults->cut++;
-        m->faults->cut_end += m->truncate == TRUNCATE_START;
-    }
-    return count_trained(s, false) ? ST_OK : nothing_left(m, rows);
-}
-
-static void keep_last(struct seq *s, int64_t n)
-{
-    if (s->n > n)
-        seq_cut(s, 0, s->n - n);
-}
-
-static enum st fit_pair(const struct maker *m, const struct rows *rows, struct made *d)
-{
-    struct seq *p = &d->seq, *c = &d->chosen, *r = &d->rejected;
-    int64_t longer = MAX(c->n, r->n), over = p->n + longer - m->max_tokens;
-
-    if (over <= 0)
-        return ST_OK;
-    int64_t room = m->max_tokens - p->n, free = p->n - p->n_prefix;
-    switch (m->truncate) {
-    case TRUNCATE_START:
-        if (room <= 0)
-            return nothing_left(m, rows);
-        m->faults->cut_end++;
-        c->n = MIN(c->n, room);
-        r->n = MIN(r->n, room);
-        break;
-    case TRUNCATE_END:
-    case TRUNCATE_LEFT:
-        if (m->truncate == TRUNCATE_LEFT && free < over + (p->n_prefix == 0))
-            return too_long(m, rows, p->n + longer);
-        seq_cut(p, p->n_prefix, MIN(over, free));
-        keep_last(c, m->max_tokens - p->n);
-        keep_last(r, m->max_tokens - p->n);
-        break;
-    default:
-        return too_long(m, rows, p->n + longer);
-    }
-    m->faults->cut++;
-    return ST_OK;
-}
-
 /* ---- kinds ---- */
 
 static enum st emit(const struct maker *m, const struct row *row, struct made *d)
@@ -342,7 +228,7 @@ static enum st make_sft(struct maker *m, const struct rows *rows, const struct r
     enum st st = one_text(&j, &row->turns, 0, false, 0, &d.seq, a);
 
     if (st == ST_OK)
-        st = fit_sft(m, rows, &d.seq);
+        st = fit_row(m, rows, &d.seq);
     return st == ST_OK ? emit(m, row, &d) : st == ST_END ? ST_OK : st;
 }
 
@@ -398,9 +284,8 @@ static enum st make_pair(struct maker *m, const struct rows *rows, const struct 
     if ((st = fit_pair(m, rows, &d)) != ST_OK)
         return st == ST_END ? ST_OK : st;
     if (same(&d.chosen, &d.rejected))
-        return fault(m->faults, CAUSE_SAME, rows, row->chosen.v[0].at, "chosen equals rejected within --max-tokens");
-    if (!count_trained(&d.chosen, d.seq.n > 0) || !count_trained(&d.rejected, d.seq.n > 0))
-        return nothing_left(m, rows);
+        return fault(m->faults, CAUSE_SAME, rows, row->chosen.v[0].at,
+                     "chosen equals rejected within --max-tokens");
     return emit(m, row, &d);
 }
 

@@ -1,18 +1,14 @@
-/* work.c - the run: inputs and their schemas, the header, then row by row.
- *
- * All inputs are opened and their first rows looked at before a byte is written, so that the header can name every
- * source's schema and a wrong name or column costs nothing. */
+/* work.c - the run: header, rows, account. */
 #include <unistd.h>
 
 #include "base/run.h"
 #include "held.h"
 #include "put.h"
 #include "show.h"
+#include "source.h"
 #include "work.h"
 
 enum { HELD_ENOUGH = 200 };
-
-struct source_in { struct rows *rows; const struct schema *schema; const char *name; };
 
 struct run {
     const struct setup *s;
@@ -30,145 +26,6 @@ struct run {
     const struct rows  *at;                    /* the file being read */
     struct progress     progress;
 };
-
-/* ---- options ---- */
-
-static enum st choose(const char *option, const char *value, const char *const *names, int n, int *which)
-{
-    for (*which = 0; *which < n; ++*which)
-        if (strcmp(value, names[*which]) == 0)
-            return ST_OK;
-    err_place("--%s", option);
-    struct buf list = { 0 };
-    enum st st = ST_OK;
-    for (int i = 0; i < n && st == ST_OK; i++)
-        st = buf_printf(&list, "%s%s", i ? ", " : "", names[i]);
-    st = fail(ST_USAGE, "'%s' is none of %s", shown(view_of(value)), list.p);
-    buf_free(&list);
-    return st;
-}
-
-static enum st parse_map(struct run *r)
-{
-    const struct opt_list *list = &r->s->map;
-    int64_t n = 0;
-
-    for (int64_t i = 0; i < list->n; i++)
-        for (const char *p = list->v[i]; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
-            n++;
-    struct map *map = ARENA_NEW(r->a, struct map, MAX(n, 1));
-    if (!map)
-        return ST_SYS;
-    r->fields.map = map;
-    for (int64_t i = 0; i < list->n; i++)
-        for (const char *p = list->v[i]; p;) {
-            size_t len = strcspn(p, ",");
-            const char *eq = memchr(p, '=', len);
-            if (!eq || eq == p || eq + 1 == p + len) {
-                err_place("--map");
-                return fail(ST_USAGE, "'%s' is not COLUMN=NAME", shown(view_of(list->v[i])));
-            }
-            map[r->fields.n_map++] = (struct map){ { p, (size_t)(eq - p) }, { eq + 1, (size_t)(p + len - eq - 1) } };
-            p = p[len] ? p + len + 1 : NULL;
-        }
-    return ST_OK;
-}
-
-static enum st parse_options(struct run *r)
-{
-    static const char *const masks[] = { "last", "all", "flag" };
-    static const char *const truncates[] = { "ask", "drop", "keep-start", "keep-end", "prompt-left" };
-    static const char *const boundaries[] = { "error", "shift" }, *const specials[] = { "error", "allow" };
-    static const char *const splits[] = { "train", "held" };
-    const struct setup *s = r->s;
-    int mask, truncate, boundary, special, split;
-    enum st st;
-
-    if ((st = choose("mask", s->mask, masks, countof(masks), &mask)) != ST_OK ||
-        (st = choose("truncate", s->truncate, truncates, countof(truncates), &truncate)) != ST_OK ||
-        (st = choose("boundary", s->boundary, boundaries, countof(boundaries), &boundary)) != ST_OK ||
-        (st = choose("specials", s->specials, specials, countof(specials), &special)) != ST_OK ||
-        (s->split && (st = choose("split", s->split, splits, countof(splits), &split)) != ST_OK))
-        return st;
-    r->maker = (struct maker){ .mask = (enum mask)mask, .truncate = (enum truncate)truncate, .shift = boundary == 1,
-                               .specials = special == 1, .max_tokens = s->max_tokens };
-    return parse_map(r);
-}
-
-/* ---- inputs ---- */
-
-/* The file's name without folder, compression and extension. */
-static const char *stem(const char *path, struct arena *a)
-{
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    size_t n = strlen(name);
-
-    if (strcmp(path, "-") == 0)
-        return "stdin";
-    if (n > 3 && strcmp(name + n - 3, ".gz") == 0)
-        n -= 3;
-    else if (n > 4 && strcmp(name + n - 4, ".zst") == 0)
-        n -= 4;
-    for (size_t i = n; i-- > 1;)
-        if (name[i] == '.') {
-            n = i;
-            break;
-        }
-    return arena_text(a, (struct view){ name, n });
-}
-
-/* The schema that the first row's columns fit. */
-static enum st find_schema(struct run *r, struct source_in *in)
-{
-    struct scan row;
-
-    if (strcmp(r->s->schema, "auto") != 0) {
-        in->schema = schema_find(r->s->schema);
-        err_place("--schema");
-        return in->schema ? ST_OK : fail(ST_USAGE, "'%s' is none of auto, %s", shown(view_of(r->s->schema)),
-                                         schema_names());
-    }
-    size_t mark = arena_mark(r->now);
-    enum st st = rows_next(in->rows, &row, r->now);
-    if (st == ST_END) {
-        err_place("%s", rows_name(in->rows));
-        return fail(ST_DATA, "no rows, so no schema can be found; name it with --schema");
-    }
-    if (st != ST_OK)
-        return st;
-    r->fields.row = &row;
-    r->fields.rows = in->rows;
-    if (!(in->schema = schema_auto(&r->fields))) {
-        rows_place(in->rows, row.at);
-        return fail(ST_DATA, "no schema fits the columns of this row; name it with --schema, and columns with --map");
-    }
-    rows_again(in->rows);
-    arena_back(r->now, mark);
-    return ST_OK;
-}
-
-static enum st open_inputs(struct run *r, const char *const *files, int64_t n)
-{
-    if (n > HEADER_SOURCES_MAX)
-        return fail(ST_USAGE, "%lld files, the most is %d; join them with cat", (long long)n, HEADER_SOURCES_MAX);
-    if (!(r->in = ARENA_NEW(r->a, struct source_in, n)))
-        return ST_SYS;
-    for (int64_t i = 0; i < n; i++) {
-        struct source_in *in = &r->in[i];
-        enum st st = rows_open(&in->rows, files[i], r->a);
-        if (st != ST_OK)
-            return st;
-        r->n_in++;
-        in->name = r->s->source ? r->s->source : stem(files[i], r->a);
-        if (!in->name)
-            return ST_SYS;
-        if ((st = find_schema(r, in)) != ST_OK)
-            return st;
-        if (!r->s->quiet && strcmp(r->s->schema, "auto") == 0)
-            warn("%s: schema %s", rows_name(in->rows), in->schema->name);
-    }
-    return ST_OK;
-}
 
 static enum st find_chat(struct run *r)
 {
@@ -211,7 +68,7 @@ static enum st sink(void *arg, const struct made *m)
     return st;
 }
 
-static enum st make_header(struct run *r, struct header *h)
+static void make_header(const struct run *r, struct header *h)
 {
     const struct tokenizer *t = r->t;
 
@@ -234,23 +91,21 @@ static enum st make_header(struct run *r, struct header *h)
         if (!known)
             h->source[h->n_sources++] = s;
     }
-    return ST_OK;
 }
 
 static enum st open_output(struct run *r)
 {
-    static const char *const forms[] = { "auto", "raw", "shard", "json" };
-    static const enum out_form form[] = { OUT_AUTO, OUT_RAW, OUT_SHARD, OUT_JSON };
     struct header *h = ARENA_NEW(r->a, struct header, 1);
-    int which;
-    enum st st;
+    enum out_form form;
+    enum st st = setup_form(r->s, &form);
 
     if (!h)
         return ST_SYS;
-    if ((st = choose("to", r->s->to, forms, countof(forms), &which)) != ST_OK || (st = make_header(r, h)) != ST_OK)
+    if (st != ST_OK)
         return st;
+    make_header(r, h);
     r->put.width = h->width;
-    return out_open(&r->put.out, r->s->out, h, form[which], r->a);
+    return out_open(&r->put.out, r->s->out, h, form, r->a);
 }
 
 /* ---- rows ---- */
@@ -373,8 +228,11 @@ static enum st start(struct run *r, const char *const *files, int64_t n_files)
 {
     enum st st;
 
-    if ((st = parse_options(r)) != ST_OK || (st = tokenizer_open(&r->t, r->s, r->a)) != ST_OK ||
-        (st = open_inputs(r, files, n_files)) != ST_OK || (st = find_chat(r)) != ST_OK)
+    if ((st = setup_maker(r->s, &r->maker)) != ST_OK ||
+        (st = setup_map(r->s, &r->fields, r->a)) != ST_OK ||
+        (st = setup_tokenizer(r->s, &r->t, r->a)) != ST_OK ||
+        (st = source_open(r->s, &r->fields, files, n_files, &r->in, &r->n_in, r->a)) != ST_OK ||
+        (st = find_chat(r)) != ST_OK)
         return st;
     r->maker.t = r->t;
     r->maker.faults = &r->faults;

@@ -31,6 +31,14 @@ struct split {
 
 struct match { uint32_t begin, end; bool hit; };
 
+const char *split_library(void)
+{
+    static char text[80] = "PCRE2 ";
+
+    pcre2_config(PCRE2_CONFIG_VERSION, text + 6);      /* at most 64 bytes */
+    return text;
+}
+
 /* ---- building ---- */
 
 struct split *split_new(struct arena *a)

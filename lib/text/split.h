@@ -20,6 +20,9 @@ enum split_behaviour {
 
 struct piece { uint32_t begin, end; };         /* bytes [begin, end) of the text; never empty */
 
+/* "PCRE2 10.42" */
+const char *split_library(void);
+
 struct split;                                  /* read only once built: threads share it */
 struct split *split_new(struct arena *a);      /* no stages: the whole text is one piece; NULL: ST_SYS */
 

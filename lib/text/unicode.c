@@ -48,6 +48,14 @@ static const struct stretch second[] = {
     { 0x114bd, 0x114bd }, { 0x115af, 0x115af },
 };
 
+const char *unicode_library(void)
+{
+    static char text[40];
+
+    snprintf(text, sizeof text, "utf8proc %s", utf8proc_version());
+    return text;
+}
+
 static bool within(const struct stretch *v, int64_t n, int32_t c)
 {
     int64_t low = 0, high = n;

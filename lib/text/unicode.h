@@ -11,6 +11,9 @@
 
 enum uni { UNI_OTHER, UNI_LETTER, UNI_NUMBER, UNI_SPACE };     /* \p{L}, \p{N}, \s (White_Space) */
 
+/* "utf8proc 2.8.0" */
+const char *unicode_library(void);
+
 /* The code point at p, n > 0 bytes being there; *len its bytes.  -1 and length 1 for a broken byte. */
 int32_t unicode_at(const char *p, size_t n, int *len);
 

@@ -1,0 +1,124 @@
+/* fit.c - what becomes of a row that is longer than --max-tokens.
+ *
+ * Never a silent cut: without a word from the user it is a fault, a drop or a cut is counted, and a row in which nothing
+ * would be learnt any more is a fault whatever was asked.  The tokenizer's own first tokens stay first. */
+#include "fit.h"
+
+/* Takes out n tokens from `at` on. */
+static void seq_cut(struct seq *s, int64_t at, int64_t n)
+{
+    memmove(s->id + at, s->id + at + n, (size_t)(s->n - at - n) * sizeof *s->id);
+    memmove(s->trained + at, s->trained + at + n, (size_t)(s->n - at - n));
+    s->n -= n;
+}
+
+/* Trained tokens that have one before them. */
+static int64_t count_trained(const struct seq *s, bool has_before)
+{
+    int64_t n = 0;
+
+    for (int64_t i = has_before ? 0 : 1; i < s->n; i++)
+        n += s->trained[i];
+    return n;
+}
+
+static int64_t first_trained(const struct seq *s)
+{
+    int64_t i = 0;
+
+    while (i < s->n && !s->trained[i])
+        i++;
+    return i;
+}
+
+static enum st too_long(const struct maker *m, const struct rows *rows, int64_t n)
+{
+    struct faults *f = m->faults;
+
+    if (m->truncate == TRUNCATE_DROP) {
+        f->dropped++;
+        return ST_END;
+    }
+    return fault(f, CAUSE_LONG, rows, 0, m->truncate == TRUNCATE_ASK
+                 ? "%lld tokens, --max-tokens is %lld; say how to --truncate"
+                 : "%lld tokens, --max-tokens is %lld, and the answer alone does not fit", (long long)n,
+                 (long long)m->max_tokens);
+}
+
+static enum st nothing_left(const struct maker *m, const struct rows *rows)
+{
+    return fault(m->faults, CAUSE_MASK, rows, 0, "no trained token%s", m->truncate > TRUNCATE_DROP
+                 ? " is left within --max-tokens; try --truncate prompt-left" : "");
+}
+
+enum st fit_row(const struct maker *m, const struct rows *rows, struct seq *s)
+{
+    int64_t over = s->n - m->max_tokens;
+
+    if (over > 0) {
+        int64_t prompt = first_trained(s) - s->n_prefix;
+        switch (m->truncate) {
+        case TRUNCATE_START:
+            s->n = m->max_tokens;
+            break;
+        case TRUNCATE_END:
+            seq_cut(s, s->n_prefix, MIN(over, s->n - s->n_prefix));
+            break;
+        case TRUNCATE_LEFT:
+            if (prompt < over + (s->n_prefix == 0))
+                return too_long(m, rows, s->n);
+            seq_cut(s, s->n_prefix, over);
+            break;
+        default:
+            return too_long(m, rows, s->n);
+        }
+        m->faults->cut++;
+        m->faults->cut_end += m->truncate == TRUNCATE_START;
+    }
+    return count_trained(s, false) ? ST_OK : nothing_left(m, rows);
+}
+
+static enum st check_pair(const struct maker *m, const struct rows *rows, const struct made *d)
+{
+    bool has_before = d->seq.n > 0;
+
+    return count_trained(&d->chosen, has_before) && count_trained(&d->rejected, has_before)
+         ? ST_OK : nothing_left(m, rows);
+}
+
+static void keep_last(struct seq *s, int64_t n)
+{
+    if (s->n > n)
+        seq_cut(s, 0, s->n - n);
+}
+
+enum st fit_pair(const struct maker *m, const struct rows *rows, struct made *d)
+{
+    struct seq *p = &d->seq, *c = &d->chosen, *r = &d->rejected;
+    int64_t longer = MAX(c->n, r->n), over = p->n + longer - m->max_tokens;
+
+    if (over <= 0)
+        return check_pair(m, rows, d);
+    int64_t room = m->max_tokens - p->n, free = p->n - p->n_prefix;
+    switch (m->truncate) {
+    case TRUNCATE_START:
+        if (room <= 0)
+            return nothing_left(m, rows);
+        m->faults->cut_end++;
+        c->n = MIN(c->n, room);
+        r->n = MIN(r->n, room);
+        break;
+    case TRUNCATE_END:
+    case TRUNCATE_LEFT:
+        if (m->truncate == TRUNCATE_LEFT && free < over + (p->n_prefix == 0))
+            return too_long(m, rows, p->n + longer);
+        seq_cut(p, p->n_prefix, MIN(over, free));
+        keep_last(c, m->max_tokens - p->n);
+        keep_last(r, m->max_tokens - p->n);
+        break;
+    default:
+        return too_long(m, rows, p->n + longer);
+    }
+    m->faults->cut++;
+    return check_pair(m, rows, d);
+}

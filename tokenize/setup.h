@@ -1,0 +1,27 @@
+/* setup.h - the options of a run, and what their words mean. */
+#ifndef SETUP_H
+#define SETUP_H
+
+#include "base/opt.h"
+#include "make.h"
+#include "stream/io.h"
+
+struct setup {                                 /* as they were given */
+    const char     *tokenizer, *bos, *eos;
+    const char     *schema, *chat, *mask, *truncate, *boundary, *specials, *split, *source;
+    const char     *out, *to;
+    struct opt_list map;
+    int64_t         max_tokens, show;
+    double          held;
+    bool            lenient, quiet;
+};
+
+/* The options that the maker goes by, and the columns of --map.  ST_USAGE: a word that is none of its option's. */
+enum st setup_maker(const struct setup *s, struct maker *m) must_use;
+enum st setup_map(const struct setup *s, struct fields *f, struct arena *a) must_use;
+enum st setup_form(const struct setup *s, enum out_form *form) must_use;
+
+/* The tokenizer of a folder, a tokenizer.json, or the built-in `bytes`, with --bos and --eos. */
+enum st setup_tokenizer(const struct setup *s, struct tokenizer **t, struct arena *a) must_use;
+
+#endif
