@@ -1,7 +1,8 @@
-/* bench.h - medians of runs that take turns, rows like those of a tokenized data set, and one line per speed.
+/* bench.h - medians of runs that take turns, rows like those of a tokenized data set, and one line
+ * per speed.
  *
- * A line of the table is what, ours, unit, yardstick, its figure and the goal, with tabs between; tests/bench/run lays
- * them out. */
+ * A line of the table is what, ours, unit, yardstick, its figure and the goal, with tabs between;
+ * tests/bench/run lays them out. */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -24,8 +25,8 @@ static inline double bench_median(double *v, int n)
 }
 
 /* goal: ours over the yardstick's figure when `of`, else ours itself. */
-static inline void bench_line(const char *what, double ours, const char *unit, const char *yardstick,
-                              double theirs, double goal, bool of)
+static inline void bench_line(const char *what, double ours, const char *unit,
+                              const char *yardstick, double theirs, double goal, bool of)
 {
     double got = of ? ours / theirs : ours;
     printf("%s\t%.4g\t%s\t%s\t%.4g\t%.0f %%\t", what, ours, unit, yardstick, theirs,
@@ -40,8 +41,9 @@ static inline void bench_header(struct header *h)
     h->source[0].src = VIEW("bench");
 }
 
-/* n sft records of 64 to 280 ids one behind the other: ids of falling frequency, and runs that come again as
- * those of a language do, so that zstd packs them about as it packs tokenized English (2.3 at level 1). */
+/* n sft records of 64 to 280 ids one behind the other: ids of falling frequency, and runs that come
+ * again as those of a language do, so that zstd packs them about as it packs tokenized English (2.3
+ * at level 1). */
 static inline enum st bench_rows(struct buf *b, int64_t n_rows)
 {
     static uint32_t old[1 << 16];
@@ -57,7 +59,8 @@ static inline enum st bench_rows(struct buf *b, int64_t n_rows)
             bool again = n_old > 4096 && (r >> 8) % 100 < 40;
             size_t from = again ? (r >> 20) % (MIN(n_old, countof(old)) - 8) : 0;
             for (int64_t j = 0; j < run && i < n; j++, i++) {
-                uint32_t word = (uint32_t)(50000 / (1 + rng(1, RNG_TEST, draw++) % 5000)) * 5 + (uint32_t)(r >> 60);
+                uint32_t word = (uint32_t)(50000 / (1 + rng(1, RNG_TEST, draw++) % 5000)) * 5 +
+                                (uint32_t)(r >> 60);
                 id[i] = (again ? old[from + (size_t)j] : word) % 50257;
                 old[n_old++ % (size_t)countof(old)] = id[i];
             }

@@ -1,7 +1,7 @@
 /* stream.c - reading shards beside the bare decoder, rows by index, and parsing beside msgpack-c.
  *
- * The yardstick decodes the same frames from memory and does nothing else; we read the file, decode, check every
- * frame, parse and hash every record.  Runs take turns; medians are told. */
+ * The yardstick decodes the same frames from memory and does nothing else; we read the file,
+ * decode, check every frame, parse and hash every record.  Runs take turns; medians are told. */
 #include <fcntl.h>
 #include <msgpack.h>
 #include <sys/stat.h>
@@ -84,8 +84,8 @@ static enum st reading(const char *name, size_t raw, struct arena *a)
         }
     }
     if (st == ST_OK)
-        bench_line("shard, read and checked", bench_median(us, BENCH_TURNS), "MB/s", "ZSTD_decompress",
-                   bench_median(them, BENCH_TURNS), 0.8, true);
+        bench_line("shard, read and checked", bench_median(us, BENCH_TURNS), "MB/s",
+                   "ZSTD_decompress", bench_median(them, BENCH_TURNS), 0.8, true);
     ZSTD_freeDCtx(z);
     buf_free(&to);
     return st;
@@ -144,8 +144,8 @@ static enum st parsing(const struct buf *rows, struct arena *a)
     }
     if (n_us != n_them || n_us != ROWS)
         return fail(ST_DATA, "the two find %zu and %zu records", n_us, n_them);
-    bench_line("records, walked and checked", bench_median(us, BENCH_TURNS), "M/s", "msgpack-c, unpacked only",
-               bench_median(them, BENCH_TURNS), 1, true);
+    bench_line("records, walked and checked", bench_median(us, BENCH_TURNS), "M/s",
+               "msgpack-c, unpacked only", bench_median(them, BENCH_TURNS), 1, true);
     return ST_OK;
 }
 

@@ -1,4 +1,5 @@
-/* io.c - streams: the same records by every way, cuts and kills, statuses, tampering, growing files. */
+/* io.c - streams: the same records by every way, cuts and kills, statuses, tampering, growing
+ * files. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -48,7 +49,8 @@ static void every_way(void **state)
     uint64_t want = rows_chain(N), chain;
     int64_t n;
     (void)state;
-    const char *raw = rows_name("way.raw"), *shard = rows_name("way.rec"), *both = rows_name("way.cat");
+    const char *raw = rows_name("way.raw"), *shard = rows_name("way.rec"),
+               *both = rows_name("way.cat");
     rows_write(raw, OUT_RAW, N, 0);
     rows_write(shard, OUT_AUTO, N, 40);
     struct view a = rows_file(raw, arena), b = rows_file(shard, arena);
@@ -440,7 +442,10 @@ static void large(void **state)
     int64_t n;
     char head[64];
     (void)state;
-    int head_n = snprintf(head, sizeof head, "%s", "\x84\xa1t\xa4text\xa3src\xa1" "a\xa2id\xc4\x08" "12345678\xa3ids\xc6");
+    int head_n = snprintf(head, sizeof head, "%s",
+                          "\x84\xa1t\xa4text\xa3src\xa1"
+                          "a\xa2id\xc4\x08"
+                          "12345678\xa3ids\xc6");
     CHECK_ST(buf_add(&b, head, (size_t)head_n), ST_OK);
     uint32_t left = 9 << 20;
     char size[4] = { (char)(left >> 24), (char)(left >> 16), (char)(left >> 8), (char)left };
@@ -461,9 +466,9 @@ static void large(void **state)
 int main(void)
 {
     arena = arena_new(0);
-    int failed = RUN(TEST(every_way), TEST(fifo), TEST(at_once), TEST(cuts), TEST(stopped), TEST(verdicts),
-                     TEST(tampering), TEST(strangers), TEST(not_streams), TEST(growing), TEST(reader_gone),
-                     TEST(json_lines), TEST(large));
+    int failed = RUN(TEST(every_way), TEST(fifo), TEST(at_once), TEST(cuts), TEST(stopped),
+                     TEST(verdicts), TEST(tampering), TEST(strangers), TEST(not_streams),
+                     TEST(growing), TEST(reader_gone), TEST(json_lines), TEST(large));
     arena_free(arena);
     return rows_gone(failed);
 }

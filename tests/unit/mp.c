@@ -1,4 +1,5 @@
-/* mp.c - msgpack by our cursor: every head, every cut, every hostile count; and msgpack-c as the judge. */
+/* mp.c - msgpack by our cursor: every head, every cut, every hostile count; and msgpack-c as the
+ * judge. */
 #include <msgpack.h>
 
 #include "stream/mp.h"
@@ -11,9 +12,11 @@ static struct mp_in over(const void *p, size_t n)
 
 static void integers(void **state)
 {
-    static const int64_t edge[] = { 0, 1, 127, 128, 255, 256, 65535, 65536, 4294967295, 4294967296, INT64_MAX,
-                                    -1, -32, -33, -128, -129, -32768, -32769, -2147483648LL,
-                                    -2147483649LL, INT64_MIN };
+    static const int64_t edge[] = { 0,         1,      127,    128,           255,
+                                    256,       65535,  65536,  4294967295,    4294967296,
+                                    INT64_MAX, -1,     -32,    -33,           -128,
+                                    -129,      -32768, -32769, -2147483648LL, -2147483649LL,
+                                    INT64_MIN };
     (void)state;
     for (int64_t i = 0; i < countof(edge); i++) {
         struct buf b = { 0 };
@@ -178,9 +181,11 @@ static void nested(void **state)
 static void utf8(void **state)
 {
     (void)state;
-    CHECK(mp_utf8("", 0) && mp_utf8("abcdefghijklmnop", 16) && mp_utf8("abcdefghijklm\xc3\xa9", 15));
+    CHECK(mp_utf8("", 0) && mp_utf8("abcdefghijklmnop", 16) &&
+          mp_utf8("abcdefghijklm\xc3\xa9", 15));
     CHECK(!mp_utf8("abcdefghijklmn\xc3", 15) && !mp_utf8("\x80", 1) && !mp_utf8("12345678\xff", 9));
-    CHECK(mp_utf8("\xf0\x9f\x98\x80", 4) && !mp_utf8("\xf0\x9f\x98", 3) && !mp_utf8("\xe0\x80\x80", 3));
+    CHECK(mp_utf8("\xf0\x9f\x98\x80", 4) && !mp_utf8("\xf0\x9f\x98", 3) &&
+          !mp_utf8("\xe0\x80\x80", 3));
 }
 
 int main(void)

@@ -87,7 +87,8 @@ static void steps(void **state)
     buf_free(&map);
 }
 
-/* A hand-made record: text by a small notation, one byte per pair of hex digits or a quoted string. */
+/* A hand-made record: text by a small notation, one byte per pair of hex digits or a quoted string.
+ */
 static enum st read_as(const char *note, int width)
 {
     struct buf b = { 0 };
@@ -98,7 +99,8 @@ static enum st read_as(const char *note, int width)
         } else if (*p == '\'') {
             const char *q = strchr(p + 1, '\'');
             char head = (char)(0xa0 | (q - p - 1));
-            CHECK_ST(mp_st(buf_add(&b, &head, 1) || buf_add(&b, p + 1, (size_t)(q - p - 1))), ST_OK);
+            CHECK_ST(mp_st(buf_add(&b, &head, 1) || buf_add(&b, p + 1, (size_t)(q - p - 1))),
+                     ST_OK);
             p = q + 1;
         } else {
             char hex[3] = { p[0], p[1], 0 }, byte = (char)strtol(hex, NULL, 16);
@@ -116,7 +118,8 @@ static enum st read_as(const char *note, int width)
 
 static void rules(void **state)
 {
-    static const struct { const char *note, *message; } bad[] = {
+    static const struct { const char *note, *message;
+    } bad[] = {
         { "93 01 02 03", "not a map" },
         { "81 'src' 'a'", "no field 't'" },
         { "82 't' 01 'src' 'a'", "no field 't'" },
@@ -140,8 +143,10 @@ static void rules(void **state)
         { "85 't' 'pref' " ROW "'prompt' c400 'chosen' c400", "no field 'rejected'" },
         { "87 't' 'pref' " ROW "'prompt' c400 'chosen' c400 'rejected' c400 'ref' 80", "'ref'" },
         { "85 't' 'label' " ROW "'prompt' c400 'completion' c400", "no field 'good'" },
-        { "87 't' 'choice' " ROW "'prompt' c400 'choices' 91c400 'chars' 9101 'answer' 01", "'answer'" },
-        { "87 't' 'choice' " ROW "'prompt' c400 'choices' 91c400 'chars' 90 'answer' 00", "'chars'" },
+        { "87 't' 'choice' " ROW "'prompt' c400 'choices' 91c400 'chars' 9101 'answer' 01",
+          "'answer'" },
+        { "87 't' 'choice' " ROW "'prompt' c400 'choices' 91c400 'chars' 90 'answer' 00",
+          "'chars'" },
         { "85 't' 'prompt' " ROW "'prompt' c400 'answer' 01", "'answer' is not text" },
         { "83 't' 'step' 'i' 00 'n' 00", "no field 'obj'" },
         { "84 't' 'step' 'i' 00 'n' 00 'obj' 'both ends'", "does not know" },
@@ -200,7 +205,8 @@ static void references(void **state)
         CHECK(i == 3 ? with.n == b.n : with.n > b.n && memcmp(with.p + 1, b.p + 1, b.n - 1) == 0);
         CHECK((old.p != NULL) == (i == 3));
         CHECK_ST(rec_read(&r, with.p, with.n, 2, arena), ST_OK);
-        CHECK(r.ref.given && r.ref.key[0] == 9 && r.ref.rejected.sum == -2.5 && r.ref.chosen.n == 2);
+        CHECK(r.ref.given && r.ref.key[0] == 9 && r.ref.rejected.sum == -2.5 &&
+              r.ref.chosen.n == 2);
         CHECK(r.chosen.n == 7 && r.id == rng(7, RNG_TEST, (uint64_t)i));
     }
     buf_free(&b);
@@ -240,7 +246,11 @@ static void json(void **state)
     struct rec r;
     uint8_t ids[] = { 1, 0, 44, 1 };
     struct span s = { 1, 2 };
-    struct rec in = { .kind = REC_SFT, .src = VIEW("a\n"), .id = 255, .w = 0.5, .ids = { ids, 2, 2 },
+    struct rec in = { .kind = REC_SFT,
+                      .src = VIEW("a\n"),
+                      .id = 255,
+                      .w = 0.5,
+                      .ids = { ids, 2, 2 },
                       .span = { &s, 1, true } };
     (void)state;
     CHECK_ST(rec_write(&b, &in, 2), ST_OK);
@@ -264,8 +274,8 @@ static void identity(void **state)
 int main(void)
 {
     arena = arena_new(0);
-    int failed = RUN(TEST(round_trips), TEST(fields_of_kinds), TEST(steps), TEST(rules), TEST(prefixes),
-                     TEST(references), TEST(numbers), TEST(json), TEST(identity));
+    int failed = RUN(TEST(round_trips), TEST(fields_of_kinds), TEST(steps), TEST(rules),
+                     TEST(prefixes), TEST(references), TEST(numbers), TEST(json), TEST(identity));
     arena_free(arena);
     return failed;
 }

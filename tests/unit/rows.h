@@ -38,7 +38,9 @@ static inline struct header *rows_header(struct arena *a)
 {
     struct header *h = ARENA_NEW(a, struct header, 1);
     CHECK(h != NULL);
-    *h = (struct header){ .version = HEADER_VERSION, .width = 2, .vocab = 300, .bos = 256, .pad = -1 };
+    *h = (struct header){
+        .version = HEADER_VERSION, .width = 2, .vocab = 300, .bos = 256, .pad = -1
+    };
     memset(h->tokenizer, 7, sizeof h->tokenizer);
     h->special[h->n_specials++] = 256;
     h->source[h->n_sources++] = (struct source){

@@ -1,4 +1,5 @@
-/* shard.c - shards: rows by index by every way, flipped bits, cuts at every frame's edge, recovery. */
+/* shard.c - shards: rows by index by every way, flipped bits, cuts at every frame's edge, recovery.
+ */
 #include <zstd.h>
 
 #include "stream/table.h"
@@ -29,7 +30,8 @@ static int edges_of(struct view v, size_t *edge, int most)
     return n;
 }
 
-/* All rows in a scattered order equal those written; rows beyond N are those from the start again. */
+/* All rows in a scattered order equal those written; rows beyond N are those from the start again.
+ */
 static void check_rows(struct shard *s, int64_t n)
 {
     struct buf b = { 0 };
@@ -204,7 +206,8 @@ static enum st recover(struct shard **s, const char *name)
     return st;
 }
 
-/* Cut at every edge, one byte before and one behind: 3 in a file, the words say where; what is recovered is the frames before. */
+/* Cut at every edge, one byte before and one behind: 3 in a file, the words say where; what is
+ * recovered is the frames before. */
 static void cut(void **state)
 {
     const char *name = rows_name("cut.rec");
@@ -225,7 +228,9 @@ static void cut(void **state)
             rows_save(name, v.p, k);
             CHECK_ST(rows_read(name, &n, &chain), ST_DATA);
             CHECK(n == rows && chain == rows_chain(rows));
-            CHECK(strstr(err_text(), k == 0 ? "empty" : k < 4 ? "not a stream" : "the file was cut"));
+            CHECK(strstr(err_text(), k == 0  ? "empty"
+                                     : k < 4 ? "not a stream"
+                                             : "the file was cut"));
             err_clear();
             CHECK_ST(shard_open(&s, name, false, arena), ST_DATA);
             err_clear();
@@ -270,7 +275,7 @@ static void liar(void **state)
     CHECK_ST(rows_read(name, &rows, &chain), ST_DATA);
     CHECK(rows == N && strstr(err_text(), "frame 4 and its row in the seek table differ"));
     err_clear();
-    b.n = at;                                          /* and one that names more rows than there are */
+    b.n = at; /* and one that names more rows than there are */
     row[3].tokens--;
     row[3].rows += 5;
     row[4].rows -= 5;
@@ -301,8 +306,8 @@ static void plain_inside(void **state)
 int main(void)
 {
     arena = arena_new(0);
-    int failed = RUN(TEST(by_index), TEST(foreign), TEST(flipped), TEST(named), TEST(cut), TEST(liar),
-                     TEST(plain_inside));
+    int failed = RUN(TEST(by_index), TEST(foreign), TEST(flipped), TEST(named), TEST(cut),
+                     TEST(liar), TEST(plain_inside));
     arena_free(arena);
     return rows_gone(failed);
 }
