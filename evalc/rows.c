@@ -22,6 +22,7 @@ enum st rows_open(struct rows *r, char *const *name, int n, struct arena *a)
         r->n_streams++;
         if ((st = in_header(r->in[i], &h)) != ST_OK)
             return st;
+        err_place("%s", shown(view_of(name[i])));
         if (i == 0)
             r->header = *h;
         else if ((st = header_same(&r->header, in_name(r->in[0]), h, in_name(r->in[i]))) != ST_OK ||

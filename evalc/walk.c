@@ -40,8 +40,12 @@ static enum st check_usage(struct walk *w)
     err_place("--model");
     if (w->scored && !s->model)
         return fail(ST_USAGE, "--task %s needs one", t->name);
-    if (!w->scored && s->model)
-        return fail(ST_USAGE, "--task %s reads scores, not a model", t->name);
+    static const char *const of_models[] = { "model", "device", "threads", "micro-tokens" };
+    for (int64_t i = 0; !w->scored && i < countof(of_models); i++)
+        if (opt_given(of_models[i])) {
+            err_place("--%s", of_models[i]);
+            return fail(ST_USAGE, "--task %s reads scores and runs no model", t->name);
+        }
     err_place("--label");
     if (s->labels.n > 0 && (t->copies || t->reports))
         return fail(ST_USAGE, "--task %s has no record of its own to label", t->name);

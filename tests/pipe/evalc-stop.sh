@@ -4,7 +4,7 @@ mkfifo "$TMP/in"
 for signal in TERM INT USR1; do
     { head -c 700 $g/task-logprob/rows.rec; exec sleep 20; } >"$TMP/in" &     # stays open behind the first rows
     writer=$!
-    evalc --task logprob --model $g/task-model/policy -o "$TMP/ref.rec" "$TMP/in" &
+    evalc --threads 1 --task logprob --model $g/task-model/policy -o "$TMP/ref.rec" "$TMP/in" &
     pid=$!
     sleep 0.2
     kill -$signal $pid

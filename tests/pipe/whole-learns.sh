@@ -3,10 +3,10 @@
 tiny 120
 data="--sft $TMP/sft.rec --pref $TMP/pref.rec --rows-sft 8 --rows-pref 8"
 mix -q --policy mix $data --held-sft "$TMP/sft.rec" --held-pref "$TMP/pref.rec" --allow-overlap --steps 30 |
-    step -q --model "$base" --lr 1e-2 --beta 0.1 --out "$TMP/run" --to json >"$TMP/metrics" || echo "training ends with $?"
+    step -q --threads 1 --model "$base" --lr 1e-2 --beta 0.1 --out "$TMP/run" --to json >"$TMP/metrics" || echo "training ends with $?"
 
 for model in "$base" "$TMP/run"; do
-    evalc -q --task loss,preference --model "$model" --ref "$base" --to json "$TMP/sft.rec" "$TMP/pref.rec"
+    evalc -q --threads 1 --task loss,preference --model "$model" --ref "$base" --to json "$TMP/sft.rec" "$TMP/pref.rec"
 done >"$TMP/scores"
 
 # the measurements before the first and after the last update, beside evalc's figures of the two models
