@@ -13,7 +13,8 @@
 #include "math/cpu/gemm.h"
 
 #define KEYS 64                                /* keys of a block, cut by position */
-#define ROWS 64                                /* queries of a task or a tile */
+#define ROWS 64                                /* queries of a tile */
+#define RUN  256                               /* queries of a task of the forward: they share the packed keys */
 
 struct att {                                   /* the arguments, and what a thread has for itself */
     struct heads  o, q, k, v, dq, dk, dv, dout;
@@ -28,13 +29,13 @@ struct att {                                   /* the arguments, and what a thre
 struct scratch {                               /* one thread's, carved by carve() */
     float *kt, *vt, *k, *v;                    /* [Ep KEYS] transposed, [KEYS Ep] as they are */
     float *s, *dp;                             /* [ROWS KEYS] scores, their gradients */
-    float *o, *q, *dk, *dv;                    /* [group ROWS Ep] sums; [ROWS Ep] rows; [KEYS Ep] gradients */
-    float *m, *l;                              /* [group ROWS] maximum and sum so far */
+    float *o, *q, *dk, *dv;                    /* [group RUN Ep] sums; [ROWS Ep] rows; [KEYS Ep] gradients */
+    float *m, *l;                              /* [group RUN] maximum and sum so far */
 };
 
 static size_t scratch_floats(int64_t Ep, int64_t group)
 {
-    return (size_t)(8 * KEYS * Ep + 2 * ROWS * KEYS + 2 * ROWS * Ep + group * ROWS * (Ep + 2));
+    return (size_t)(8 * KEYS * Ep + 2 * ROWS * KEYS + 2 * ROWS * Ep + group * RUN * (Ep + 2));
 }
 
 static struct scratch carve(float *p, int64_t Ep, int64_t group)
@@ -42,7 +43,7 @@ static struct scratch carve(float *p, int64_t Ep, int64_t group)
     struct scratch t;
     float **all[] = { &t.kt, &t.vt, &t.k, &t.v, &t.dk, &t.dv, &t.s, &t.dp, &t.q, &t.o, &t.m, &t.l };
     int64_t n[] = { KEYS * Ep, KEYS * Ep, KEYS * Ep, KEYS * Ep, KEYS * Ep, KEYS * Ep, ROWS * KEYS, ROWS * KEYS, ROWS * Ep,
-                    group * ROWS * Ep, group * ROWS, group * ROWS };
+                    group * RUN * Ep, group * RUN, group * RUN };
 
     for (int64_t i = 0; i < countof(n); p += n[i], i++)
         *all[i] = p;
@@ -70,12 +71,18 @@ static void take_rows(const struct att *a, float *to, struct heads x, int64_t he
     }
 }
 
-/* [n][Ep] -> [Ep][KEYS], columns past n zero */
+/* [n][Ep] -> [Ep][KEYS], columns past n zero up to a whole vector */
 static void turn(float *to, const float *from, int64_t n, int64_t Ep)
 {
-    for (int64_t e = 0; e < Ep; e++)
-        for (int64_t j = 0; j < KEYS; j++)
-            to[e * KEYS + j] = j < n ? from[j * Ep + e] : 0;
+    for (int64_t e = 0; e < Ep; e += LANES)
+        for (int64_t j = 0; j < n; j += LANES) {
+            v16 r[LANES];
+            for (int64_t l = 0; l < LANES; l++)
+                r[l] = j + l < n ? v_load(from + (j + l) * Ep + e) : v_zero();
+            v_turn(r);
+            for (int64_t l = 0; l < LANES; l++)
+                v_store(to + (e + l) * KEYS + j, r[l]);
+        }
 }
 
 /* C[rows cols] (+)= A B in register tiles; b [K][ldb] packed, c [.][ldc]. */
@@ -96,36 +103,57 @@ static void seen(const struct att *a, int64_t pos, int64_t b0, int64_t b1, int64
     *hi = MIN(pos + 1, b1) - b0;
 }
 
-/* One row of scores -> its weights in place; *m, *l brought up to date, o[Ep] scaled to the new maximum. */
-static void soften(float *s, int64_t lo, int64_t hi, float scale, float *m, float *l, float *o, int64_t Ep)
+/* Scores of rows from position pos on -> their weights, in place; their m, l brought up to date and o scaled to the new
+ * maximum.  Three sweeps, so that one row's long chain (maximum, exponential, sum) runs beside the next row's. */
+static void soften(const struct att *a, float *s, float *m, float *l, float *o, int64_t rows, int64_t pos, int64_t b0, int64_t b1)
 {
-    v16 top = v_splat(-INFINITY), sum = v_zero();
+    float now[ROWS] __attribute__((aligned(64))), shrink[ROWS] __attribute__((aligned(64)));
     i16 lane = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
+    int64_t lo, hi;
 
-    for (int64_t j = 0; j < hi; j += LANES) {
-        i16 at = lane + (int32_t)j;
-        v16 x = v_if((at >= (int32_t)lo) & (at < (int32_t)hi), v_load(s + j) * scale, v_splat(-INFINITY));
-        v_store(s + j, x);
-        top = v_max(top, x);
+    for (int64_t r = 0; r < rows; r++) {
+        v16 top = v_splat(m[r]);
+        seen(a, pos + r, b0, b1, &lo, &hi);
+        for (int64_t j = 0; j < hi; j += LANES) {
+            i16 at = lane + (int32_t)j;
+            v16 x = v_if((at >= (int32_t)lo) & (at < (int32_t)hi), v_load(s + r * KEYS + j) * a->scale, v_splat(-INFINITY));
+            v_store(s + r * KEYS + j, x);
+            top = v_max(top, x);
+        }
+        now[r] = v_top(top);
     }
-    float now = v_top(top);
-    now = *m > now ? *m : now;
-    if (now != *m) {
-        float shrink = exp1(*m - now);
-        *l *= shrink;
-        for (int64_t e = 0; e < Ep; e += LANES)
-            v_store(o + e, v_load(o + e) * shrink);
-        *m = now;
+    for (int64_t r = 0; r < rows; r += LANES)
+        v_store(shrink + r, v_exp(v_row(m, r, rows) - v_load(now + r)));
+    for (int64_t r = 0; r < rows; r++) {
+        v16 sum = v_zero();
+        seen(a, pos + r, b0, b1, &lo, &hi);
+        if (lo >= hi)                              /* before the window */
+            continue;
+        for (int64_t j = 0; j < hi; j += LANES) {
+            v16 p = v_exp(v_load(s + r * KEYS + j) - now[r]);
+            v_store(s + r * KEYS + j, p);
+            sum += p;
+        }
+        if (now[r] != m[r])
+            for (int64_t e = 0; e < a->Ep; e += LANES)
+                v_store(o + r * a->Ep + e, v_load(o + r * a->Ep + e) * shrink[r]);
+        l[r] = (now[r] != m[r] ? l[r] * shrink[r] : l[r]) + v_sum(sum);
+        m[r] = now[r];
     }
-    for (int64_t j = 0; j < hi; j += LANES) {
-        v16 p = v_exp(v_load(s + j) - now);
-        v_store(s + j, p);
-        sum += p;
-    }
-    *l += v_sum(sum);
 }
 
-/* o[rows Ep] += weights times values, each row over the keys it sees and no others. */
+/* o[Ep] += the weights [lo, hi) of one row times their values: what a tile's rows do not have in common. */
+static void weigh_row(const struct scratch *t, float *o, const float *s, int64_t lo, int64_t hi, int64_t Ep)
+{
+    for (int64_t e = 0; lo < hi && e < Ep; e += LANES) {
+        v16 sum = v_load(o + e);
+        for (int64_t j = lo; j < hi; j++)
+            sum += s[j] * v_load(t->v + j * Ep + e);
+        v_store(o + e, sum);
+    }
+}
+
+/* o[rows Ep] += weights times values, each row over the keys it sees and no others, in one chain wherever it is cut. */
 static void weigh(const struct att *a, const struct scratch *t, float *o, int64_t rows, int64_t pos, int64_t b0, int64_t b1)
 {
     for (int64_t i = 0; i < rows; i += GEMM_R) {
@@ -137,54 +165,57 @@ static void weigh(const struct att *a, const struct scratch *t, float *o, int64_
         }
         to = MAX(to, from);
         for (int64_t r = 0; r < n; r++)
-            if (lo[r] < MIN(from, hi[r]))
-                product(1, a->Ep, MIN(from, hi[r]) - lo[r], (struct view2){ t->s + (i + r) * KEYS + lo[r], KEYS, 1 },
-                        t->v + lo[r] * a->Ep, a->Ep, o + (i + r) * a->Ep, a->Ep, GEMM_CHAIN);
+            weigh_row(t, o + (i + r) * a->Ep, t->s + (i + r) * KEYS, lo[r], MIN(from, hi[r]), a->Ep);
         if (from < to)
             product(n, a->Ep, to - from, (struct view2){ t->s + i * KEYS + from, KEYS, 1 }, t->v + from * a->Ep, a->Ep,
                     o + i * a->Ep, a->Ep, GEMM_CHAIN);
         for (int64_t r = 0; r < n; r++)
-            if (to < hi[r])
-                product(1, a->Ep, hi[r] - to, (struct view2){ t->s + (i + r) * KEYS + to, KEYS, 1 }, t->v + to * a->Ep,
-                        a->Ep, o + (i + r) * a->Ep, a->Ep, GEMM_CHAIN);
+            weigh_row(t, o + (i + r) * a->Ep, t->s + (i + r) * KEYS, to, hi[r], a->Ep);
+    }
+}
+
+/* The sums of one head's rows, kept from `at` on, -> o and lse. */
+static void finish(const struct att *a, const struct scratch *t, int64_t i0, int64_t rows, int64_t head, int64_t at)
+{
+    for (int64_t r = 0; r < rows; r += LANES) {
+        v16 l = v_load(t->l + at + r), lse = v_load(t->m + at + r) + v_log(l);
+        for (int64_t i = r; i < MIN(rows, r + LANES); i++) {
+            float *o = a->o.p + (i0 + i) * a->o.row + head * a->o.head;
+            for (int64_t e = 0; e < a->o.E; e += LANES)
+                v_row_put(o, e, a->o.E, v_load(t->o + (at + i) * a->Ep + e) / t->l[at + i]);
+            a->lse[(i0 + i) * a->o.n + head] = lse[i - r];
+        }
     }
 }
 
 /* Queries [i0, i1) of segment s against all their path, for one key head. */
 static void attend(const struct att *a, const struct scratch *t, int64_t s, int64_t i0, int64_t i1, int64_t g)
 {
-    int64_t rows = i1 - i0, pos = a->start[s] + (i0 - a->f->seg[s].begin), lo, hi;
+    int64_t rows = i1 - i0, pos = a->start[s] + (i0 - a->f->seg[s].begin);
     int64_t first = a->window > 0 ? MAX(0, pos - a->window + 1) / KEYS * KEYS : 0;
 
-    memset(t->o, 0, (size_t)(a->group * ROWS * a->Ep) * sizeof(float));
-    for (int64_t r = 0; r < a->group * ROWS; r++)
-        t->m[r] = -INFINITY, t->l[r] = 0;
+    for (int64_t h = 0; h < a->group; h++) {
+        memset(t->o + h * RUN * a->Ep, 0, (size_t)(rows * a->Ep) * sizeof(float));
+        for (int64_t r = h * RUN; r < h * RUN + rows; r++)
+            t->m[r] = -INFINITY, t->l[r] = 0;
+    }
     for (int64_t b0 = first; b0 < pos + rows; b0 += KEYS) {
-        int64_t b1 = MIN(b0 + KEYS, pos + rows), n = b1 - b0, skip = MAX(0, b0 - pos);
+        int64_t b1 = MIN(b0 + KEYS, pos + rows), n = b1 - b0;
         take_rows(a, t->k, a->k, g, s, b0, b1);
         take_rows(a, t->v, a->v, g, s, b0, b1);
         turn(t->kt, t->k, n, a->Ep);
-        for (int64_t h = 0; h < a->group; h++) {
-            const float *q = a->q.p + (i0 + skip) * a->q.row + (g * a->group + h) * a->q.head;
-            float *o = t->o + (h * ROWS + skip) * a->Ep;
-            product(rows - skip, round16(n), a->q.E, (struct view2){ q, a->q.row, 1 }, t->kt, KEYS, t->s, KEYS, GEMM_SET);
-            for (int64_t r = 0; r < rows - skip; r++) {
-                int64_t at = h * ROWS + skip + r;
-                seen(a, pos + skip + r, b0, b1, &lo, &hi);
-                if (lo < hi)
-                    soften(t->s + r * KEYS, lo, hi, a->scale, &t->m[at], &t->l[at], o + r * a->Ep, a->Ep);
+        for (int64_t h = 0; h < a->group; h++)
+            for (int64_t r = MAX(0, b0 - pos), many; r < rows; r += many) {
+                const float *q = a->q.p + (i0 + r) * a->q.row + (g * a->group + h) * a->q.head;
+                int64_t at = h * RUN + r;
+                many = MIN(ROWS, rows - r);
+                product(many, round16(n), a->q.E, (struct view2){ q, a->q.row, 1 }, t->kt, KEYS, t->s, KEYS, GEMM_SET);
+                soften(a, t->s, t->m + at, t->l + at, t->o + at * a->Ep, many, pos + r, b0, b1);
+                weigh(a, t, t->o + at * a->Ep, many, pos + r, b0, b1);
             }
-            weigh(a, t, o, rows - skip, pos + skip, b0, b1);
-        }
     }
     for (int64_t h = 0; h < a->group; h++)
-        for (int64_t r = 0; r < rows; r++) {
-            int64_t at = h * ROWS + r, head = g * a->group + h;
-            float *o = a->o.p + (i0 + r) * a->o.row + head * a->o.head;
-            for (int64_t e = 0; e < a->o.E; e += LANES)
-                v_row_put(o, e, a->o.E, v_load(t->o + at * a->Ep + e) / t->l[at]);
-            a->lse[(i0 + r) * a->o.n + head] = t->m[at] + (float)log((double)t->l[at]);
-        }
+        finish(a, t, i0, rows, g * a->group + h, h * RUN);
 }
 
 /* What both directions need to know of the forest. */
@@ -210,7 +241,7 @@ static double attention_ns(const struct att *a)
 void cpu_attention(struct dev *d, struct heads o, struct tensor lse, struct heads q, struct heads k, struct heads v,
                    const struct forest *f, double scale, int64_t window)
 {
-    int64_t G = k.n, group = q.n / G, Ep = round16(q.E), most = f->n_segs + f->n_tokens / ROWS;
+    int64_t G = k.n, group = q.n / G, Ep = round16(q.E), most = f->n_segs + f->n_tokens / RUN;
     struct att a = { .o = o, .q = q, .k = k, .v = v, .lse = f32(lse), .f = f, .scale = (float)scale, .window = window,
                      .group = group, .Ep = Ep };
     int team = cpu_team(d, attention_ns(&a));
@@ -225,8 +256,8 @@ void cpu_attention(struct dev *d, struct heads o, struct tensor lse, struct head
     starts(f, start);
     a.start = start;
     for (int32_t s = 0; s < (int32_t)f->n_segs; s++)
-        for (int32_t i = f->seg[s].begin; i < f->seg[s].end; i += ROWS)
-            task[n++] = (struct task){ s, i, MIN(i + ROWS, f->seg[s].end) };
+        for (int32_t i = f->seg[s].begin; i < f->seg[s].end; i += RUN)
+            task[n++] = (struct task){ s, i, MIN(i + RUN, f->seg[s].end) };
 #pragma omp parallel num_threads(team) if(team > 1)
     {
         struct scratch t = carve((float *)start + lists + (size_t)omp_get_thread_num() * own, Ep, group);
@@ -295,7 +326,8 @@ static void give_rows(const struct att *a, struct heads to, const float *from, i
 static void zero_rows(struct heads x, int64_t head, int64_t begin, int64_t end)
 {
     for (int64_t i = begin; i < end; i++)
-        memset(x.p + i * x.row + head * x.head, 0, (size_t)x.E * sizeof(float));
+        for (int64_t e = 0; e < x.E; e += LANES)
+            v_row_put(x.p + i * x.row + head * x.head, e, x.E, v_zero());
 }
 
 /* All of segment s for one key head: after the segments above it, which have zeroed their rows. */

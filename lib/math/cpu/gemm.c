@@ -25,6 +25,12 @@ INLINE void tile(const int R, const int W, int64_t K, struct view2 a, const floa
 #pragma GCC unroll 8
     for (int r = 0; r < R; r++)
         row[r] = a.p + r * a.row;
+    if (mode == GEMM_ADD)                      /* C comes from afar: fetched while the sum is made */
+#pragma GCC unroll 8
+        for (int r = 0; r < R; r++)
+#pragma GCC unroll 8
+            for (int w = 0; w < W; w++)
+                __builtin_prefetch(c + r * ldc + w * LANES, 1);
     for (int64_t k = 0; k < K; k++, b += ldb) {
         v16 bw[GEMM_W];
 #pragma GCC unroll 8
@@ -86,19 +92,27 @@ static void pack_strip(float *to, struct view2 b, int64_t K, int64_t J, int64_t 
                 v_store(to + k * width + j, v_row(b.p + k * b.row, j, MAX(J, j)));
         return;
     }
-    for (int64_t j = 0; j < width; j++)
-        for (int64_t k = 0; k < K; k++)
-            to[k * width + j] = j < J ? b.p[k * b.row + j * b.col] : 0;
+    for (int64_t j = 0; j < width; j += LANES)
+        for (int64_t k = 0; k < K; k += LANES) {
+            v16 r[LANES];
+            for (int64_t l = 0; l < LANES; l++)
+                r[l] = j + l < J ? v_row(b.p + (j + l) * b.col, k, K) : v_zero();
+            v_turn(r);
+            for (int64_t l = 0; l < MIN(LANES, K - k); l++)
+                v_store(to + (k + l) * width + j, r[l]);
+        }
 }
 
-/* Rows of A where k does not run along them: [strip][k][6]. */
+/* Rows of A where they lie side by side and k runs across: [strip][k][6]. */
 static void pack_a(float *to, struct view2 a, int64_t I, int64_t K)
 {
-    for (int64_t i = 0; i < I; i += GEMM_R, to += GEMM_R * K) {
-        int64_t rows = MIN(GEMM_R, I - i);
-        for (int64_t k = 0; k < K; k++)
-            for (int64_t r = 0; r < rows; r++)
-                to[k * GEMM_R + r] = a.p[(i + r) * a.row + k * a.col];
+    for (int64_t k = 0; k < K; k++) {
+        const float *from = a.p + k * a.col;
+        float *at = to + k * GEMM_R;
+        int64_t i = 0;
+        for (; i + GEMM_R <= I; i += GEMM_R, at += GEMM_R * K)
+            memcpy(at, from + i, GEMM_R * sizeof(float));
+        memcpy(at, from + i, (size_t)(I - i) * sizeof(float));
     }
 }
 
@@ -146,12 +160,13 @@ void gemm_one(const struct gemm *g, float *scratch)
     block(g, 0, g->I, 0, g->J, scratch);
 }
 
-/* Threads share strips of columns where there are enough of them, else rows: so B is packed once, or is small. */
+/* Threads share columns where there are enough of them, so that B is packed once; rows where A is packed and has more to
+ * pack, or columns are few. */
 void gemm_all(struct dev *d, const struct gemm *g)
 {
     int team = cpu_team(d, (double)g->I * (double)g->J * (double)g->K * 0.02);
     float *scratch = cpu_scratch(d, (size_t)team * GEMM_SCRATCH_BYTES);
-    bool by_cols = (g->J + GEMM_COLS - 1) / GEMM_COLS >= 4 * team;
+    bool by_cols = (g->J + GEMM_COLS - 1) / GEMM_COLS >= 4 * team && (g->a.col == 1 || g->J >= g->I);
 
     if (!scratch)
         return;

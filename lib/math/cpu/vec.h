@@ -123,25 +123,33 @@ INLINE v16 v_sqrt(v16 a)
 #endif
 }
 
-/* The lanes' sum and maximum, always paired the same way. */
+/* The lanes' sum and maximum, always paired the same way: 8 apart, 4, 2, 1. */
 INLINE float v_sum(v16 a)
 {
+#ifdef __AVX512F__
+    return _mm512_reduce_add_ps((__m512)a);
+#else
     float s[LANES];
     memcpy(s, &a, sizeof(s));
     for (int h = LANES / 2; h; h /= 2)
         for (int l = 0; l < h; l++)
             s[l] += s[l + h];
     return s[0];
+#endif
 }
 
 INLINE float v_top(v16 a)
 {
+#ifdef __AVX512F__
+    return _mm512_reduce_max_ps((__m512)a);
+#else
     float s[LANES];
     memcpy(s, &a, sizeof(s));
     for (int h = LANES / 2; h; h /= 2)
         for (int l = 0; l < h; l++)
             s[l] = s[l] > s[l + h] ? s[l] : s[l + h];
     return s[0];
+#endif
 }
 
 INLINE v8d v_wide(v16 a, int half)             /* eight of the lanes as doubles */
@@ -154,6 +162,26 @@ INLINE v8d v_wide(v16 a, int half)             /* eight of the lanes as doubles 
 INLINE double v_sum_wide(v8d a)
 {
     return ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]));
+}
+
+/* Sixteen rows of sixteen, turned in place: halves change places across pairs of rows 8, 4, 2, 1 apart. */
+#define TURN(d, lo, hi)                                    \
+    for (int i_ = 0; i_ < LANES; i_++)                     \
+        if (!(i_ & (d))) {                                 \
+            v16 a_ = r[i_], b_ = r[i_ + (d)];              \
+            r[i_] = __builtin_shuffle(a_, b_, lo);         \
+            r[i_ + (d)] = __builtin_shuffle(a_, b_, hi);   \
+        }
+INLINE void v_turn(v16 r[LANES])
+{
+    const i16 lo8 = { 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23 };
+    const i16 lo4 = { 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27 };
+    const i16 lo2 = { 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29 };
+    const i16 lo1 = { 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30 };
+    TURN(8, lo8, lo8 + 8)
+    TURN(4, lo4, lo4 + 4)
+    TURN(2, lo2, lo2 + 2)
+    TURN(1, lo1, lo1 + 1)
 }
 
 /* e^x to 2 units in the last place.  x = n ln 2 + r, e^r by a polynomial (Cephes, S. Moshier), 2^n by the exponent.
@@ -219,12 +247,29 @@ INLINE v16 v_gauss(v16 x)
     return e - e * (0.5f * lo);
 }
 
+/* ln x for normal x > 0, to 2e-7 of max(1, |ln x|): x = 2^n m with m around 1, a polynomial (Cephes) for m.  NaN and
+ * infinity give NaN. */
+INLINE v16 v_log(v16 x)
+{
+    i16 bits = (i16)x, n = ((bits - 0x3f3504f3) >> 23);         /* m from sqrt(1/2) */
+    v16 m = (v16)(bits - (n << 23)) - 1.0f, e = __builtin_convertvector(n, v16), p = v_splat(7.0376836292e-2f);
+    p = p * m - 1.1514610310e-1f;
+    p = p * m + 1.1676998740e-1f;
+    p = p * m - 1.2420140846e-1f;
+    p = p * m + 1.4249322787e-1f;
+    p = p * m - 1.6668057665e-1f;
+    p = p * m + 2.0000714765e-1f;
+    p = p * m - 2.4999993993e-1f;
+    p = p * m + 3.3333331174e-1f;
+    v16 sq = m * m;
+    return (m - 0.5f * sq + p * (m * sq)) + e * 0.693147181f + (x - x);
+}
+
 /* erfc(z) for z >= 0, gauss = e^(-z^2): erfcx(z) (1 + 2z) is smooth in t = (z - 3) / (z + 3) and a polynomial of degree ten
  * fits it to 3e-9 on [0, 10.4] (Chebyshev fit in double); past that gauss is 0 already. */
 INLINE v16 v_erfc(v16 z, v16 gauss)
 {
-    v16 t = (z - 3.0f) / (z + 3.0f);
-    v16 p = v_splat(-2.685607760e-04f);
+    v16 t = (z - 3.0f) / (z + 3.0f), p = v_splat(-2.685607760e-04f);
     p = p * t - 7.770334487e-04f;
     p = p * t + 2.005124465e-03f;
     p = p * t + 2.569877077e-03f;
