@@ -19,4 +19,5 @@ try --task loss --label loss=1 $model $g/task-loss/rows.rec
 try --task loss --label a=1 --label a=2 $model $g/task-loss/rows.rec
 try --task logprob --label a=1 $model $g/task-logprob/rows.rec
 try --task loss --opt-sft 1x $model $g/task-loss/rows.rec
+try --task pareto --threads 2 $g/task-pareto/rows.rec
 try --task loss --device gpu9 $model $g/task-loss/rows.rec
