@@ -122,18 +122,6 @@ bool feedback_gone(const struct feedback *f)
     return f && f->gone;
 }
 
-void feedback_drain(struct feedback *f)
-{
-    struct rec r;
-
-    f->out_fd = -1;
-    if (!f->seen)
-        return;
-    while (in_next(f->in, &r) == ST_OK)
-        ;
-    err_clear();
-}
-
 void feedback_close(struct feedback *f)
 {
     if (!f)

@@ -22,8 +22,6 @@ void    feedback_watch(struct feedback *f, int out_fd);
 enum st feedback_next(struct feedback *f, struct rec *r) must_use;
 /* True when nobody is left to write to: the end record would go nowhere. */
 bool    feedback_gone(const struct feedback *f);
-/* After our end record: lets step finish telling, so that it never writes to nobody. */
-void    feedback_drain(struct feedback *f);
 void    feedback_close(struct feedback *f);
 
 #endif

@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "log.h"
 #include "mixer.h"
@@ -209,10 +208,6 @@ static enum st finish(struct mixer *m, enum st st)
         return st == ST_OK ? logged : st;
     st = out_close(m->out, st == ST_OK ? logged : st, state);
     m->out = NULL;
-    if (st == ST_OK && m->losses.fb) {
-        close(STDOUT_FILENO);                          /* step reads on to the end of its stdin */
-        feedback_drain(m->losses.fb);
-    }
     return st;
 }
 

@@ -3,18 +3,21 @@
 
 enum { BARREN_MAX = 1000000 };                 /* rows after which a token target is given up */
 
-/* The source furthest behind its share, or -1 when all have ended; more[] rows are chosen beyond
- * what was given. */
-static int64_t behind(const struct side *s, const int64_t *more)
+/* The source of the next row, or -1 when all have ended; more[] rows are chosen beyond what was given. */
+static int64_t next_source(const struct side *s, const int64_t *more)
 {
+    double rows = 1, weight = 0, least = 0;
     int64_t best = -1;
-    double least = 0;
 
     for (int64_t k = 0; k < s->n_sources; k++) {
-        double share = (double)(s->c[k]->taken + more[k] + 1) / s->c[k]->how.weight;
-        if (!s->ended[k] && (best < 0 || share < least)) {
+        rows += s->ended[k] ? 0 : (double)(s->c[k]->taken + more[k]);
+        weight += s->ended[k] ? 0 : s->c[k]->how.weight;
+    }
+    for (int64_t k = 0; k < s->n_sources; k++) {
+        double given = (double)(s->c[k]->taken + more[k]), w = s->c[k]->how.weight, due = (given + 1) / w;
+        if (!s->ended[k] && given * weight < w * rows && (best < 0 || due < least)) {
             best = k;
-            least = share;
+            least = due;
         }
     }
     return best;
@@ -27,7 +30,7 @@ enum st side_next(struct side *s, struct batch *b)
 
     b->rows.n = 0;
     while (s->rows ? batch_n(b) < s->rows : tokens < s->tokens) {
-        if ((k = behind(s, more)) < 0)
+        if ((k = next_source(s, more)) < 0)
             break;
         struct coming next = { s->c[k], s->c[k]->taken + more[k] };
         if (!s->rows || s->c[k]->n_rows == 0) {        /* its length is wanted, or whether it is there */

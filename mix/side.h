@@ -1,8 +1,8 @@
 /* side.h - one objective's sources, and which of their rows come next.
  *
- * Several sources share every batch by weight: the next row is that of the source which is
- * furthest behind its share, (rows given + 1) / weight being smallest, the first named on a tie.
- * So of any stretch of rows each source has its share to within one row, without a draw. */
+ * Several sources share every batch by weight: of those that are short of their share the one whose
+ * next row is due first, the first named on a tie.  So at any moment each source has its share to
+ * within one row, without a draw (the quota method, Balinski and Young 1975). */
 #ifndef SIDE_H
 #define SIDE_H
 

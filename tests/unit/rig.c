@@ -142,11 +142,12 @@ static enum st metric(struct fake *f, const struct step_rec *s, struct buf *b)
         mp_text(b, VIEW("obj")) || mp_text(b, view_of(obj_name(s->obj))) || mp_text(b, VIEW("why")) ||
         mp_text(b, view_of(why_name(s->why))) || mp_text(b, VIEW("loss")) || mp_real(b, loss_of(f, s->obj)))
         return ST_SYS;
-    for (int k = 0; k < 2; k++) {
-        struct out *o = k ? f->feedback : f->metrics;
-        enum st st = o ? out_put(o, b->p, b->n, 0) : ST_OK;
-        if (st != ST_OK || (o && (st = out_flush(o)) != ST_OK))
-            return st;
+    if (f->metrics && (out_put(f->metrics, b->p, b->n, 0) || out_flush(f->metrics)))
+        return ST_SYS;
+    if (f->feedback && (out_put(f->feedback, b->p, b->n, 0) || out_flush(f->feedback))) {
+        err_clear();                                   /* mix is gone: its end of the stream tells */
+        (void)!out_close(f->feedback, ST_SYS, (struct view){ NULL, 0 });
+        f->feedback = NULL;
     }
     return ST_OK;
 }
@@ -304,8 +305,8 @@ static enum st play(struct fake *f, struct arena *a)
         st = ST_OK;
     fflush(stdout);
     if (f->feedback && !(arg.close && st != ST_OK)) {
-        enum st told = out_close(f->feedback, st, (struct view){ NULL, 0 });
-        st = st == ST_OK ? told : st;
+        if (out_close(f->feedback, st, (struct view){ NULL, 0 }) != st)
+            err_clear();
     }
     if (f->metrics) {
         enum st kept = out_close(f->metrics, ST_OK, (struct view){ NULL, 0 });

@@ -24,7 +24,6 @@ USES_unit_weights := model math base
 USES_unit_policy := mix stream base
 USES_unit_rig   := stream base
 USES_unit_source := mix stream base
-USES_unit_losses := mix stream base
 USES_unit_loss  := step batch model math stream base
 USES_unit_train := step batch model math stream base
 USES_unit_batch := batch model math stream base
