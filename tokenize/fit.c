@@ -51,8 +51,9 @@ static enum st nothing_left(const struct maker *m, const struct rows *rows)
                  ? " is left within --max-tokens; try --truncate prompt-left" : "");
 }
 
-enum st fit_row(const struct maker *m, const struct rows *rows, struct seq *s)
+enum st fit_row(const struct maker *m, const struct rows *rows, struct made *d)
 {
+    struct seq *s = &d->seq;
     int64_t over = s->n - m->max_tokens;
 
     if (over > 0) {
@@ -72,8 +73,8 @@ enum st fit_row(const struct maker *m, const struct rows *rows, struct seq *s)
         default:
             return too_long(m, rows, s->n);
         }
-        m->faults->cut++;
-        m->faults->cut_end += m->truncate == TRUNCATE_START;
+        d->cut = true;
+        d->cut_end = m->truncate == TRUNCATE_START;
     }
     return count_trained(s, false) ? ST_OK : nothing_left(m, rows);
 }
@@ -104,7 +105,7 @@ enum st fit_pair(const struct maker *m, const struct rows *rows, struct made *d)
     case TRUNCATE_START:
         if (room <= 0)
             return nothing_left(m, rows);
-        m->faults->cut_end++;
+        d->cut_end = true;
         c->n = MIN(c->n, room);
         r->n = MIN(r->n, room);
         break;
@@ -119,6 +120,6 @@ enum st fit_pair(const struct maker *m, const struct rows *rows, struct made *d)
     default:
         return too_long(m, rows, p->n + longer);
     }
-    m->faults->cut++;
+    d->cut = true;
     return check_pair(m, rows, d);
 }

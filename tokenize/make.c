@@ -64,6 +64,22 @@ static void put_prefix(const struct maker *m, struct seq *s)
     s->n_prefix = s->n;
 }
 
+int64_t made_tokens(const struct made *m)
+{
+    return m->seq.n + m->chosen.n + m->rejected.n;
+}
+
+int64_t made_trained(const struct made *m)
+{
+    const struct seq *const parts[] = { &m->seq, &m->chosen, &m->rejected };
+    int64_t n = 0;
+
+    for (int k = 0; k < countof(parts); k++)
+        for (int64_t i = 0; i < parts[k]->n; i++)
+            n += parts[k]->trained[i];
+    return n;
+}
+
 /* ---- one text: render, encode, mask ---- */
 
 static bool is_trained(const struct maker *m, const struct turns *t, int64_t i, int64_t last)
@@ -218,6 +234,8 @@ static enum st emit(const struct maker *m, const struct row *row, struct made *d
 {
     d->kind = row->kind;
     d->id = rec_id(row->kind, row->source, row->n_source);
+    m->faults->cut += d->cut;
+    m->faults->cut_end += d->cut_end;
     return m->sink(m->arg, d);
 }
 
@@ -228,7 +246,7 @@ static enum st make_sft(struct maker *m, const struct rows *rows, const struct r
     enum st st = one_text(&j, &row->turns, 0, false, 0, &d.seq, a);
 
     if (st == ST_OK)
-        st = fit_row(m, rows, &d.seq);
+        st = fit_row(m, rows, &d);
     return st == ST_OK ? emit(m, row, &d) : st == ST_END ? ST_OK : st;
 }
 

@@ -24,7 +24,12 @@ struct made {
     uint64_t      id;
     struct seq    seq;                         /* text, sft: all; pref: the prompt */
     struct seq    chosen, rejected;
+    bool          cut, cut_end;                /* by --truncate; and its end token with it */
 };
+
+/* Tokens of the record, the prompt once; and those that are trained. */
+int64_t made_tokens(const struct made *m);
+int64_t made_trained(const struct made *m);
 
 /* What becomes of it; called once per record: a long document is several.  */
 typedef enum st made_sink(void *arg, const struct made *m);

@@ -12,14 +12,13 @@ static struct ids put_ids(struct put *p, const struct seq *s)
 }
 
 /* Spans behind those already in v. */
-static struct spans put_spans(struct put *p, const struct seq *s, struct span *v)
+static struct spans put_spans(const struct seq *s, struct span *v)
 {
     int64_t n = 0;
 
     for (int64_t i = 0; i < s->n; i++) {
         if (!s->trained[i])
             continue;
-        p->trained++;
         if (n > 0 && v[n - 1].end == i)
             v[n - 1].end++;
         else
@@ -35,7 +34,7 @@ static bool all_trained(struct spans s, int64_t n)
 
 enum st put_record(struct put *p, const struct made *m)
 {
-    int64_t n = m->seq.n + m->chosen.n + m->rejected.n;
+    int64_t n = made_tokens(m);
     size_t ids_bytes = (size_t)n * 4, at = (ids_bytes + 63) & ~(size_t)63;
     struct rec r = { .kind = m->kind, .t = view_of(rec_kind_name(m->kind)), .src = p->src, .id = m->id, .w = 1 };
     enum st st;
@@ -47,18 +46,17 @@ enum st put_record(struct put *p, const struct made *m)
     switch (m->kind) {
     case REC_TEXT:
         r.ids = put_ids(p, &m->seq);
-        p->trained += n;
         break;
     case REC_SFT:
         r.ids = put_ids(p, &m->seq);
-        r.span = put_spans(p, &m->seq, span);
+        r.span = put_spans(&m->seq, span);
         break;
     case REC_PREF:
         r.prompt = put_ids(p, &m->seq);
         r.chosen = put_ids(p, &m->chosen);
         r.rejected = put_ids(p, &m->rejected);
-        r.chosen_span = put_spans(p, &m->chosen, span);
-        r.rejected_span = put_spans(p, &m->rejected, span + r.chosen_span.n);
+        r.chosen_span = put_spans(&m->chosen, span);
+        r.rejected_span = put_spans(&m->rejected, span + r.chosen_span.n);
         if (all_trained(r.chosen_span, m->chosen.n))
             r.chosen_span = (struct spans){ 0 };
         if (all_trained(r.rejected_span, m->rejected.n))
@@ -67,7 +65,6 @@ enum st put_record(struct put *p, const struct made *m)
     default:
         BUG_IF(true);
     }
-    p->tokens += n;
     if ((st = rec_write(&p->record, &r, p->width)) != ST_OK)
         return st;
     return out_put(p->out, p->record.p, p->record.n, n);

@@ -9,7 +9,6 @@ struct put {                                   /* end with put_free() */
     struct out *out;
     int         width;
     struct view src;
-    int64_t     tokens, trained;               /* put so far */
     struct buf  ids, record;
 };
 

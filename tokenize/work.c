@@ -56,6 +56,8 @@ static enum st sink(void *arg, const struct made *m)
     enum st st;
 
     r->faults.records++;
+    r->faults.tokens += made_tokens(m);
+    r->faults.trained += made_trained(m);
     if (r->s->show == 0)
         return put_record(&r->put, m);
     snprintf(place, sizeof place, "%s:%lld", rows_name(r->at), (long long)rows_line(r->at));
@@ -195,8 +197,6 @@ static enum st tell(struct run *r)
 {
     int64_t faults = 0;
 
-    r->faults.tokens = r->put.tokens;
-    r->faults.trained = r->put.trained;
     faults_tell(&r->faults, !r->s->quiet && r->progress.on);
     for (int c = 0; c < CAUSES; c++)
         faults += r->faults.n[c];
