@@ -234,7 +234,7 @@ void model_init(struct model *m, uint64_t seed)
         uint64_t stream = RNG_STREAM(RNG_INIT, name_hash(p->name));
         for (int64_t at = 0; at < n; at += room) {
             int64_t k = MIN(room, n - at);
-#pragma omp parallel for num_threads(m->d->threads)
+#pragma omp parallel for num_threads(m->d->threads) if (k >= 4096)
             for (int64_t j = 0; j < k; j++)
                 if (p->w.rank == 2)
                     block[j] = std * (float)rng_normal(seed, stream, (uint64_t)(at + j));
