@@ -1,7 +1,8 @@
 /* figure.c - named figures, and labels among them.
  *
- * Labels and figures share the record's top level, which keeps it flat for people and their tools; what keeps them
- * apart is the name: a figure has a '/' in it or stands in the list below. */
+ * Labels and figures share the record's top level, which keeps it flat for people and their
+ * tools; what keeps them apart is the name: a figure has a '/' in it or stands in the list
+ * below. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -32,7 +33,7 @@ static struct figure *add(struct figures *f, struct view name, enum figure_type 
     static struct figure nowhere;
     size_t n = f->prefix.n + name.n;
 
-    if (f->n == f->cap) {                                  /* the old array stays in the arena: it doubles */
+    if (f->n == f->cap) {                      /* the old array stays in the arena: it doubles */
         int64_t cap = f->cap ? 2 * f->cap : 32;
         struct figure *v = ARENA_NEW(f->a, struct figure, cap);
         if (!v) {
@@ -166,7 +167,8 @@ void figures_read(struct figures *f, const struct rec *r)
                 return;
             continue;
         }
-        if (view_is(g.name, "t") || v.type == MP_NIL || v.type == MP_BIN || (v.type == MP_REAL && !isfinite(v.d)))
+        if (view_is(g.name, "t") || v.type == MP_NIL || v.type == MP_BIN ||
+            (v.type == MP_REAL && !isfinite(v.d)))
             continue;
         g.type = v.type == MP_TEXT ? FIGURE_TEXT : v.type == MP_BOOL ? FIGURE_BOOL :
                  v.type == MP_INT ? FIGURE_INT : FIGURE_REAL;
@@ -208,13 +210,14 @@ enum st figures_write(struct buf *b, const struct figures *f)
 bool figures_is_label(struct view name)
 {
     static const char *const ours[] = {
-        "t", "src", "id", "row", "i", "n", "w", "obj", "why", "use", "train", "phase", "state", "mix", "text", "loss",
-        "task", "model", "table", "than", "seeds", "lambdas", "better", "difference", "ignored",
-        "gap_sft", "gap_pref", "gap_sft_clipped", "gap_pref_clipped", "distance", "scaled_sft", "scaled_pref",
-        "scaled_distance", "dominated", "hypervolume",
+        "t", "src", "id", "row", "i", "n", "w", "obj", "why", "use", "train", "phase", "state",
+        "mix", "text", "loss", "task", "model", "table", "than", "seeds", "lambdas", "better",
+        "difference", "ignored", "gap_sft", "gap_pref", "gap_sft_clipped", "gap_pref_clipped",
+        "distance", "scaled_sft", "scaled_pref", "scaled_distance", "dominated", "hypervolume",
     };
 
-    if (name.n == 0 || memchr(name.p, '/', name.n) || (name.n > 3 && memcmp(name.p + name.n - 3, "_se", 3) == 0))
+    if (name.n == 0 || memchr(name.p, '/', name.n) ||
+        (name.n > 3 && memcmp(name.p + name.n - 3, "_se", 3) == 0))
         return false;
     for (int64_t i = 0; i < countof(ours); i++)
         if (view_is(name, ours[i]))
@@ -232,7 +235,8 @@ enum st figures_label(struct figures *f, const char *text)
     if (!eq)
         return fail(ST_USAGE, "'%s' is not KEY=VALUE", shown(view_of(text)));
     if (key.n >= sizeof name || !figures_is_label(key))
-        return fail(ST_USAGE, "'%s' cannot be a label's key; take a short name of your own without '/'", shown(key));
+        return fail(ST_USAGE, "'%s' cannot be a label's key; take a short name without '/'",
+                    shown(key));
     snprintf(name, sizeof name, "%.*s", (int)key.n, key.p);
     if (figures_find(f, name))
         return fail(ST_USAGE, "'%s' is given twice", shown(key));

@@ -1,7 +1,8 @@
-/* figure.h - named figures on their way out: a task says name and value, the record is made of them.
+/* figure.h - named figures on their way out: a task says name and value, the record is made of
+ * them.
  *
- * Names and texts are copied into the arena.  Memory that cannot be had is kept in `st` and comes back from
- * report_put(), so that a task reports in plain lines. */
+ * Names and texts are copied into the arena.  Memory that cannot be had is kept in `st` and
+ * comes back from report_put(), so that a task reports in plain lines. */
 #ifndef FIGURE_H
 #define FIGURE_H
 
@@ -43,7 +44,8 @@ void figures_gap(struct figures *f, const char *obj, double loss, double optimum
 /* A copy of another's figure, under its own name. */
 void figures_copy(struct figures *f, const struct figure *from);
 
-/* NULL: there is none.  figures_number: a figure as a double; false where it is missing or no number. */
+/* NULL: there is none.  figures_number: a figure as a double; false where it is missing or no
+ * number. */
 const struct figure *figures_find(const struct figures *f, const char *name);
 bool figures_number(const struct figures *f, const char *name, double *v);
 bool figure_is_number(const struct figure *f, double *v);

@@ -1,7 +1,8 @@
 /* infer.c - windows of rows through the model.
  *
- * The pass (the device's activations) is made once for --micro-tokens and again, larger, only when a single tree is
- * longer than that; everything else of a window goes back to the arena when the window is done. */
+ * The pass (the device's activations) is made once for --micro-tokens and again, larger, only
+ * when a single tree is longer than that; everything else of a window goes back to the arena
+ * when the window is done. */
 #include <math.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@ struct infer {
     struct dev   *d;
     struct model *m;
     struct pass  *pass;
-    struct arena *pass_a;                      /* the pass has an arena of its own, to be made anew */
+    struct arena *pass_a;                      /* of the pass alone, which may be made anew */
     int64_t       micro_tokens, max_tokens, max_targets;
 };
 
@@ -42,14 +43,17 @@ enum st infer_folder(const char **folder, const char *dir, struct arena *a)
         return *folder ? ST_OK : ST_SYS;
     }
     err_place("%s", shown(view_of(dir)));
-    return fail(ST_SYS, "no config.json there, nor in its latest/; name a Hugging Face folder or the OUT of step");
+    return fail(ST_SYS, "no config.json there, nor in its latest/; name a Hugging Face folder or "
+                "the OUT of step");
 }
 
-/* The tokenizer a folder was made for, as 64 hexadecimal digits: of its tokenizer.json, or where a checkpoint of rows
- * of the built-in one has none, as step noted it.  *hex is "" where nothing tells. */
+/* The tokenizer a folder was made for, as 64 hexadecimal digits: of its tokenizer.json, or where
+ * a checkpoint of rows of the built-in one has none, as step noted it.  *hex is "" where nothing
+ * tells. */
 static enum st tokenizer_of(char hex[65], const char *folder, struct arena *a)
 {
-    char *path = arena_printf(a, "%s/tokenizer.json", folder), *state = arena_printf(a, "%s/state/step.json", folder);
+    char *path = arena_printf(a, "%s/tokenizer.json", folder);
+    char *state = arena_printf(a, "%s/state/step.json", folder);
     const char *noted = "";
     uint8_t sha[32];
     struct view file;
@@ -75,7 +79,8 @@ static enum st tokenizer_of(char hex[65], const char *folder, struct arena *a)
 }
 
 /* Rows of another tokenizer than the folder's: every id would mean something else. */
-static enum st check_tokenizer(const char *folder, const struct header *h, const char *stream, struct arena *a)
+static enum st check_tokenizer(const char *folder, const struct header *h, const char *stream,
+                               struct arena *a)
 {
     char own[65], theirs[65];
     enum st st = tokenizer_of(own, folder, a);
@@ -84,12 +89,13 @@ static enum st check_tokenizer(const char *folder, const struct header *h, const
     if (st != ST_OK || !*own || strcmp(own, theirs) == 0)
         return st;
     err_place("%s", shown(view_of(stream)));
-    return fail(ST_DATA, "its rows are of tokenizer %.16s, the model in '%s' of %.16s; re-run tokenize with the model's",
-                theirs, shown(view_of(folder)), own);
+    return fail(ST_DATA, "its rows are of tokenizer %.16s, the model in '%s' of %.16s; "
+                "re-run tokenize with the model's", theirs, shown(view_of(folder)), own);
 }
 
-enum st infer_open(struct infer **to, const char *folder, const struct header *h, const char *stream, const char *device,
-                   int threads, int64_t micro_tokens, struct arena *a)
+enum st infer_open(struct infer **to, const char *folder, const struct header *h,
+                   const char *stream, const char *device, int threads, int64_t micro_tokens,
+                   struct arena *a)
 {
     struct infer *v = ARENA_NEW(a, struct infer, 1);
     struct config c = { 0 };
@@ -102,14 +108,17 @@ enum st infer_open(struct infer **to, const char *folder, const struct header *h
     v->folder = folder;
     v->micro_tokens = micro_tokens;
     v->pass_a = arena_new(0);
-    if ((st = check_tokenizer(folder, h, stream, a)) != ST_OK || (st = config_read(&c, config, a)) != ST_OK)
+    if ((st = check_tokenizer(folder, h, stream, a)) != ST_OK ||
+        (st = config_read(&c, config, a)) != ST_OK)
         return st;
     if (h->vocab > c.V) {
         err_place("%s", shown(view_of(stream)));
-        return fail(ST_DATA, "its tokenizer has %lld ids, the model in '%s' only %lld; they do not belong together",
-                    (long long)h->vocab, shown(view_of(folder)), (long long)c.V);
+        return fail(ST_DATA, "its tokenizer has %lld ids, the model in '%s' only %lld; they do not "
+                    "belong together", (long long)h->vocab, shown(view_of(folder)),
+                    (long long)c.V);
     }
-    if ((st = dev_open(&v->d, device, threads, a)) != ST_OK || (st = model_new(&v->m, &c, v->d, false, a)) != ST_OK)
+    if ((st = dev_open(&v->d, device, threads, a)) != ST_OK ||
+        (st = model_new(&v->m, &c, v->d, false, a)) != ST_OK)
         return st;
     return weights_load(v->m, folder, a);
 }
@@ -117,7 +126,8 @@ enum st infer_open(struct infer **to, const char *folder, const struct header *h
 /* A pass that holds the largest pack of the batch. */
 static enum st room(struct infer *v, const struct batch *b)
 {
-    int64_t tokens = MAX(batch_max_tokens(b), v->micro_tokens), targets = MAX(batch_max_targets(b), v->micro_tokens);
+    int64_t tokens = MAX(batch_max_tokens(b), v->micro_tokens);
+    int64_t targets = MAX(batch_max_targets(b), v->micro_tokens);
 
     if (v->pass && tokens <= v->max_tokens && targets <= v->max_targets)
         return ST_OK;
@@ -144,9 +154,10 @@ static enum st collect(struct batch *b, struct item *item, int64_t n)
     return ST_OK;
 }
 
-/* From the targets' log-probabilities of all packs to a sum per sequence, in the order of the targets. */
-static enum st spread(const struct infer *v, const struct batch *b, const float *const *logp, const uint8_t *const *hit,
-                      struct item *item, int64_t n, struct arena *a)
+/* From the targets' log-probabilities of all packs to a sum per sequence, in the order of the
+ * targets. */
+static enum st spread(const struct infer *v, const struct batch *b, const float *const *logp,
+                      const uint8_t *const *hit, struct item *item, int64_t n, struct arena *a)
 {
     int64_t row = 0;
     struct sum *sum = ARENA_NEW(a, struct sum, b->n_seqs);
@@ -168,8 +179,8 @@ static enum st spread(const struct infer *v, const struct batch *b, const float 
             }
             if (!isfinite(sum[k].logp)) {
                 err_place("%s:%lld", shown(view_of(item[i].stream)), (long long)item[i].at);
-                return fail(ST_DATA, "its log-probability is no finite number; the weights in '%s' are broken",
-                            shown(view_of(v->folder)));
+                return fail(ST_DATA, "its log-probability is no finite number; the weights in '%s' "
+                            "are broken", shown(view_of(v->folder)));
             }
         }
     }
@@ -181,8 +192,9 @@ enum st infer_items(struct infer *v, struct item *item, int64_t n, struct arena 
     struct batch *b;
     enum st st;
 
-    if ((st = batch_new(&b, &v->m->c, a)) != ST_OK || (st = collect(b, item, n)) != ST_OK || b->n_rows == 0 ||
-        (st = batch_pack(b, v->micro_tokens, true)) != ST_OK || (st = room(v, b)) != ST_OK)
+    if ((st = batch_new(&b, &v->m->c, a)) != ST_OK || (st = collect(b, item, n)) != ST_OK ||
+        b->n_rows == 0 || (st = batch_pack(b, v->micro_tokens, true)) != ST_OK ||
+        (st = room(v, b)) != ST_OK)
         return st;
 
     float **logp = ARENA_NEW(a, float *, b->n_packs);

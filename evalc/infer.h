@@ -1,8 +1,8 @@
 /* infer.h - a model that scores rows: the log-probability of every sequence somebody reads.
  *
- * Rows come in windows, are packed as step packs them, and go through the model pack by pack.  A row's sums are
- * taken in double over its targets in order, and the forward's bits do not depend on a row's company, so neither
- * --micro-tokens nor the neighbours show in them. */
+ * Rows come in windows, are packed as step packs them, and go through the model pack by pack.  A
+ * row's sums are taken in double over its targets in order, and the forward's bits do not depend
+ * on a row's company, so neither --micro-tokens nor the neighbours show in them. */
 #ifndef INFER_H
 #define INFER_H
 
@@ -11,33 +11,35 @@
 #include "stream/io.h"
 
 struct sum {                                   /* one sequence */
-    double       logp;                         /* sum of the log-probabilities of its trained tokens, natural log */
-    int64_t      n, hits;                      /* how many; of how many the model's first choice is the token itself */
-    const float *token;                        /* [n] each of them */
+    double       logp;                         /* of its trained tokens together, natural log */
+    int64_t      n, hits;                      /* how many; how many are the model's first choice */
+    const float *token;                        /* [n] the log-probability of each */
 };
 
 struct item {                                  /* a row of a window */
     struct rec  rec;                           /* a copy */
     const char *stream;                        /* where it came from: the stream's name, and ... */
-    int64_t     at, row;                       /* ... its number there from 1; its number in the whole input from 0 */
+    int64_t     at, row;                       /* ... its number there from 1, in all from 0 */
     bool        scored;                        /* in: score it; n_seqs stays 0 otherwise */
     int64_t     n_seqs;
-    struct sum *seq;                           /* [n_seqs], chosen before rejected; in the window's arena */
+    struct sum *seq;                           /* [n_seqs], chosen before rejected */
 };
 
 struct infer;
 
-/* A Hugging Face folder, or the OUT folder of step, whose `latest` is meant: *folder is DIR or what DIR/latest points
- * to now.  ST_SYS: there is no config.json in either. */
+/* A Hugging Face folder, or the OUT folder of step, whose `latest` is meant: *folder is DIR or
+ * what DIR/latest points to now.  ST_SYS: there is no config.json in either. */
 enum st infer_folder(const char **folder, const char *dir, struct arena *a) must_use;
 
-/* The model in a folder of infer_folder(), its weights on the device, after a look at the header of the rows it shall
- * score: the folder's tokenizer.json, where it has one, must be theirs, and their vocabulary fit.  ST_DATA says what
- * differs, naming `stream`; ST_USAGE: no such device. */
-enum st infer_open(struct infer **v, const char *folder, const struct header *h, const char *stream, const char *device,
-                   int threads, int64_t micro_tokens, struct arena *a) must_use;
+/* The model in a folder of infer_folder(), its weights on the device, after a look at the header
+ * of the rows it shall score: the folder's tokenizer.json, where it has one, must be theirs, and
+ * their vocabulary fit.  ST_DATA says what differs, naming `stream`; ST_USAGE: no such device. */
+enum st infer_open(struct infer **v, const char *folder, const struct header *h,
+                   const char *stream, const char *device, int threads, int64_t micro_tokens,
+                   struct arena *a) must_use;
 /* Scores the items that ask for it; results live in a.
- *   ST_DATA  a row the model cannot take (its place is told), or a log-probability that is no finite number
+ *   ST_DATA  a row the model cannot take (its place is told), or a log-probability that is no
+ *            finite number
  *   ST_STOP  a signal asked to stop;  ST_SYS memory or device */
 enum st infer_items(struct infer *v, struct item *item, int64_t n, struct arena *a) must_use;
 

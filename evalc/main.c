@@ -1,20 +1,25 @@
-/* evalc - rows and a checkpoint in, scores out; or the same rows with a column more. */
+/* main.c - evalc: rows and a checkpoint in, scores out; or the same rows with a column more. */
 #include "base/run.h"
 #include "walk.h"
 
 static struct setup arg = { .device = "auto", .out = "-", .to = "auto", .micro_tokens = 4096 };
 
 static const struct opt opts[] = {
-    { 't', "task",         OPT_LIST, &arg.tasks,        "NAME,...",  "what to do with the rows; several are done in one pass", 0, 0 },
-    { 'm', "model",        OPT_TEXT, &arg.model,        "DIR",       "Hugging Face folder, or step's OUT (its latest)", 0, 0 },
-    { 'o', "out",          OPT_TEXT, &arg.out,          "FILE",      "where the result goes, - for stdout", 0, 0 },
-    {  0,  "to",           OPT_TEXT, &arg.to,           "FORM",      "auto, json, raw, shard or table", 0, 0 },
-    { 'l', "label",        OPT_LIST, &arg.labels,       "KEY=VALUE", "said in the record; method, lambda and seed are pareto's", 0, 0 },
-    {  0,  "items",        OPT_TEXT, &arg.items,        "FILE",      "figures of every row, keyed by src, id and row", 0, 0 },
-    {  0,  "device",       OPT_TEXT, &arg.device,       "NAME",      "auto, cpu or cuda", 0, 0 },
-    {  0,  "threads",      OPT_INT,  &arg.threads,      "N",         "0: what the machine lends", 0, 1024 },
-    {  0,  "micro-tokens", OPT_INT,  &arg.micro_tokens, "N",         "tokens in one forward; never changes a result", 1, 1 << 24 },
-    { 'q', "quiet",        OPT_FLAG, &arg.quiet,        NULL,        "no progress on the terminal", 0, 0 },
+    { 't', "task", OPT_LIST, &arg.tasks, "NAME,...",
+      "what to do with the rows; several are done in one pass", 0, 0 },
+    { 'm', "model", OPT_TEXT, &arg.model, "DIR",
+      "Hugging Face folder, or step's OUT (its latest)", 0, 0 },
+    { 'o', "out", OPT_TEXT, &arg.out, "FILE", "where the result goes, - for stdout", 0, 0 },
+    {  0,  "to", OPT_TEXT, &arg.to, "FORM", "auto, json, raw, shard or table", 0, 0 },
+    { 'l', "label", OPT_LIST, &arg.labels, "KEY=VALUE",
+      "said in the record; method, lambda and seed are pareto's", 0, 0 },
+    {  0,  "items", OPT_TEXT, &arg.items, "FILE",
+      "figures of every row, keyed by src, id and row", 0, 0 },
+    {  0,  "device", OPT_TEXT, &arg.device, "NAME", "auto, cpu or cuda", 0, 0 },
+    {  0,  "threads", OPT_INT, &arg.threads, "N", "0: what the machine lends", 0, 1024 },
+    {  0,  "micro-tokens", OPT_INT, &arg.micro_tokens, "N",
+      "tokens in one forward; never changes a result", 1, 1 << 24 },
+    { 'q', "quiet", OPT_FLAG, &arg.quiet, NULL, "no progress on the terminal", 0, 0 },
     { 0 },
 };
 

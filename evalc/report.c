@@ -1,4 +1,5 @@
-/* report.c - results as records through the stream's writer, or kept and laid out as a table at the end. */
+/* report.c - results as records through the stream's writer, or kept and laid out as a table at
+ * the end. */
 #include "base/file.h"
 #include "report.h"
 
@@ -23,11 +24,12 @@ static enum st form_of(const char *to, enum out_form *form)
             return ST_OK;
         }
     err_place("--to");
-    return fail(ST_USAGE, "'%s' is no form of output; choose from auto, json, raw, shard, table", shown(view_of(to)));
+    return fail(ST_USAGE, "'%s' is no form of output; choose from auto, json, raw, shard, table",
+                shown(view_of(to)));
 }
 
-enum st report_open(struct report **rep, const char *name, const char *to, bool copies, const struct header *h,
-                    struct arena *a)
+enum st report_open(struct report **rep, const char *name, const char *to, bool copies,
+                    const struct header *h, struct arena *a)
 {
     struct report *r = ARENA_NEW(a, struct report, 1);
     enum out_form form = OUT_AUTO;
@@ -41,7 +43,7 @@ enum st report_open(struct report **rep, const char *name, const char *to, bool 
         return (st = form_of(to, &form)) == ST_OK ? out_open(&r->out, name, h, form, a) : st;
     if (copies) {
         err_place("--to");
-        return fail(ST_USAGE, "this task's output is the records themselves, not a table; try json");
+        return fail(ST_USAGE, "this task gives the records themselves, not a table; try json");
     }
     return file_new(&r->file, name, a);
 }

@@ -1,5 +1,5 @@
-/* rows.c - streams one after the other.  All headers are read first, so that a stream of another tokenizer is
- * refused before the first row is scored. */
+/* rows.c - streams one after the other.  All headers are read first, so that a stream of another
+ * tokenizer is refused before the first row is scored. */
 #include <sys/stat.h>
 
 #include "rows.h"
@@ -79,7 +79,7 @@ int64_t rows_total(char *const *name, int n)
             shard_close(s);
         }
         arena_free(a);
-        if (st != ST_OK) {                                 /* the run itself will say what is wrong */
+        if (st != ST_OK) {                     /* the run itself will say what is wrong */
             err_clear();
             return 0;
         }

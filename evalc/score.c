@@ -1,7 +1,7 @@
 /* score.c - statistics and fronts as pure functions.
  *
- * One ratio estimator serves every figure, so that a token mean and an accuracy have errors that mean the same:
- * what another draw of rows would change. */
+ * One ratio estimator serves every figure, so that a token mean and an accuracy have errors that
+ * mean the same: what another draw of rows would change. */
 #include <math.h>
 
 #include "score.h"

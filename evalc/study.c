@@ -65,11 +65,10 @@ static bool labels_within(const struct figures *a, const struct figures *b)
     return true;
 }
 
-/* What pareto works out itself, and what names the evaluation, not the run. */
+/* What names the evaluation, not the run, and what pareto works out itself. */
 static bool is_passing(struct view name)
 {
-    return view_is(name, "task") || view_is(name, "model") || view_is(name, "i") || view_is(name, "obj") ||
-           view_is(name, "why") || (!figures_is_label(name) && !memchr(name.p, '/', name.n));
+    return !figures_is_label(name) && !memchr(name.p, '/', name.n);
 }
 
 static enum st join(struct run *to, const struct figures *from)
@@ -81,8 +80,8 @@ static enum st join(struct run *to, const struct figures *from)
         if (!there)
             figures_copy(&to->f, g);
         else if (!same_value(there, g))
-            return fail(ST_DATA, "'%s' of %s comes twice with different values; label the runs apart",
-                        shown(g->name), study_name(to));
+            return fail(ST_DATA, "'%s' of %s comes twice with different values; label the runs "
+                        "apart", shown(g->name), study_name(to));
     }
     return to->f.st;
 }
@@ -153,8 +152,10 @@ static double said(const struct run *r, const char *name)
     return r && figures_number(&r->f, name, &v) ? v : NAN;
 }
 
-/* An optimum: the command line, what its own run says, what this run says, its own run's final loss. */
-static double optimum(double given, const struct run *own, const struct run *r, const char *name, double last)
+/* An optimum: the command line, what its own run says, what this run says, its own run's final
+ * loss. */
+static double optimum(double given, const struct run *own, const struct run *r, const char *name,
+                      double last)
 {
     const double v[] = { given, said(own, name), said(r, name), last };
 
@@ -174,13 +175,13 @@ static enum st settle(const struct study *s, struct run *r)
     r->nadir.pref = !isnan(s->nadir.pref) ? s->nadir.pref : sft ? sft->loss.pref : NAN;
     r->gap = (struct point){ r->loss.sft - r->ideal.sft, r->loss.pref - r->ideal.pref };
 
-    const char *missing = isnan(r->loss.sft) ? "eval/sft/loss" : isnan(r->loss.pref) ? "eval/pref/loss" : NULL;
-    if (missing)
-        return fail(ST_DATA, "%s has no %s; score both objectives: evalc --task loss,preference", study_name(r), missing);
-    bool no_sft = isnan(r->ideal.sft);
-    if (no_sft || isnan(r->ideal.pref))
-        return fail(ST_DATA, "%s has no %s optimum; give --opt-%s or the run labelled method=opt-%s", study_name(r),
-                    no_sft ? "sft" : "preference", no_sft ? "sft" : "pref", no_sft ? "sft" : "pref");
+    if (isnan(r->loss.sft) || isnan(r->loss.pref))
+        return fail(ST_DATA, "%s has no eval/%s/loss; score both: evalc --task loss,preference",
+                    study_name(r), isnan(r->loss.sft) ? "sft" : "pref");
+    const char *obj = isnan(r->ideal.sft) ? "sft" : "pref";
+    if (isnan(r->ideal.sft) || isnan(r->ideal.pref))
+        return fail(ST_DATA, "%s has no %s optimum; give --opt-%s or the run of method=opt-%s",
+                    study_name(r), obj, obj, obj);
     struct point box = { r->nadir.sft - r->ideal.sft, r->nadir.pref - r->ideal.pref };
     r->scaled = unknown;
     if (box.sft > 0 && box.pref > 0)
@@ -190,7 +191,8 @@ static enum st settle(const struct study *s, struct run *r)
 
 static bool is_twin(const struct run *a, const struct run *b)
 {
-    return view_eq(a->method, b->method) && study_same(a->lambda, b->lambda) && study_same(a->seed, b->seed);
+    return view_eq(a->method, b->method) && study_same(a->lambda, b->lambda) &&
+           study_same(a->seed, b->seed);
 }
 
 enum st study_settle(struct study *s)
@@ -211,8 +213,8 @@ enum st study_settle(struct study *s)
     for (int64_t i = 0; i < s->n; i++) {
         for (int64_t k = 0; k < i; k++)
             if (is_twin(&s->run[i], &s->run[k]))
-                return fail(ST_DATA, "%s names two runs that differ in other labels; compare one study at a time",
-                            study_name(&s->run[i]));
+                return fail(ST_DATA, "%s names two runs that differ in other labels; compare one "
+                            "study at a time", study_name(&s->run[i]));
         if ((st = settle(s, &s->run[i])) != ST_OK)
             return st;
     }

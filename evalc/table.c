@@ -67,8 +67,8 @@ static enum st list(struct buf *b, const struct figures *f)
         const struct figure *se = find(f, view_of(name));
         word(cell, g);
         word(error, se);
-        st = buf_printf(b, "%-*.*s  %-*s%s%s\n", width, (int)g->name.n, g->name.p, se ? value : 0, cell,
-                        se ? "  " : "", se ? error : "");
+        st = buf_printf(b, "%-*.*s  %-*s%s%s\n", width, (int)g->name.n, g->name.p,
+                        se ? value : 0, cell, se ? "  " : "", se ? error : "");
     }
     return st;
 }
@@ -80,7 +80,8 @@ static struct view block_of(const struct figures *f)
     return g && g->type == FIGURE_TEXT ? g->text : (struct view){ 0 };
 }
 
-/* The union of the records' columns; one that an earlier record lacks comes behind its neighbour. */
+/* The union of the records' columns; one that an earlier record lacks comes behind its
+ * neighbour. */
 static int64_t columns(struct column *c, int64_t max, const struct figures *f, int64_t n)
 {
     char cell[CELL_MAX];
@@ -108,7 +109,8 @@ static int64_t columns(struct column *c, int64_t max, const struct figures *f, i
     return n_columns;
 }
 
-static enum st line(struct buf *b, const struct column *c, int64_t n_columns, const struct figures *f)
+static enum st line(struct buf *b, const struct column *c, int64_t n_columns,
+                    const struct figures *f)
 {
     char cell[CELL_MAX];
     enum st st = ST_OK;
@@ -119,7 +121,8 @@ static enum st line(struct buf *b, const struct column *c, int64_t n_columns, co
         else
             snprintf(cell, sizeof cell, "%.*s", (int)c[k].name.n, c[k].name.p);
         bool last = k == n_columns - 1;
-        st = buf_printf(b, "%*s%s", c[k].text ? last ? 0 : -c[k].width : c[k].width, cell, last ? "\n" : "  ");
+        int width = !c[k].text ? c[k].width : last ? 0 : -c[k].width;
+        st = buf_printf(b, "%*s%s", width, cell, last ? "\n" : "  ");
     }
     return st;
 }

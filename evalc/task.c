@@ -1,6 +1,7 @@
 /* task.c - the list of tasks and the choice among them.
  *
- * An option that belongs to a task which does not run is refused: a study must not believe it was heeded. */
+ * An option that belongs to a task which does not run is refused: a study must not believe it
+ * was heeded. */
 #include "task.h"
 
 const struct task *const tasks[] = {
@@ -79,7 +80,8 @@ enum st task_pick(const struct task *picked[], int64_t max, const struct opt_lis
     picked[n] = NULL;
     for (int64_t k = 0; k < n; k++)
         if (n > 1 && (picked[k]->copies || picked[k]->reports))
-            return fail(ST_USAGE, "'%s' stands alone; run evalc once more for the others", picked[k]->name);
+            return fail(ST_USAGE, "'%s' stands alone; run evalc once more for the others",
+                        picked[k]->name);
     err_place(NULL);
     return check_options(picked);
 }

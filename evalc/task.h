@@ -1,12 +1,14 @@
 /* task.h - what a task is, all it may see, and where its results go.
  *
- * A task is one file, task/NAME.c with `const struct task task_NAME`, and one line in task.def.  Rows come to it one at
- * a time in the order of the input, already scored by the model; it adds them up and at the end names its figures.
- * It never sees packs, windows or the device, so no figure can depend on them.  evalc --task a,b runs several in
- * one pass: each gets the kinds it asks for, and their figures go into one record.
+ * A task is one file, task/NAME.c with `const struct task task_NAME`, and one line in task.def.
+ * Rows come to it one at a time in the order of the input, already scored by the model; it adds
+ * them up and at the end names its figures. It never sees packs, windows or the device, so no
+ * figure can depend on them.  evalc --task a,b runs several in one pass: each gets the kinds it
+ * asks for, and their figures go into one record.
  *
- * Another task, such as choice, generate or compare, is another file here: kinds and `scored` say what it reads,
- * job.infer is the model for one that does more than read sums, `copies` is for one that answers in records. */
+ * Another task, such as choice, generate or compare, is another file here: kinds and `scored`
+ * say what it reads, job.infer is the model for one that does more than read sums, `copies` is
+ * for one that answers in records. */
 #ifndef TASK_H
 #define TASK_H
 
@@ -23,20 +25,21 @@
 /* A row as a task sees it.  Everything is good until row() returns. */
 struct seen {
     const struct rec  *r;                      /* the record as it came */
-    int64_t            row;                    /* its number in the input, from 0: with src and id its key */
+    int64_t            row;                    /* its number, from 0: with src and id its key */
     int64_t            source;                 /* index of its src into job.source[] */
-    int64_t            n_seqs;                 /* sequences scored: pref 2 (chosen, rejected), text, sft, label 1, else 0 */
-    const struct sum  *seq;                    /* [n_seqs] */
+    int64_t            n_seqs;                 /* scored: pref 2, text, sft and label 1, else 0 */
+    const struct sum  *seq;                    /* [n_seqs], chosen before rejected */
 };
 
-/* What a task is given.  Fields of `job` are the task's to read; it writes through figures_*() and report_*(). */
+/* What a task is given.  Fields of `job` are the task's to read; it writes through figures_*()
+ * and report_*(). */
 struct job {
     struct arena         *a;                   /* lives to the end of the run */
     const struct header  *header;              /* of the rows */
     struct infer         *infer;               /* the model; NULL where no task scores */
     const char           *model;               /* its folder, NULL likewise */
     struct figures       *figures;             /* end(): the record of the run */
-    struct figures       *item;                /* row(): this row's own figures, for --items; NULL: not wanted */
+    struct figures       *item;                /* row(): its own figures; NULL: not wanted */
     struct report        *report;              /* for a task that puts records itself */
     int64_t               n_sources;
     struct view           source[TASK_SOURCES_MAX];   /* names, in the order they came */
@@ -46,10 +49,10 @@ struct task {
     const char       *name, *line;             /* "loss"; one line of help */
     const char       *paper;                   /* where the figure comes from; may be NULL */
     unsigned          kinds;                   /* TASK_KIND()s that row() gets */
-    unsigned          scored;                  /* those of them the model scores first; 0: runs without a model */
-    bool              copies;                  /* its output is the stream itself with a change: it stands alone */
-    bool              reports;                 /* it puts its own records; stands alone, `figures` stays empty */
-    const struct opt *opts;                    /* its own options, printed under its name; may be NULL */
+    unsigned          scored;                  /* those the model scores first; 0: runs without */
+    bool              copies;                  /* it gives the stream back: it stands alone */
+    bool              reports;                 /* it puts records of its own: it stands alone */
+    const struct opt *opts;                    /* its own, printed under its name; may be NULL */
 
     /* Before the first row; may be NULL.  Anything but ST_OK ends the run with nothing written. */
     enum st (*start)(struct job *j);
@@ -65,8 +68,9 @@ struct task {
 
 extern const struct task *const tasks[];       /* the list, ended by NULL */
 
-/* The tasks named by --task (a list of lists: `a,b`), each once, in that order, ended by NULL.  ST_USAGE: none,
- * an unknown one, one that stands alone beside another, or an option of a task that is not among them. */
+/* The tasks named by --task (a list of lists: `a,b`), each once, in that order, ended by NULL.
+ * ST_USAGE: none, an unknown one, one that stands alone beside another, or an option of a task
+ * that is not among them. */
 enum st task_pick(const struct task *picked[], int64_t max, const struct opt_list *names) must_use;
 
 #endif

@@ -1,7 +1,8 @@
 /* walk.c - rows in windows through the model to the tasks.
  *
- * A window is what is packed together: large enough to fill packs well, bounded so that a stream of any length passes.
- * Rows reach the tasks and the output one by one in the order of the input, whatever the packing did. */
+ * A window is what is packed together: large enough to fill packs well, bounded so that a stream
+ * of any length passes. Rows reach the tasks and the output one by one in the order of the
+ * input, whatever the packing did. */
 #include <unistd.h>
 
 #include "base/run.h"
@@ -22,7 +23,7 @@ struct walk {
     struct figures      figures, item;
     struct buf          item_bytes;
     struct out         *items;
-    bool                started;               /* the report is open: it must be closed with a status */
+    bool                started;               /* the report is open and must be closed */
     struct arena       *window;
     struct progress     progress;
     int64_t             ignored;               /* rows of a kind that no task takes */
@@ -83,21 +84,22 @@ static enum st open_all(struct walk *w, char *const *name, int n, struct arena *
     w->job.a = a;
     w->job.header = &w->rows.header;
     w->job.figures = &w->figures;
-    if ((w->scored && (st = infer_folder(&w->job.model, s->model, a)) != ST_OK) || (st = identity(w)) != ST_OK ||
-        (st = rows_open(&w->rows, name, n, a)) != ST_OK)
+    if ((w->scored && (st = infer_folder(&w->job.model, s->model, a)) != ST_OK) ||
+        (st = identity(w)) != ST_OK || (st = rows_open(&w->rows, name, n, a)) != ST_OK)
         return st;
-    if (w->scored && (st = infer_open(&w->job.infer, w->job.model, &w->rows.header, rows_stream(&w->rows), s->device,
-                                      (int)s->threads, s->micro_tokens, a)) != ST_OK)
+    if (w->scored)
+        st = infer_open(&w->job.infer, w->job.model, &w->rows.header, rows_stream(&w->rows),
+                        s->device, (int)s->threads, s->micro_tokens, a);
+    if (st != ST_OK)
         return st;
     for (int64_t k = 0; w->task[k]; k++)
         if (w->task[k]->start && (st = w->task[k]->start(&w->job)) != ST_OK)
             return st;
     if (s->items && (st = out_open(&w->items, s->items, &w->rows.header, OUT_AUTO, a)) != ST_OK)
         return st;
-    if ((st = report_open(&w->job.report, s->out, s->to, w->task[0]->copies, &w->rows.header, a)) != ST_OK)
-        return st;
-    w->started = true;
-    return ST_OK;
+    st = report_open(&w->job.report, s->out, s->to, w->task[0]->copies, &w->rows.header, a);
+    w->started = st == ST_OK;
+    return st;
 }
 
 /* ---- rows ---- */
@@ -116,7 +118,8 @@ static enum st fill(struct walk *w, struct item *item, int64_t *n)
         if ((st = rows_next(&w->rows, &rec)) != ST_OK)
             return st;
         struct item *to = &item[*n];
-        *to = (struct item){ .stream = rows_stream(&w->rows), .at = rows_at(&w->rows), .row = w->rows.row - 1,
+        *to = (struct item){ .stream = rows_stream(&w->rows), .at = rows_at(&w->rows),
+                             .row = w->rows.row - 1,
                              .scored = (w->scored & TASK_KIND(rec.kind)) != 0 };
         if ((st = rec_copy(&to->rec, &rec, w->window)) != ST_OK)
             return st;
@@ -217,7 +220,8 @@ static void distance(struct figures *f)
     if (!figures_number(f, "gap_sft", &gap.sft) || !figures_number(f, "gap_pref", &gap.pref))
         return;
     figures_real(f, "distance", score_distance(gap));
-    if (figures_number(f, "eval/sft/loss_se", &se.sft) && figures_number(f, "eval/pref/loss_se", &se.pref))
+    if (figures_number(f, "eval/sft/loss_se", &se.sft) &&
+        figures_number(f, "eval/pref/loss_se", &se.pref))
         figures_real(f, "distance_se", score_distance_se(gap, se));
 }
 
@@ -244,11 +248,13 @@ enum st walk(const struct setup *s, char *const *name, int n, struct arena *a)
     enum st st;
 
     w = (struct walk){ .s = s, .window = arena_new(0) };
-    if ((st = task_pick(w.task, countof(w.task), &s->tasks)) == ST_OK && (st = check_usage(&w)) == ST_OK)
+    if ((st = task_pick(w.task, countof(w.task), &s->tasks)) == ST_OK &&
+        (st = check_usage(&w)) == ST_OK)
         st = open_all(&w, name, n, a);
     if (st == ST_OK) {
         bool person = !s->quiet && isatty(STDERR_FILENO);
-        progress_start(&w.progress, "rows", "rows", person ? (double)rows_total(name, n) : 0, 0, s->quiet);
+        double total = person ? (double)rows_total(name, n) : 0;
+        progress_start(&w.progress, "rows", "rows", total, 0, s->quiet);
         st = rows_through(&w);
         progress_end(&w.progress);
     }

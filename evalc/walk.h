@@ -12,8 +12,9 @@ struct setup {                                 /* the command line */
     bool            quiet;
 };
 
-/* Runs the tasks over the streams name[n] ("-" is stdin; none is stdin).  Returns the status of the whole, which the
- * output's end record carries too.  Nothing is published unless it is ST_OK. */
+/* Runs the tasks over the streams name[n] ("-" is stdin; none is stdin).  Returns the status of
+ * the whole, which the output's end record carries too.  Nothing is published unless it is
+ * ST_OK. */
 enum st walk(const struct setup *s, char *const *name, int n, struct arena *a) must_use;
 
 #endif

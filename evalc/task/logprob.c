@@ -1,7 +1,8 @@
-/* logprob.c - the stream again, each pair and label with its log-probabilities under --model as the reference column.
+/* logprob.c - the stream again, each pair and label with its log-probabilities under --model as the
+ * reference column.
  *
- * Written once, it saves every later run the reference model.  Rows of other kinds pass untouched, so that one file may
- * hold everything. */
+ * Written once, it saves every later run the reference model.  Rows of other kinds pass
+ * untouched, so that one file may hold everything. */
 #include "task.h"
 
 static uint8_t hash[32];
@@ -41,7 +42,8 @@ static enum st end(struct job *j)
 }
 
 const struct task task_logprob = {
-    .name = "logprob", .line = "the records again, pairs and labels with --model's log-probabilities as the column ref",
+    .name = "logprob",
+    .line = "the records again, pairs and labels with --model's log-probabilities as column ref",
     .kinds = TASK_ALL_KINDS, .scored = TASK_KIND(REC_PREF) | TASK_KIND(REC_LABEL), .copies = true,
     .start = start, .row = row, .end = end,
 };

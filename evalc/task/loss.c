@@ -1,7 +1,8 @@
-/* loss.c - held-out loss of instruction rows and text: the mean over all trained tokens, as step takes it.
+/* loss.c - held-out loss of instruction rows and text: the mean over all trained tokens, as step
+ * takes it.
  *
- * The error treats rows as the units drawn: tokens of one row hang together, and counting them as independent would
- * make it several times too small. */
+ * The error treats rows as the units drawn: tokens of one row hang together, and counting them
+ * as independent would make it several times too small. */
 #include "task.h"
 
 struct tally {
@@ -14,7 +15,8 @@ static const char *opt_text;                   /* --opt-sft, NULL: not given */
 static double opt_sft;
 
 static const struct opt opts[] = {
-    { 0, "opt-sft", OPT_TEXT, &opt_text, "F", "held-out optimum of the objective: adds opt_sft and gap_sft", 0, 0 },
+    { 0, "opt-sft", OPT_TEXT, &opt_text, "F",
+      "held-out optimum of the objective: adds opt_sft and gap_sft", 0, 0 },
     { 0 },
 };
 
@@ -79,6 +81,7 @@ static enum st end(struct job *j)
 
 const struct task task_loss = {
     .name = "loss", .line = "held-out loss of sft and text rows, per trained token",
-    .kinds = TASK_KIND(REC_SFT) | TASK_KIND(REC_TEXT), .scored = TASK_KIND(REC_SFT) | TASK_KIND(REC_TEXT),
+    .kinds = TASK_KIND(REC_SFT) | TASK_KIND(REC_TEXT),
+    .scored = TASK_KIND(REC_SFT) | TASK_KIND(REC_TEXT),
     .opts = opts, .start = start, .row = row, .end = end,
 };

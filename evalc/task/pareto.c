@@ -1,7 +1,9 @@
-/* pareto.c - runs of a study against each other: gaps, distances, the front, and who is better in how many seeds.
+/* pareto.c - runs of a study against each other: gaps, distances, the front, and who is better in
+ * how many seeds.
  *
- * Within a seed all methods share reference, optima and held-out rows, so methods are compared seed by seed and counted;
- * with three seeds nothing is called significant, the values stand there.  Blocks: runs, means, pairs, hypervolume. */
+ * Within a seed all methods share reference, optima and held-out rows, so methods are compared
+ * seed by seed and counted; with three seeds nothing is called significant, the values stand
+ * there.  Blocks: runs, means, pairs, hypervolume. */
 #include <math.h>
 
 #include "study.h"
@@ -11,9 +13,11 @@ static const char *opt_sft, *opt_pref, *nadir_sft, *nadir_pref;   /* as given; N
 static struct study study;
 
 static const struct opt opts[] = {
-    { 0, "opt-sft",    OPT_TEXT, &opt_sft,    "F", "optimum of every seed, instead of the runs labelled method=opt-sft", 0, 0 },
-    { 0, "opt-pref",   OPT_TEXT, &opt_pref,   "F", "likewise method=opt-pref", 0, 0 },
-    { 0, "nadir-sft",  OPT_TEXT, &nadir_sft,  "F", "sft loss at the preference optimum, of every seed", 0, 0 },
+    { 0, "opt-sft", OPT_TEXT, &opt_sft, "F",
+      "optimum of every seed, instead of the runs labelled method=opt-sft", 0, 0 },
+    { 0, "opt-pref", OPT_TEXT, &opt_pref, "F", "likewise method=opt-pref", 0, 0 },
+    { 0, "nadir-sft", OPT_TEXT, &nadir_sft, "F",
+      "sft loss at the preference optimum, of every seed", 0, 0 },
     { 0, "nadir-pref", OPT_TEXT, &nadir_pref, "F", "preference loss at the sft optimum", 0, 0 },
     { 0 },
 };
@@ -23,8 +27,10 @@ static enum st start(struct job *j)
     study = study_in(j->a);
 
     const struct { const char *name, *text; double *to; } given[] = {
-        { "--opt-sft", opt_sft, &study.ideal.sft },     { "--opt-pref", opt_pref, &study.ideal.pref },
-        { "--nadir-sft", nadir_sft, &study.nadir.sft }, { "--nadir-pref", nadir_pref, &study.nadir.pref },
+        { "--opt-sft",    opt_sft,    &study.ideal.sft },
+        { "--opt-pref",   opt_pref,   &study.ideal.pref },
+        { "--nadir-sft",  nadir_sft,  &study.nadir.sft },
+        { "--nadir-pref", nadir_pref, &study.nadir.pref },
     };
     enum st st = ST_OK;
 
@@ -51,7 +57,9 @@ static struct figures block(struct job *j, const char *table)
 
 static bool is_column(struct view name)
 {
-    static const char *const columns[] = { "eval/sft/loss", "eval/pref/loss", "eval/policy_accuracy" };
+    static const char *const columns[] = {
+        "eval/sft/loss", "eval/pref/loss", "eval/policy_accuracy",
+    };
 
     for (int64_t i = 0; i < countof(columns); i++)
         if (view_is(name, columns[i]))
@@ -167,8 +175,9 @@ static void put_means_of_others(struct figures *f, const struct run *first)
 static enum st put_means(struct job *j, const struct run *first)
 {
     static const struct { const char *name; double (*value)(const struct run *); } means[] = {
-        { "eval/sft/loss", v_sft }, { "eval/pref/loss", v_pref }, { "gap_sft", v_gap_sft }, { "gap_pref", v_gap_pref },
-        { "distance", v_distance }, { "scaled_distance", v_scaled },
+        { "eval/sft/loss", v_sft },     { "eval/pref/loss", v_pref },
+        { "gap_sft",       v_gap_sft }, { "gap_pref",       v_gap_pref },
+        { "distance",      v_distance }, { "scaled_distance", v_scaled },
     };
     struct figures f = block(j, "means");
     int64_t n = 0;
@@ -257,8 +266,9 @@ static enum st put_pairs(struct job *j)
 
     for (const struct run *a = study.run; a < study.run + study.n; a++)
         for (const struct run *b = study.run; st == ST_OK && b < study.run + study.n; b++)
-            if (!a->optimum && !b->optimum && !view_eq(a->method, b->method) && study_same(a->lambda, b->lambda) &&
-                is_first(a, same_group) && is_first(b, same_group))
+            if (!a->optimum && !b->optimum && !view_eq(a->method, b->method) &&
+                study_same(a->lambda, b->lambda) && is_first(a, same_group) &&
+                is_first(b, same_group))
                 st = put_pair(j, a, b);
     return st;
 }
@@ -274,7 +284,8 @@ static enum st end(struct job *j)
 }
 
 const struct task task_pareto = {
-    .name = "pareto", .line = "scores of many runs: gaps, distances, the front, and who is better in how many seeds",
+    .name = "pareto",
+    .line = "scores of many runs: gaps, distances, the front, and who is better in how many seeds",
     .paper = "Fernando et al. 2024, arXiv:2410.15483 (gaps and ideal distance)",
     .kinds = TASK_KIND(REC_METRIC), .reports = true,
     .opts = opts, .start = start, .row = row, .end = end,

@@ -1,20 +1,22 @@
 /* preference.c - what a model thinks of pairs: against the reference column, and by itself.
  *
- * Reward accuracy asks whether training moved the chosen side up more than the rejected one; policy accuracy whether
- * the model would rather say it.  The first can look good while the second does not, so both stand side by side. */
+ * Reward accuracy asks whether training moved the chosen side up more than the rejected one;
+ * policy accuracy whether the model would rather say it.  The first can look good while the
+ * second does not, so both stand side by side. */
 #include "task.h"
 
 enum figure_of_pair {
-    LOSS, REWARD_CHOSEN, REWARD_REJECTED, MARGIN, ACCURACY, RATIO_CHOSEN, RATIO_REJECTED,   /* need the reference */
-    POLICY, POLICY_TOKEN, LOGP_CHOSEN, LOGP_REJECTED,
+    LOSS, REWARD_CHOSEN, REWARD_REJECTED, MARGIN, ACCURACY, RATIO_CHOSEN, RATIO_REJECTED,
+    POLICY, POLICY_TOKEN, LOGP_CHOSEN, LOGP_REJECTED,      /* need no reference */
     N_FIGURES,
 };
 enum { N_REF = POLICY };
 
 static const char *const names[N_FIGURES] = {
-    "eval/pref/loss", "eval/rewards/chosen", "eval/rewards/rejected", "eval/rewards/margins", "eval/rewards/accuracies",
-    "eval/logratio/chosen", "eval/logratio/rejected",
-    "eval/policy_accuracy", "eval/policy_accuracy_per_token", "eval/logps/chosen", "eval/logps/rejected",
+    "eval/pref/loss", "eval/rewards/chosen", "eval/rewards/rejected", "eval/rewards/margins",
+    "eval/rewards/accuracies", "eval/logratio/chosen", "eval/logratio/rejected",
+    "eval/policy_accuracy", "eval/policy_accuracy_per_token", "eval/logps/chosen",
+    "eval/logps/rejected",
 };
 
 struct tally {
@@ -29,9 +31,11 @@ static uint8_t ref_hash[32];
 static bool with_ref;                          /* as the first pair has it, so have all */
 
 static const struct opt opts[] = {
-    { 0, "beta",     OPT_REAL, &beta,     "B",   "strength of the reference, as in training", 1e-6, 1e6 },
-    { 0, "ref",      OPT_TEXT, &ref_dir,  "DIR", "the reference model: every pair's column must be of these weights", 0, 0 },
-    { 0, "opt-pref", OPT_TEXT, &opt_text, "F",   "held-out optimum of the objective: adds opt_pref and gap_pref", 0, 0 },
+    { 0, "beta", OPT_REAL, &beta, "B", "strength of the reference, as in training", 1e-6, 1e6 },
+    { 0, "ref", OPT_TEXT, &ref_dir, "DIR",
+      "the reference model: every pair's column must be of these weights", 0, 0 },
+    { 0, "opt-pref", OPT_TEXT, &opt_text, "F",
+      "held-out optimum of the objective: adds opt_pref and gap_pref", 0, 0 },
     { 0 },
 };
 
@@ -47,7 +51,8 @@ static enum st start(struct job *j)
         return st;
     if (!ref_dir)
         return ST_OK;
-    return (st = infer_folder(&folder, ref_dir, j->a)) != ST_OK ? st : weights_hash(ref_hash, folder, j->a);
+    st = infer_folder(&folder, ref_dir, j->a);
+    return st == ST_OK ? weights_hash(ref_hash, folder, j->a) : st;
 }
 
 static enum st check_ref(const struct seen *s)
@@ -58,12 +63,17 @@ static enum st check_ref(const struct seen *s)
     if (all.rows == 0)
         with_ref = ref->given;
     if (with_ref != ref->given)
-        return fail(ST_DATA, "some pairs have the reference column, others not; run evalc --task logprob over all");
+        return fail(ST_DATA, "some pairs have the reference column, others not; run evalc --task "
+                    "logprob over all");
+    if (!with_ref && ref_dir)
+        return fail(ST_DATA, "no reference column to hold against --ref; run evalc --task logprob "
+                    "first");
     if (!with_ref)
-        return ref_dir ? fail(ST_DATA, "no reference column to hold against --ref; run evalc --task logprob first") : ST_OK;
+        return ST_OK;
     if (ref->chosen.n != s->seq[0].n || ref->rejected.n != s->seq[1].n)
-        return fail(ST_DATA, "the reference column counts %lld and %lld trained tokens, the pair has %lld and %lld; "
-                    "run evalc --task logprob again", (long long)ref->chosen.n, (long long)ref->rejected.n,
+        return fail(ST_DATA, "the reference column counts %lld and %lld trained tokens, the pair "
+                    "has %lld and %lld; run evalc --task logprob again",
+                    (long long)ref->chosen.n, (long long)ref->rejected.n,
                     (long long)s->seq[0].n, (long long)s->seq[1].n);
     if (!ref_dir)
         return ST_OK;
@@ -134,7 +144,8 @@ static enum st end(struct job *j)
     if (all.figure[POLICY].b == 0)
         return fail(ST_DATA, "--task preference: every pair has weight 0");
     if (!with_ref && opt_text)
-        return fail(ST_DATA, "--opt-pref: the pairs have no reference column, so no loss; run evalc --task logprob first");
+        return fail(ST_DATA, "--opt-pref: the pairs have no reference column, so no loss; run "
+                    "evalc --task logprob first");
     report(j->figures, &all);
     if (opt_text)
         figures_gap(j->figures, "pref", score_mean(&all.figure[LOSS]), opt_pref);
@@ -150,7 +161,8 @@ static enum st end(struct job *j)
 }
 
 const struct task task_preference = {
-    .name = "preference", .line = "loss and rewards of pairs by their reference column, and the policy's own preference",
+    .name = "preference",
+    .line = "loss and rewards of pairs by their reference column, and the policy's own preference",
     .paper = "Rafailov et al. 2023, arXiv:2305.18290, eq. 7",
     .kinds = TASK_KIND(REC_PREF), .scored = TASK_KIND(REC_PREF),
     .opts = opts, .start = start, .row = row, .end = end,

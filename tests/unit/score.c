@@ -1,4 +1,4 @@
-/* Statistics against known answers and against sums done the long way; fronts by hand. */
+/* score.c - statistics against known answers and against sums done the long way; fronts by hand. */
 #include "tests/check.h"
 #include "base/rng.h"
 #include "evalc/score.h"

@@ -1,4 +1,5 @@
-/* Score records into runs: labels, joining, optima by seed, gaps, dominance; and the blocks pareto makes of them. */
+/* Score records into runs: labels, joining, optima by seed, gaps, dominance; and the blocks pareto
+ * makes of them. */
 #include <unistd.h>
 
 #include "tests/check.h"
@@ -114,11 +115,14 @@ static void joining(void **state)
     (void)state;
     CHECK_ST(add("method=mix lambda=0.5 seed=1 eval/sft/loss=2"), ST_OK);
     CHECK_ST(add("method=mix lambda=0.5 seed=2 eval/sft/loss=3"), ST_OK);
-    CHECK_ST(add("seed=1 lambda=5e-1 method=mix eval/pref/loss=0.5"), ST_OK);   /* order and spelling are free */
+    CHECK_ST(add("seed=1 lambda=5e-1 method=mix eval/pref/loss=0.5"),
+             ST_OK); /* order and spelling are free */
     CHECK_ST(add("method=mix lambda=0.5 seed=1 eval/sft/loss=2"), ST_OK);       /* said again */
     CHECK(s.n == 2);
-    CHECK(figures_find(&s.run[0].f, "eval/pref/loss") && figures_find(&s.run[0].f, "eval/sft/loss"));
-    REFUSED(add("method=mix lambda=0.5 seed=1 eval/sft/loss=2.5"), ST_DATA, "twice with different values");
+    CHECK(figures_find(&s.run[0].f, "eval/pref/loss") &&
+          figures_find(&s.run[0].f, "eval/sft/loss"));
+    REFUSED(add("method=mix lambda=0.5 seed=1 eval/sft/loss=2.5"), ST_DATA,
+            "twice with different values");
     REFUSED(add("lambda=0.5 eval/sft/loss=2"), ST_DATA, "no label 'method'");
     REFUSED(add("method=1 eval/sft/loss=2"), ST_DATA, "no label 'method'");
 }
@@ -129,13 +133,14 @@ static void optima(void **state)
     CHECK_ST(add("method=opt-sft seed=1 opt_sft=1.0 eval/sft/loss=1.2 eval/pref/loss=0.8"), ST_OK);
     CHECK_ST(add("method=opt-pref seed=1 eval/sft/loss=3 eval/pref/loss=0.3"), ST_OK);
     CHECK_ST(add("method=opt-sft seed=2 eval/sft/loss=1.1 eval/pref/loss=0.9"), ST_OK);
-    CHECK_ST(add("method=opt-pref seed=2 opt_pref=0.2 eval/sft/loss=2.1 eval/pref/loss=0.25"), ST_OK);
+    CHECK_ST(add("method=opt-pref seed=2 opt_pref=0.2 eval/sft/loss=2.1 eval/pref/loss=0.25"),
+             ST_OK);
     CHECK_ST(add("method=mix seed=1 eval/sft/loss=2 eval/pref/loss=0.4 gap_sft=77"), ST_OK);
     CHECK_ST(add("method=mix seed=2 eval/sft/loss=1 eval/pref/loss=0.55"), ST_OK);
     CHECK_ST(study_settle(&s), ST_OK);
 
     const struct run *one = &s.run[4], *two = &s.run[5];
-    CHECK_NEAR(one->gap.sft, 1, 0);                        /* against the curve's minimum; an old gap is dropped */
+    CHECK_NEAR(one->gap.sft, 1, 0); /* against the curve's minimum; an old gap is dropped */
     CHECK_NEAR(one->gap.pref, 0.1, 1e-15);
     CHECK_NEAR(one->scaled.sft, 0.5, 1e-15);
     CHECK_NEAR(one->scaled.pref, 0.2, 1e-15);
@@ -144,7 +149,8 @@ static void optima(void **state)
     CHECK_NEAR(study_distance(two), 0.5, 1e-15);
 }
 
-/* an optimum said when a run was scored serves where the single-objective run says none, and is no label */
+/* an optimum said when a run was scored serves where the single-objective run says none, and is no
+ * label */
 static void optima_said(void **state)
 {
     (void)state;
@@ -173,9 +179,9 @@ static void lacking(void **state)
     REFUSED(study_settle(&s), ST_DATA, "has no sft optimum");
     s.ideal = (struct point){ 1, 0.5 };
     CHECK_ST(study_settle(&s), ST_OK);
-    CHECK(isnan(s.run[0].scaled.sft));                     /* no nadir: no scaled distance, but the ideal one */
+    CHECK(isnan(s.run[0].scaled.sft)); /* no nadir: no scaled distance, but the ideal one */
     CHECK_NEAR(study_distance(&s.run[0]), 1, 0);
-    s.nadir = (struct point){ 0.9, 0.9 };                  /* a nadir below the optimum scales nothing */
+    s.nadir = (struct point){ 0.9, 0.9 }; /* a nadir below the optimum scales nothing */
     CHECK_ST(study_settle(&s), ST_OK);
     CHECK(isnan(s.run[0].scaled.sft) && isnan(s.run[0].scaled.pref));
     CHECK_ST(add("method=mix seed=1 note=x eval/sft/loss=2 eval/pref/loss=1"), ST_OK);
@@ -201,7 +207,8 @@ static void blocks(void **state)
 {
     (void)state;
     static const char *const runs[] = {
-        "method=opt-sft eval/sft/loss=1 eval/pref/loss=1", "method=opt-pref eval/sft/loss=2 eval/pref/loss=0",
+        "method=opt-sft eval/sft/loss=1 eval/pref/loss=1",
+        "method=opt-pref eval/sft/loss=2 eval/pref/loss=0",
         "method=a lambda=0.5 seed=1 eval/sft/loss=1.3 eval/pref/loss=0.4 tokens=10",
         "method=b lambda=0.5 seed=1 eval/sft/loss=1.3 eval/pref/loss=0 tokens=10",
         "method=a lambda=0.5 seed=2 eval/sft/loss=1.6 eval/pref/loss=0.8 tokens=20",
@@ -209,7 +216,7 @@ static void blocks(void **state)
         "method=a lambda=0.5 seed=3 eval/sft/loss=1 eval/pref/loss=0.1 tokens=30",
         "method=b lambda=0.5 seed=3 eval/sft/loss=1 eval/pref/loss=0 tokens=30",
     };
-    char path[] = "/tmp/study.XXXXXX", text[4096];
+    char path[] = "/tmp/study.XX" "XX" "XX", text[4096];
     struct job j = { .a = a };
     int fd = mkstemp(path);
 
@@ -235,7 +242,7 @@ static void blocks(void **state)
                      "a          0.5  b          0      3         0.1\n"
                      "b          0.5  a          2      3        -0.1\n");
     CHECK(strstr(means, "\na            0.5      3            1.3        0.433333"));
-    CHECK(strstr(means, "  20\n"));                        /* the mean of a label that is a number */
+    CHECK(strstr(means, "  20\n")); /* the mean of a label that is a number */
 }
 
 int main(void)
