@@ -1,5 +1,5 @@
-/* Score records into runs: labels, joining, optima by seed, gaps, dominance; and the blocks pareto
- * makes of them. */
+/* study.c - score records into runs: labels, joining, optima by seed, gaps, dominance; and the
+ * blocks pareto makes of them. */
 #include <unistd.h>
 
 #include "tests/check.h"
