@@ -1,0 +1,278 @@
+/* work.c - rows of a step through packs, losses and AdamW against transformers and PyTorch
+ * (tests/golden/model.py), however they are packed; the optimiser's schedule, clip and decay by
+ * hand. */
+#include "model/weights.h"
+#include "step/optim.h"
+#include "step/work.h"
+#include "tests/check.h"
+
+static struct arena *a;
+static struct dev *d;
+static struct model *m;
+static struct optim *o;
+static struct work w;
+static const char *expect;
+static int32_t *seg, *token;
+
+static void *expected(const char *name, int64_t rows, int64_t cols, enum dtype type)
+{
+    char *names[] = { (char *)(uintptr_t)name };
+    void *p = arena_array(a, (size_t)(rows * MAX(cols, 1)), 4);
+    struct tensor t = cols ? tensor2(p, rows, cols) : tensor1(p, rows);
+
+    t.type = type;
+    CHECK_ST(tensors_load(expect, 1, names, &t, d, a), ST_OK);
+    return p;
+}
+
+/* The case "llama": its weights are stored, the formula gives those of no other. */
+static int setup(void **state)
+{
+    static const char dir[] = "tests/golden/model-llama";
+    struct config c;
+
+    (void)state;
+    a = arena_new(0);
+    expect = arena_printf(a, "%s/expect.safetensors", dir);
+    CHECK_ST(config_read(&c, arena_printf(a, "%s/config.json", dir), a), ST_OK);
+    CHECK_ST(dev_open(&d, "cpu", 2, a), ST_OK);
+    CHECK_ST(model_new(&m, &c, d, true, a), ST_OK);
+    CHECK_ST(weights_load(m, dir, a), ST_OK);
+    CHECK_ST(optim_new(&o, m, a), ST_OK);
+    o->beta1 = 0.9;
+    o->beta2 = 0.95;
+    o->eps = 1e-8;
+    w = (struct work){ .m = m, .loss = { &loss_sft, &loss_dpo }, .micro_tokens = 64, .share = true,
+                       .keep_bytes = 1 << 20, .a = a };
+    CHECK_ST(work_open(&w), ST_OK);
+    seg = expected("seg", 8, 3, I32);
+    token = expected("token", 45, 0, I32);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    dev_close(d);
+    arena_free(a);
+    return 0;
+}
+
+static struct ids ids_of(int64_t s)
+{
+    int64_t n = seg[3 * s + 1] - seg[3 * s];
+    uint8_t *p = ARENA_NEW(a, uint8_t, 2 * n);
+
+    ids_put(p, (const uint32_t *)token + seg[3 * s], n, 2);
+    return (struct ids){ p, n, 2 };
+}
+
+/* The golden's rows: two of sft, trained from their tokens 1 and 4 on, and two pairs. */
+static void make(struct rows *r, enum obj obj)
+{
+    static struct span span[2] = { { 1, 11 }, { 4, 7 } };
+    const float *ref = expected("ref", 4, 0, F32);
+
+    CHECK_ST(rows_new(r, &w, obj, a), ST_OK);
+    for (int64_t k = 0; k < 2; k++) {
+        struct rec rec = { .kind = obj == OBJ_SFT ? REC_SFT : REC_PREF,
+                           .src = VIEW("golden"),
+                           .w = 1 };
+        if (obj == OBJ_SFT) {
+            rec.ids = ids_of(k);
+            rec.span = (struct spans){ &span[k], 1, true };
+        } else {
+            rec.prompt = ids_of(2 + 3 * k);
+            rec.chosen = ids_of(3 + 3 * k);
+            rec.rejected = ids_of(4 + 3 * k);
+            rec.ref = (struct ref){ .given = true, .chosen = { (double)ref[2 * k], 0 },
+                                    .rejected = { (double)ref[2 * k + 1], 0 } };
+        }
+        rec_count(&rec);
+        CHECK_ST(rows_add(r, &rec), ST_OK);
+    }
+    CHECK_ST(rows_pack(r, a), ST_OK);
+}
+
+static void check_norm(const char *what, const float *x, const float *y, const float *from,
+                       int64_t n, double tol)
+{
+    double size = 0, off = 0;
+
+    for (int64_t i = 0; i < n; i++) {
+        double e = (double)x[i] - (double)y[i], s = (double)y[i] - (from ? (double)from[i] : 0);
+        off += e * e;
+        size += s * s;
+    }
+    if (!(sqrt(off) <= tol * sqrt(size)))
+        check_failed(__FILE__, __LINE__, "%s: off by %.3g of %.3g", what, sqrt(off), sqrt(size));
+}
+
+static void check_grads(const char *of, double weight)
+{
+    for (int64_t i = 0; i < m->n_params; i++) {
+        const struct param *p = &m->param[i];
+        char *name = arena_printf(a, "grad.%s.%s", of, p->name);
+        float *want = expected(name, p->w.d[0], p->w.rank == 2 ? p->w.d[1] : 0, F32);
+        for (int64_t j = 0; j < tensor_n(p->g); j++)
+            want[j] *= (float)weight;
+        check_norm(name, f32(p->g), want, NULL, tensor_n(p->g), 1e-5);
+    }
+}
+
+static void gradients(void **state)
+{
+    static const struct { int64_t micro; bool share; } ways[] = {
+        { 64, true }, { 1, true }, { 64, false }, { 1, false },
+    };
+    struct rows r;
+
+    (void)state;
+    for (int64_t i = 0; i < countof(ways); i++)
+        for (int obj = 0; obj < 2; obj++) {
+            double want = (double)*(float *)expected(obj ? "loss.dpo" : "loss.sft", 1, 0, F32);
+            w.micro_tokens = ways[i].micro;
+            w.share = ways[i].share;
+            make(&r, (enum obj)obj);
+            model_zero_grad(m);
+            CHECK_ST(rows_gradient(&r, 0.25, false), ST_OK);
+            CHECK_NEAR(rows_loss(&r) / rows_norm(&r), want, 1e-5 * want);
+            check_grads(obj ? "dpo" : "sft", 0.25);
+            /* measured first, with its forward kept where that is one: the same bits */
+            float *first = arena_array(a, m->n_bytes, 1);
+            dev_get(d, first, m->g, m->n_bytes);
+            for (int keep = 0; keep < 2; keep++) {
+                model_zero_grad(m);
+                CHECK_ST(rows_measure(&r, keep), ST_OK);
+                CHECK((r.n_kept > 0) == keep);
+                CHECK_ST(rows_gradient(&r, 0.25, true), ST_OK);
+                CHECK(memcmp(first, m->g, m->n_bytes) == 0);
+            }
+        }
+    w.micro_tokens = 64;
+    w.share = true;
+}
+
+static void ten_steps(void **state)
+{
+    struct rows r;
+    const float *want = expected("step.loss", 10, 0, F32);
+    float *start = arena_array(a, m->n_bytes, 1);
+    double norm;
+
+    (void)state;
+    memcpy(start, m->w, m->n_bytes);
+    make(&r, OBJ_SFT);
+    for (int64_t k = 0; k < 10; k++) {
+        model_zero_grad(m);
+        CHECK_ST(rows_gradient(&r, 1, false), ST_OK);
+        CHECK_NEAR(rows_loss(&r) / rows_norm(&r), want[k], 1e-5 * (double)want[k]);
+        CHECK_ST(optim_norm(o, &norm), ST_OK);
+        optim_update(o, 1e-3, norm);
+    }
+    for (int64_t i = 0; i < m->n_params; i++) {
+        struct tensor t = m->param[i].w;
+        char *name = arena_printf(a, "w.%s", m->param[i].name);
+        float *to = expected(name, t.d[0], t.rank == 2 ? t.d[1] : 0, F32);
+        check_norm(name, f32(t), to, start + (f32(t) - m->w), tensor_n(t), 1e-2);
+    }
+    memcpy(m->w, start, m->n_bytes);
+    optim_clear(o);
+}
+
+/* No room for kept forwards: recomputed, to the same bits. */
+static void no_room(void **state)
+{
+    struct rows r;
+    float *first = arena_array(a, m->n_bytes, 1);
+
+    (void)state;
+    make(&r, OBJ_PREF);
+    model_zero_grad(m);
+    CHECK_ST(rows_measure(&r, true), ST_OK);
+    CHECK_ST(rows_gradient(&r, 1, true), ST_OK);
+    memcpy(first, m->g, m->n_bytes);
+    struct work tight = { .m = m,
+                          .loss = { &loss_sft, &loss_dpo },
+                          .micro_tokens = 64,
+                          .share = true,
+                          .keep_bytes = 100,
+                          .a = a };
+    r.work = &tight;
+    model_zero_grad(m);
+    CHECK_ST(rows_measure(&r, true), ST_OK);
+    CHECK(r.n_kept == 0);
+    CHECK_ST(rows_gradient(&r, 1, true), ST_OK);
+    CHECK(memcmp(first, m->g, m->n_bytes) == 0);
+}
+
+/* Only matrices decay; a gradient over the clip acts as one of the clip's length would. */
+static void clip_and_decay(void **state)
+{
+    int64_t n = (int64_t)(m->n_bytes / sizeof(float));
+    float *start = arena_array(a, m->n_bytes, 1), *clipped = arena_array(a, m->n_bytes, 1);
+    double norm;
+
+    (void)state;
+    memcpy(start, m->w, m->n_bytes);
+    model_zero_grad(m);
+    o->decay = 0.5;
+    optim_update(o, 0.1, 0);
+    for (int64_t i = 0; i < m->n_params; i++) {
+        const struct param *p = &m->param[i];
+        const float *was = start + (f32(p->w) - m->w);
+        CHECK(p->decay == (p->w.rank == 2));
+        for (int64_t j = 0; j < tensor_n(p->w); j++)
+            CHECK_NEAR(f32(p->w)[j], (p->decay ? 0.95 : 1) * (double)was[j], 1e-7);
+    }
+    o->decay = 0;
+    o->eps = 1; /* so that the length of the gradient matters */
+    for (int k = 0; k < 2; k++) {
+        memcpy(m->w, start, m->n_bytes);
+        optim_clear(o);
+        for (int64_t i = 0; i < m->n_params; i++)
+            for (int64_t j = 0; j < tensor_n(m->param[i].g); j++)
+                f32(m->param[i].g)[j] = (float)(j % 5) * (k ? 0.03f : 0.3f);
+        CHECK_ST(optim_norm(o, &norm), ST_OK);
+        o->clip = k ? 0 : norm / 10;
+        optim_update(o, 0.1, norm);
+        if (k == 0)
+            memcpy(clipped, m->w, m->n_bytes);
+    }
+    for (int64_t i = 0; i < n; i++)
+        CHECK_NEAR(clipped[i], m->w[i], 1e-7);
+    memcpy(m->w, start, m->n_bytes);
+    o->eps = 1e-8;
+    o->clip = 0;
+    optim_clear(o);
+}
+
+static void rates(void **state)
+{
+    (void)state;
+    struct rate r = { SCHEDULE_CONSTANT, 4, 0, 0 };
+
+    CHECK_NEAR(rate_at(&r, 0, 0), 0.25, 0);
+    CHECK_NEAR(rate_at(&r, 3, 0), 1, 0);
+    CHECK_NEAR(rate_at(&r, 100, 0), 1, 0);
+    CHECK_NEAR(rate_at(&r, 101, 100), 0.5, 0);
+    r = (struct rate){ SCHEDULE_LINEAR, 4, 12, 0.2 };
+    CHECK_NEAR(rate_at(&r, 4, 0), 1, 0);
+    CHECK_NEAR(rate_at(&r, 8, 0), 0.6, 1e-15);
+    CHECK_NEAR(rate_at(&r, 12, 0), 0.2, 1e-15);
+    CHECK_NEAR(rate_at(&r, 8, 8), 0.15, 1e-15); /* a new phase warms up under the run's decay */
+    CHECK_NEAR(rate_at(&r, 99, 0), 0.2, 1e-15);
+    r = (struct rate){ SCHEDULE_COSINE, 0, 10, 0 };
+    CHECK_NEAR(rate_at(&r, 0, 0), 1, 0);
+    CHECK_NEAR(rate_at(&r, 5, 0), 0.5, 1e-15);
+    CHECK_NEAR(rate_at(&r, 10, 0), 0, 1e-15);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(gradients), TEST(ten_steps), TEST(no_room), TEST(clip_and_decay), TEST(rates),
+    };
+    err_tool("work");
+    return cmocka_run_group_tests(tests, setup, teardown) != 0;
+}
