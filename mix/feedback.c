@@ -19,7 +19,8 @@ struct feedback {
     const char *name;
     int         fd, out_fd;
     struct in  *in;
-    bool        seen, gone, quiet, told;       /* a writer came; nobody is left; no warnings; the warning was given */
+    bool        seen, gone;                    /* a writer came; nobody is left */
+    bool        quiet, told;                   /* no warnings; the warning was given */
     int64_t     n;                             /* metrics read */
 };
 
@@ -59,8 +60,8 @@ static enum st wait_for(void *arg, int fd)
         if (!f->told && run_clock() - since >= SILENT_S) {
             f->told = true;
             if (!f->quiet)
-                warn("%s: no loss for %d s; a filter between mix and step must flush at each step record", f->name,
-                     SILENT_S);
+                warn("%s: no loss for %d s; a filter between mix and step must flush each step",
+                     f->name, SILENT_S);
         }
     }
 }
@@ -71,8 +72,8 @@ enum st feedback_open(struct feedback **f, const char *name, bool quiet, struct 
 
     err_place("--feedback");
     if (stat(name, &s) != 0)
-        return errno == ENOENT ? fail(ST_USAGE, "there is no '%s'; make it: mkfifo %s", shown(view_of(name)),
-                                      shown(view_of(name)))
+        return errno == ENOENT ? fail(ST_USAGE, "there is no '%s'; make it: mkfifo %s",
+                                      shown(view_of(name)), shown(view_of(name)))
                                : fail_sys("'%s'", shown(view_of(name)));
     if (!S_ISFIFO(s.st_mode))
         return fail(ST_USAGE, "'%s' is no FIFO; make one with mkfifo", shown(view_of(name)));
@@ -100,18 +101,18 @@ enum st feedback_next(struct feedback *f, struct rec *r)
         if (r->kind == REC_METRIC)
             return ST_OK;
         err_place("%s:%lld", f->name, (long long)f->n);
-        return fail(ST_DATA, "a '%s' record instead of a metric; is the FIFO used for something else?",
+        return fail(ST_DATA, "a '%s' record instead of a metric; has the FIFO another use?",
                     rec_kind_name(r->kind));
     }
     if (st == ST_STOP && sig_stop())
         return ST_STOP;
     if (st == ST_SYS) {
-        bool speechless = f->gone || f->n == 0;        /* step's own message, or the shell, tells why */
+        bool told = f->gone || f->n == 0;              /* by step itself, or by the shell */
         err_clear();
         f->gone = true;
         err_place("%s", f->name);
-        return speechless ? ST_SYS : fail(ST_SYS, "step was cut off after %lld losses; start again with --resume",
-                                          (long long)f->n);
+        return told ? ST_SYS : fail(ST_SYS, "step was cut off after %lld losses; start again with "
+                                    "--resume", (long long)f->n);
     }
     f->gone |= st != ST_DATA;
     return st;

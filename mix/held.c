@@ -68,7 +68,8 @@ enum st held_send(struct mixer *m)
         enum st st;
         if (m->held[o].n_sources == 0)
             continue;
-        if (batch_n(&m->held_batch[o]) == 0 && (st = choose(m, &m->held[o], &m->held_batch[o])) != ST_OK)
+        if (batch_n(&m->held_batch[o]) == 0 &&
+            (st = choose(m, &m->held[o], &m->held_batch[o])) != ST_OK)
             return st;
         b[o] = &m->held_batch[o];
         if ((st = send_step(m, &s, b)) != ST_OK)

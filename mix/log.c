@@ -61,7 +61,8 @@ static enum st put_sources(struct log *g, struct mixer *m)
 
 /* Decisions of the steps before `first` in an older log, as they stand; what breaks off there is
  * left out. */
-static enum st old_decisions(struct buf *old, struct buf *ends, const char *name, int64_t first, struct arena *a)
+static enum st old_decisions(struct buf *old, struct buf *ends, const char *name, int64_t first,
+                             struct arena *a)
 {
     struct in *in;
     struct rec r;
@@ -77,7 +78,8 @@ static enum st old_decisions(struct buf *old, struct buf *ends, const char *name
             continue;
         if (!rec_number(&r, "i", &i) || !(i < (double)first))
             break;
-        if (buf_add(old, r.raw, r.raw_bytes) != ST_OK || buf_add(ends, &old->n, sizeof old->n) != ST_OK) {
+        if (buf_add(old, r.raw, r.raw_bytes) != ST_OK ||
+            buf_add(ends, &old->n, sizeof old->n) != ST_OK) {
             in_close(in);
             return ST_SYS;
         }
@@ -158,8 +160,9 @@ enum st log_step(struct log *g, const struct step_rec *s, struct view raw, const
     struct buf *b = &g->rec;
 
     b->n = 0;
-    if (mp_map(b, 8 + !isnan(last[0]) + !isnan(last[1])) || put_text(b, "t", "decision") || put_int(b, "i", s->i) ||
-        put_text(b, "obj", obj_name(s->obj)) || put_text(b, "why", why_name(s->why)) || put_bool(b, "train", s->train) ||
+    if (mp_map(b, 8 + !isnan(last[0]) + !isnan(last[1])) || put_text(b, "t", "decision") ||
+        put_int(b, "i", s->i) || put_text(b, "obj", obj_name(s->obj)) ||
+        put_text(b, "why", why_name(s->why)) || put_bool(b, "train", s->train) ||
         put_bool(b, "use", s->use))
         return ST_SYS;
     for (int o = 0; o < 2; o++)

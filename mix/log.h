@@ -17,7 +17,8 @@ struct log;
 enum st log_open(struct log **g, struct mixer *m) must_use;
 /* A row of the step that log_step() will tell of. */
 enum st log_row(struct log *g, int64_t source, int64_t row) must_use;
-enum st log_step(struct log *g, const struct step_rec *s, struct view raw, const double last[2]) must_use;
+enum st log_step(struct log *g, const struct step_rec *s, struct view raw,
+                 const double last[2]) must_use;
 enum st log_close(struct log *g, enum st st, struct view state) must_use;      /* NULL is fine */
 
 #endif

@@ -18,7 +18,8 @@ void losses_sent(struct losses *l, struct awaited a)
     l->sent[l->n_sent++ % LOSSES_AWAITED] = a;
 }
 
-static void learn(struct losses *l, const struct policy *p, const struct study *s, double *state, const struct seen *m)
+static void learn(struct losses *l, const struct policy *p, const struct study *s, double *state,
+                  const struct seen *m)
 {
     if (m->why == WHY_EVAL || m->obj == OBJ_BOTH)
         return;
@@ -50,8 +51,8 @@ static enum st metric(struct seen *m, const struct rec *r)
         m->obj++;
     while (m->why < WHY_EVAL && !view_is(why, why_name(m->why)))
         m->why++;
-    if (!view_is(obj, obj_name(m->obj)) || !view_is(why, why_name(m->why)) || !rec_number(r, "i", &i) ||
-        !(i >= 0 && i < 0x1p53) || !rec_number(r, "loss", &m->loss))
+    if (!view_is(obj, obj_name(m->obj)) || !view_is(why, why_name(m->why)) ||
+        !rec_number(r, "i", &i) || !(i >= 0 && i < 0x1p53) || !rec_number(r, "loss", &m->loss))
         return fail(ST_DATA, "a metric without its 'i', 'obj', 'why' and 'loss'");
     m->i = (int64_t)i;
     return ST_OK;
@@ -61,8 +62,8 @@ static enum st usable(const struct seen *m)
 {
     if (m->why == WHY_EVAL || isfinite(m->loss))
         return ST_OK;
-    return fail(ST_DATA, "the loss of %s at step %lld is %g; nothing can be decided by it", obj_name(m->obj),
-                (long long)m->i, m->loss);
+    return fail(ST_DATA, "the loss of %s at step %lld is %g; nothing can be decided by it",
+                obj_name(m->obj), (long long)m->i, m->loss);
 }
 
 static enum st hear(struct losses *l, struct awaited want, struct seen *m)
@@ -73,13 +74,14 @@ static enum st hear(struct losses *l, struct awaited want, struct seen *m)
     if (st != ST_OK || (st = metric(m, &r)) != ST_OK)
         return st;
     if (m->i != want.i || m->obj != want.obj || m->why != want.why)
-        return fail(ST_DATA, "the loss of step %lld (%s %s) instead of step %lld (%s %s); one metric for each step record, "
-                    "in order", (long long)m->i, obj_name(m->obj), why_name(m->why), (long long)want.i,
-                    obj_name(want.obj), why_name(want.why));
+        return fail(ST_DATA, "the loss of step %lld (%s %s) instead of step %lld (%s %s); tell one "
+                    "for each step record, in order", (long long)m->i, obj_name(m->obj),
+                    why_name(m->why), (long long)want.i, obj_name(want.obj), why_name(want.why));
     return usable(m);
 }
 
-enum st losses_learn(struct losses *l, const struct policy *p, const struct study *s, double *state, int64_t i)
+enum st losses_learn(struct losses *l, const struct policy *p, const struct study *s, double *state,
+                     int64_t i)
 {
     int64_t u = MAX(i == INT64_MAX ? i : i - s->delay, 0);
     struct seen m;
@@ -103,10 +105,11 @@ enum st losses_learn(struct losses *l, const struct policy *p, const struct stud
     return ST_OK;
 }
 
-enum st losses_past(struct losses *l, const char *name, int64_t from, int64_t first, const struct study *s,
-                    struct arena *a)
+enum st losses_past(struct losses *l, const char *name, int64_t from, int64_t first,
+                    const struct study *s, struct arena *a)
 {
-    int64_t known = from > 0 ? MAX(from - 1 - s->delay, 0) : -1, room = 5 * (first - from + s->delay + 2);
+    int64_t known = from > 0 ? MAX(from - 1 - s->delay, 0) : -1;
+    int64_t room = 5 * (first - from + s->delay + 2);
     struct in *in;
     struct rec r;
     struct seen m = { .i = -1 };
@@ -116,7 +119,8 @@ enum st losses_past(struct losses *l, const char *name, int64_t from, int64_t fi
         return st;
     l->past = ARENA_NEW(a, struct seen, room);
     while (l->past && !(m.why == WHY_UPDATE && m.i == first - 1)) {
-        if ((st = in_next(in, &r)) != ST_OK || (st = metric(&m, &r)) != ST_OK || (st = usable(&m)) != ST_OK)
+        if ((st = in_next(in, &r)) != ST_OK || (st = metric(&m, &r)) != ST_OK ||
+            (st = usable(&m)) != ST_OK)
             break;
         if (known >= 0 && before((struct awaited){ m.i, m.obj, m.why }, known))
             continue;
@@ -128,6 +132,7 @@ enum st losses_past(struct losses *l, const char *name, int64_t from, int64_t fi
     }
     in_close(in);
     if (st == ST_END)
-        st = fail(ST_DATA, "ends before step %lld, where the checkpoint was taken", (long long)first - 1);
+        st = fail(ST_DATA, "ends before step %lld, where the checkpoint was taken",
+                  (long long)first - 1);
     return l->past ? st : ST_SYS;
 }

@@ -29,13 +29,16 @@ void losses_sent(struct losses *l, struct awaited a);
 
 /* Lets the policy learn, into state, what decision i may know; waits for it.  i = INT64_MAX: all
  * there is.
- *   ST_OK;  ST_END  step has ended, content;  else as feedback_next(), or ST_DATA: another loss than the one awaited, or
- *   one that is no number */
-enum st losses_learn(struct losses *l, const struct policy *p, const struct study *s, double *state, int64_t i) must_use;
+ *   ST_OK
+ *   ST_END   step has ended, content
+ *   ST_DATA  another loss than the one awaited, or one that is no number
+ *   other    as feedback_next() */
+enum st losses_learn(struct losses *l, const struct policy *p, const struct study *s, double *state,
+                     int64_t i) must_use;
 
 /* Reads the losses that a run going on from the state before step `from` must still learn, up to
  * update `first` - 1. */
-enum st losses_past(struct losses *l, const char *name, int64_t from, int64_t first, const struct study *s,
-                    struct arena *a) must_use;
+enum st losses_past(struct losses *l, const char *name, int64_t from, int64_t first,
+                    const struct study *s, struct arena *a) must_use;
 
 #endif

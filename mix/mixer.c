@@ -88,8 +88,8 @@ static enum st update(struct mixer *m, const struct pick *p)
     }
     if (st != ST_OK)
         return st;
-    struct step_rec s = { .obj = p->obj, .weight_sft = p->weight_sft, .weight_pref = p->weight_pref, .train = true,
-                          .why = WHY_UPDATE, .use = use, .phase = view_of(p->phase),
+    struct step_rec s = { .obj = p->obj, .weight_sft = p->weight_sft, .weight_pref = p->weight_pref,
+                          .train = true, .why = WHY_UPDATE, .use = use, .phase = view_of(p->phase),
                           .mix = { m->figures.p, m->figures.n } };
     st = send_step(m, &s, b);
     for (int o = 0; o < 2; o++)
@@ -143,7 +143,8 @@ enum st mixer_out(struct mixer *m)
         k++;
     if (k == countof(forms)) {
         err_place("--to");
-        return fail(ST_USAGE, "'%s' is no form; say auto, json, raw or shard", shown(view_of(m->arg->to)));
+        return fail(ST_USAGE, "'%s' is no form; say auto, json, raw or shard",
+                    shown(view_of(m->arg->to)));
     }
     err_place(NULL);
     enum st st = out_open(&m->out, m->arg->out, m->header, forms[k].form, m->arena);
@@ -158,7 +159,8 @@ static enum st check_reader(const struct mixer *m)
     bool std = strcmp(m->arg->out, "-") == 0;
     struct stat s;
 
-    if (std ? fstat(1, &s) == 0 && S_ISREG(s.st_mode) : stat(m->arg->out, &s) != 0 || S_ISREG(s.st_mode)) {
+    if (std ? fstat(1, &s) == 0 && S_ISREG(s.st_mode)
+            : stat(m->arg->out, &s) != 0 || S_ISREG(s.st_mode)) {
         err_place("--feedback");
         return fail(ST_USAGE, "nobody trains on a file while it is written; pipe mix into step");
     }
@@ -194,13 +196,14 @@ static bool reader_left(const struct mixer *m)
 static enum st finish(struct mixer *m, enum st st)
 {
     struct view state = { m->saved.p, m->saved.n };
-    bool left = m->out && m->log && st == ST_SYS && reader_left(m), gone = feedback_gone(m->losses.fb);
+    bool left = m->out && m->log && st == ST_SYS && reader_left(m);
+    bool gone = feedback_gone(m->losses.fb);
 
     if (st == ST_END)                                  /* step had enough */
         st = ST_OK;
     enum st logged = log_close(m->log, left ? ST_OK : st, state);
     m->log = NULL;
-    if (left) {                                        /* as without a log: by SIGPIPE, without a word */
+    if (left) {                                        /* as without a log: by SIGPIPE, no word */
         signal(SIGPIPE, SIG_DFL);
         raise(SIGPIPE);
     }
@@ -244,6 +247,6 @@ void mixer_free(struct mixer *m)
     buf_free(&m->saved);
     buf_free(&m->rec);
     buf_free(&m->figures);
-    if (!m->out)                                       /* else its reader is gone, and it is left as it is */
+    if (!m->out)                                       /* else its reader is gone: it stays */
         arena_free(m->arena);
 }

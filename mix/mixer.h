@@ -27,7 +27,8 @@ struct args {                                  /* as the command line has them *
     char          **operand;
 };
 
-struct print { const char *name; uint32_t hash; };     /* an option or a source, to tell another run from this one */
+/* An option or a source, to tell another run from this one. */
+struct print { const char *name; uint32_t hash; };
 
 struct mixer {
     const struct args   *arg;
@@ -37,7 +38,7 @@ struct mixer {
     double               state[POLICY_STATE_MAX];
     struct side          side[2], held[2];     /* by enum obj; n_sources 0: not there */
     struct batch         batch[2], held_batch[2];
-    bool                 measured[2];          /* step holds this objective's coming batch, measured */
+    bool                 measured[2];          /* step holds the coming batch, measured */
     struct idset         held_ids;
     struct header       *header;
     int64_t              n_prints;

@@ -7,7 +7,8 @@ enum { ROW_BYTES = 64 };                       /* what a row takes beside its to
 /* The stream of one use: rng() over (source, epoch, group) gives the caller's 32 bits. */
 static uint64_t stream_of(const struct order *o, int64_t epoch, int64_t group)
 {
-    uint64_t key = rng((uint64_t)o->index, RNG_STREAM(RNG_SHUFFLE, (uint32_t)group), (uint64_t)epoch);
+    uint64_t key =
+        rng((uint64_t)o->index, RNG_STREAM(RNG_SHUFFLE, (uint32_t)group), (uint64_t)epoch);
     return RNG_STREAM(RNG_SHUFFLE, (uint32_t)(key >> 32));
 }
 
@@ -18,14 +19,15 @@ static int64_t permuted(const struct order *o, int64_t epoch, int64_t group, int
     return (int64_t)rng_perm(o->seed, stream_of(o, epoch, group), (uint64_t)n, (uint64_t)i);
 }
 
-enum st order_new(struct order *o, struct shard *s, uint64_t seed, int64_t index, bool shuffle, int64_t group_bytes,
-                  struct arena *a)
+enum st order_new(struct order *o, struct shard *s, uint64_t seed, int64_t index, bool shuffle,
+                  int64_t group_bytes, struct arena *a)
 {
     int64_t n = shard_frames(s), width = shard_header(s)->width, all = 0;
     int64_t *row = ARENA_NEW(a, int64_t, n + 1), *bytes = ARENA_NEW(a, int64_t, n);
 
-    *o = (struct order){ .seed = seed, .index = index, .shuffle = shuffle, .n_rows = shard_rows(s), .n_frames = n,
-                         .frame_row = row, .frame_bytes = bytes, .group_bytes = group_bytes, .epoch = -1 };
+    *o = (struct order){ .seed = seed, .index = index, .shuffle = shuffle, .n_rows = shard_rows(s),
+                         .n_frames = n, .frame_row = row, .frame_bytes = bytes,
+                         .group_bytes = group_bytes, .epoch = -1 };
     if (!row || !bytes)
         return ST_SYS;
     for (int64_t f = 0; f < n; f++) {
@@ -93,11 +95,12 @@ struct spot order_at(struct order *o, int64_t p)
     }
     if (epoch != o->epoch)
         begin_epoch(o, epoch);
-    int64_t k = last_below(o->at, o->n_frames, q);           /* its frame before the rows of the group are permuted, */
+    /* its frame before the rows of the group are permuted, then after */
+    int64_t k = last_below(o->at, o->n_frames, q);
     int64_t g = last_below(o->group, o->n_groups, k);
     int64_t from = o->at[o->group[g]], n = o->at[o->group[g + 1]] - from;
     q = from + permuted(o, epoch, 1 + g, n, q - from);
-    k = last_below(o->at, o->n_frames, q);                   /* and after */
+    k = last_below(o->at, o->n_frames, q);
     s.frame = o->nth[k];
     s.row = o->frame_row[s.frame] + q - o->at[k];
     s.group = epoch * o->n_frames + g;

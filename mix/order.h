@@ -18,25 +18,26 @@ struct order {
     int64_t  index;                            /* of the source: its own permutations */
     bool     shuffle;                          /* false: the order of the file */
     int64_t  n_rows, n_frames;
-    const int64_t *frame_row;                  /* [n_frames + 1] first row of each frame, then n_rows */
+    const int64_t *frame_row;                  /* [n_frames + 1] first row of each, then n_rows */
     const int64_t *frame_bytes;                /* [n_frames] about */
     int64_t  group_bytes;
     /* the epoch being read, where there is more than one group: */
     int64_t  epoch, n_groups;                  /* epoch -1: none yet */
-    int64_t *nth, *at;                         /* [n_frames] frames in order; [n_frames + 1] rows before each of them */
+    int64_t *nth;                              /* [n_frames] frames in order */
+    int64_t *at;                               /* [n_frames + 1] rows before each of them */
     int64_t *group;                            /* [n_groups + 1] first of nth[] of each group */
 };
 
 struct spot {                                  /* where a position lies */
     int64_t row;                               /* in the file */
     int64_t frame;
-    int64_t group;                             /* a number that changes when another group begins, in any epoch */
+    int64_t group;                             /* changes when another begins, in any epoch */
 };
 
 /* The order of a file with these frames (order_frames() makes the arrays, which must stay).
  * group_bytes: ORDER_GROUP_BYTES, or less in tests.  ST_OK or ST_SYS. */
-enum st order_new(struct order *o, struct shard *s, uint64_t seed, int64_t index, bool shuffle, int64_t group_bytes,
-                  struct arena *a) must_use;
+enum st order_new(struct order *o, struct shard *s, uint64_t seed, int64_t index, bool shuffle,
+                  int64_t group_bytes, struct arena *a) must_use;
 
 /* Any p >= 0.  Rising positions are cheap; a step back into an earlier epoch costs a new table. */
 struct spot order_at(struct order *o, int64_t p);

@@ -28,14 +28,16 @@ static void line(const struct cursor *c, const char *what)
 {
     int64_t used = c->used.rows, n = c->n_rows;
 
-    printf("%-9s  %-24s %11s %11s %8.2f %11s %11s %13s %13s %13s\n", what, shown(view_of(c->how.name)), grouped(n),
-           grouped(used), (double)used / (double)n, grouped(MAX(n - used, 0)), grouped(MAX(used - n, 0)),
-           grouped(c->used.tokens), grouped(c->used.trained), grouped(c->measured.tokens));
+    printf("%-9s  %-24s %11s %11s %8.2f %11s %11s %13s %13s %13s\n", what,
+           shown(view_of(c->how.name)), grouped(n), grouped(used), (double)used / (double)n,
+           grouped(MAX(n - used, 0)), grouped(MAX(used - n, 0)), grouped(c->used.tokens),
+           grouped(c->used.trained), grouped(c->measured.tokens));
 }
 
 static void batches(const struct mixer *m)
 {
-    printf("policy %s, lambda %g, %s steps", m->policy->name, m->study.lambda, grouped(m->study.steps));
+    printf("policy %s, lambda %g, %s steps", m->policy->name, m->study.lambda,
+           grouped(m->study.steps));
     for (int o = 0; o < 2; o++) {
         const struct side *s = &m->side[o];
         if (s->n_sources && s->rows)
@@ -45,20 +47,22 @@ static void batches(const struct mixer *m)
     }
     printf("\n");
     if (m->policy->needs & NEED_LOSSES)
-        printf("%s decides by losses; counted as if each objective took half of the steps\n", m->policy->name);
+        printf("%s decides by losses; counted as if each objective took half of the steps\n",
+               m->policy->name);
 }
 
 enum st plan_print(struct mixer *m)
 {
-    static const char *const name[2] = { "sft", "pref" }, *const held[2] = { "held sft", "held pref" };
+    static const char *const name[2] = { "sft", "pref" };
+    static const char *const held[2] = { "held sft", "held pref" };
     enum st st;
 
     m->dry = true;
     if ((st = mixer_loop(m)) != ST_OK)
         return st;
     batches(m);
-    printf("%-9s  %-24s %11s %11s %8s %11s %11s %13s %13s %13s\n", "objective", "source", "rows", "used", "epochs",
-           "unseen", "repeated", "tokens", "trained", "measured");
+    printf("%-9s  %-24s %11s %11s %8s %11s %11s %13s %13s %13s\n", "objective", "source", "rows",
+           "used", "epochs", "unseen", "repeated", "tokens", "trained", "measured");
     for (int o = 0; o < 2; o++)
         for (int64_t k = 0; k < m->side[o].n_sources; k++)
             line(m->side[o].c[k], name[o]);

@@ -15,28 +15,28 @@
 #define POLICY_FIGURES_MAX 8
 
 enum {
-    NEED_LOSSES = 1,                           /* decides by losses: --feedback, and files rather than pipes */
+    NEED_LOSSES = 1,                           /* decides by losses: --feedback, and files */
     NEED_LENGTH = 2,                           /* must know how many steps there will be */
 };
 
 struct study {                                 /* what every policy may know */
-    double   lambda;                           /* weight or probability of the preference objective */
+    double   lambda;                           /* weight or probability of pref */
     uint64_t seed_draw;
     int64_t  steps;                            /* in all; 0: not known */
-    int64_t  delay;                            /* decision i uses losses of updates up to i - 1 - delay */
+    int64_t  delay;                            /* decision i uses losses up to i - 1 - delay */
     bool     quiet;                            /* no warnings */
 };
 
 struct pick {                                  /* a decision */
     enum obj    obj;
-    double      weight_sft, weight_pref;       /* of the losses; the gradient is not rescaled for a single objective */
+    double      weight_sft, weight_pref;       /* of the losses; 1 and 0 for a single objective */
     const char *phase;                         /* NULL: none */
 };
 
-struct seen {                                  /* a loss that came back: of one objective, never of OBJ_BOTH */
+struct seen {                                  /* a loss that came back, never of OBJ_BOTH */
     int64_t  i;
     enum obj obj;
-    enum why why;                              /* update or refresh; held-out losses are shown to no policy */
+    enum why why;                              /* update or refresh: held-out ones nobody sees */
     double   loss;                             /* finite */
 };
 
@@ -48,18 +48,20 @@ struct policy {
     const char *name, *line, *paper;           /* paper NULL: nobody's */
     unsigned    needs;                         /* NEED_* */
     int64_t     n_state;                       /* numbers of state, all 0 at the start */
-    struct opt  opts[8];                       /* its own options, shown under its name; the last is empty */
-    const int64_t *measured_rows;              /* a refresh measures on so many rows at most, 0 all; NULL: all */
+    struct opt  opts[8];                       /* its own, shown under its name; the last empty */
+    const int64_t *measured_rows;              /* a refresh's rows at most, 0 or NULL: a batch */
 
     /* Refuses what its options cannot mean, and warns.  May be NULL. */
     enum st (*check)(const struct study *s);
-    /* True when both objectives are to be measured, on their coming rows, just before update i.  NULL: never. */
+    /* True when both objectives are to be measured, on their coming rows, just before update i.
+     * NULL: never. */
     bool (*refresh)(const struct study *s, int64_t i);
     void (*pick)(const struct study *s, const double *state, int64_t i, struct pick *p);
     /* In the order in which the losses were taken.  NULL: losses change nothing. */
     void (*learn)(const struct study *s, double *state, const struct seen *m);
     /* What is worth a curve just before update i; returns how many.  May be NULL. */
-    int  (*figures)(const struct study *s, const double *state, int64_t i, struct figure f[POLICY_FIGURES_MAX]);
+    int  (*figures)(const struct study *s, const double *state, int64_t i,
+                    struct figure f[POLICY_FIGURES_MAX]);
 
     /* Instead of all the above: a whole run that is no sequence of decisions (cat, replay). */
     enum st (*run)(struct mixer *m);

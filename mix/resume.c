@@ -37,14 +37,16 @@ enum st resume_take(struct mixer *m)
         return ST_SYS;
     if (stat(latest, &s) != 0 && errno == ENOENT)      /* nothing saved yet: a first start */
         return ST_OK;
-    if ((st = updates_made(&m->first, step)) != ST_OK || (st = file_read(mixer, &saved, REC_STATE_MAX, a)) != ST_OK)
+    if ((st = updates_made(&m->first, step)) != ST_OK ||
+        (st = file_read(mixer, &saved, REC_STATE_MAX, a)) != ST_OK)
         return st;
     err_place("%s", mixer);
     if ((st = state_take(m, saved)) != ST_OK)
         return st;
     if (m->i >= m->first)
-        return fail(ST_DATA, "the state is of step %lld, after the checkpoint's %lld updates", (long long)m->i,
-                    (long long)m->first);
+        return fail(ST_DATA, "the state is of step %lld, after the checkpoint's %lld updates",
+                    (long long)m->i, (long long)m->first);
     err_place(NULL);
-    return m->arg->feedback ? losses_past(&m->losses, metrics, m->i, m->first, &m->study, a) : ST_OK;
+    return m->arg->feedback ? losses_past(&m->losses, metrics, m->i, m->first, &m->study, a)
+                            : ST_OK;
 }

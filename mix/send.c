@@ -53,5 +53,7 @@ enum st send_step(struct mixer *m, struct step_rec *s, const struct batch *const
     if (m->live && (st = out_flush(m->out)) != ST_OK)
         return st;
     losses_sent(&m->losses, (struct awaited){ s->i, s->obj, s->why });
-    return m->log ? log_step(m->log, s, (struct view){ m->rec.p, m->rec.n }, m->losses.last) : ST_OK;
+    if (!m->log)
+        return ST_OK;
+    return log_step(m->log, s, (struct view){ m->rec.p, m->rec.n }, m->losses.last);
 }

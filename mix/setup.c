@@ -17,7 +17,8 @@ int64_t mixer_sources(struct mixer *m, struct cursor *all[4 * SOURCE_MAX])
 }
 
 /* FILE or FILE:WEIGHT; a file that has such a name is a file. */
-static enum st split_weight(const char *option, const char *text, const char **name, double *weight, struct arena *a)
+static enum st split_weight(const char *option, const char *text, const char **name, double *weight,
+                            struct arena *a)
 {
     const char *colon = strrchr(text, ':');
 
@@ -51,17 +52,18 @@ static enum st add_header(struct mixer *m, const struct cursor *c)
     return st == ST_OK ? header_merge(m->header, c->header) : st;
 }
 
-static enum st open_side(struct mixer *m, struct side *s, enum obj o, const char *option, const struct opt_list *list,
-                         bool held)
+static enum st open_side(struct mixer *m, struct side *s, enum obj o, const char *option,
+                         const struct opt_list *list, bool held)
 {
     s->obj = o;
     if (list->n > SOURCE_MAX) {
         err_place("%s", option);
-        return fail(ST_USAGE, "%lld files, the most is %d; cat them with --policy cat", (long long)list->n, SOURCE_MAX);
+        return fail(ST_USAGE, "%lld files, the most is %d; cat them with --policy cat",
+                    (long long)list->n, SOURCE_MAX);
     }
     for (int64_t k = 0; k < list->n; k++) {
         struct source_how how = { .obj = o, .shuffle = !held, .seed = (uint64_t)m->arg->seed_data,
-                                  .index = (held ? 2 : 0) * SOURCE_MAX + (int64_t)o * SOURCE_MAX + k,
+                                  .index = ((held ? 2 : 0) + (int64_t)o) * SOURCE_MAX + k,
                                   .window = m->arg->window, .held = held ? NULL : &m->held_ids };
         enum st st = split_weight(option, list->v[k], &how.name, &how.weight, m->arena);
         if (st != ST_OK)
@@ -73,8 +75,8 @@ static enum st open_side(struct mixer *m, struct side *s, enum obj o, const char
             return st;
         if (held && s->c[k]->n_rows == 0) {
             err_place("%s", option);
-            return fail(ST_USAGE, "'%s' is a pipe; held-out rows are read again and again, so put them into a file",
-                        shown(view_of(how.name)));
+            return fail(ST_USAGE, "'%s' is a pipe; held-out rows are read many times, put them "
+                        "into a file", shown(view_of(how.name)));
         }
     }
     return ST_OK;
@@ -84,6 +86,14 @@ static bool pipes(const struct side *s)
 {
     for (int64_t k = 0; k < s->n_sources; k++)
         if (s->c[k]->n_rows == 0)
+            return true;
+    return false;
+}
+
+static bool files(const struct side *s)
+{
+    for (int64_t k = 0; k < s->n_sources; k++)
+        if (s->c[k]->n_rows > 0)
             return true;
     return false;
 }
@@ -105,7 +115,7 @@ static enum st open_sources(struct mixer *m)
     m->side[1].rows = g->tokens_pref ? 0 : g->rows_pref;
     m->side[0].tokens = g->tokens_sft;
     m->side[1].tokens = g->tokens_pref;
-    for (int o = 0; o < 2; o++)                        /* held-out rows are found now, not in the middle of a run */
+    for (int o = 0; o < 2; o++)                        /* held-out rows are found now, not later */
         for (int64_t k = 0; k < m->side[o].n_sources; k++)
             if (m->held_ids.n && m->side[o].c[k]->n_rows &&
                 (st = source_scan(m->side[o].c[k], NULL, NULL)) != ST_OK)
@@ -151,18 +161,22 @@ static enum st epoch_batches(struct side *s, double *n)
 
 static enum st count_steps(struct mixer *m)
 {
-    bool piped = pipes(&m->side[0]) || pipes(&m->side[1]), sized = !pipes(&m->side[0]) && m->side[0].n_sources;
+    bool piped = false, endless = false;               /* an objective of which is a file */
     double n[2] = { 0 };
 
-    sized = sized || (!pipes(&m->side[1]) && m->side[1].n_sources);
+    for (int o = 0; o < 2; o++) {
+        piped = piped || pipes(&m->side[o]);
+        endless = endless || files(&m->side[o]);
+    }
     if (opt_given("steps") || piped) {
         m->study.steps = m->arg->steps;
         err_place("--steps");
-        if (!opt_given("steps") && sized)
+        if (!opt_given("steps") && endless)
             return fail(ST_USAGE, "a file among pipes never ends; say how many steps");
         if (opt_given("epochs"))
-            return fail(ST_USAGE, "%s", piped ? "--epochs needs files; a pipe is read once"
-                                              : "--steps and --epochs say the same thing; give one");
+            return fail(ST_USAGE, "%s",
+                        piped ? "--epochs needs files; a pipe is read once"
+                              : "--steps and --epochs say the same thing; give one");
         return ST_OK;
     }
     for (int o = 0; o < 2; o++) {
@@ -180,13 +194,14 @@ static enum st check_needs(struct mixer *m)
 {
     const struct args *g = m->arg;
     bool piped = pipes(&m->side[0]) || pipes(&m->side[1]), losses = m->policy->needs & NEED_LOSSES;
-    const char *what = losses ? m->policy->name : g->resume ? "--resume" : g->plan ? "--plan" : NULL;
+    const char *what = g->resume ? "--resume" : g->plan ? "--plan" : losses ? "this policy" : NULL;
 
     err_place("--policy %s", m->policy->name);
     if (piped && what)
-        return fail(ST_USAGE, "%s looks at rows more than once, and a pipe is read once; put the rows into files", what);
+        return fail(ST_USAGE, "%s reads rows more than once, a pipe is read once; use files", what);
     if (losses && !g->feedback && !g->plan)
-        return fail(ST_USAGE, "it decides by the losses that step tells; mkfifo fb, then --feedback fb here and there");
+        return fail(ST_USAGE, "it decides by the losses that step tells; mkfifo fb, then "
+                              "--feedback fb here and there");
     if ((m->policy->needs & NEED_LENGTH) && m->study.steps == 0)
         return fail(ST_USAGE, "it must know how many steps there will be; say --steps");
     err_place("--plan");
@@ -201,14 +216,16 @@ static enum st check_needs(struct mixer *m)
 static enum st check_args(const struct args *g)
 {
     if (g->sft.n + g->pref.n == 0)
-        return fail(ST_USAGE, "nothing to train on; give --sft FILE or --pref FILE, or show a stream by --policy cat FILE");
+        return fail(ST_USAGE, "nothing to train on; give --sft FILE or --pref FILE, or show a "
+                              "stream by --policy cat FILE");
     if (g->n_operands)
         return fail(ST_USAGE, "'%s' is not said to be anything; sources come by --sft and --pref",
                     shown(view_of(g->operand[0])));
     if ((opt_given("rows-sft") && g->tokens_sft) || (opt_given("rows-pref") && g->tokens_pref))
         return fail(ST_USAGE, "a batch is sized by rows or by tokens; give one");
     if (!g->policy && g->sft.n && g->pref.n)
-        return fail(ST_USAGE, "two objectives and no --policy; say alright, maxright, mix, sequential or weighted");
+        return fail(ST_USAGE, "two objectives and no --policy; say alright, maxright, mix, "
+                              "sequential or weighted");
     return ST_OK;
 }
 
@@ -219,10 +236,10 @@ enum st mixer_setup(struct mixer *m)
 
     if (st != ST_OK || (st = open_sources(m)) != ST_OK)
         return st;
-    if (!g->sft.n || !g->pref.n || !m->policy)         /* a single objective leaves nothing to choose */
+    if (!g->sft.n || !g->pref.n)                       /* nothing is left to choose */
         m->policy = &policy_weighted;
-    m->study = (struct study){ .lambda = lambda_of(m), .seed_draw = (uint64_t)g->seed_draw, .delay = g->delay,
-                               .quiet = g->quiet };
+    m->study = (struct study){ .lambda = lambda_of(m), .seed_draw = (uint64_t)g->seed_draw,
+                               .delay = g->delay, .quiet = g->quiet };
     if ((st = count_steps(m)) != ST_OK || (st = check_needs(m)) != ST_OK)
         return st;
     if (m->policy->check && (st = m->policy->check(&m->study)) != ST_OK)

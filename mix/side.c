@@ -14,7 +14,8 @@ static int64_t next_source(const struct side *s, const int64_t *more)
         weight += s->ended[k] ? 0 : s->c[k]->how.weight;
     }
     for (int64_t k = 0; k < s->n_sources; k++) {
-        double given = (double)(s->c[k]->taken + more[k]), w = s->c[k]->how.weight, due = (given + 1) / w;
+        double given = (double)(s->c[k]->taken + more[k]), w = s->c[k]->how.weight;
+        double due = (given + 1) / w;
         if (!s->ended[k] && given * weight < w * rows && (best < 0 || due < least)) {
             best = k;
             least = due;
@@ -33,7 +34,7 @@ enum st side_next(struct side *s, struct batch *b)
         if ((k = next_source(s, more)) < 0)
             break;
         struct coming next = { s->c[k], s->c[k]->taken + more[k] };
-        if (!s->rows || s->c[k]->n_rows == 0) {        /* its length is wanted, or whether it is there */
+        if (!s->rows || s->c[k]->n_rows == 0) {        /* how long is it, or is it there */
             enum st st = source_row(next.c, next.at, &l);
             if (st == ST_END) {
                 s->ended[k] = true;
@@ -48,7 +49,8 @@ enum st side_next(struct side *s, struct batch *b)
         more[k]++;
         if (!s->rows && tokens == 0 && batch_n(b) >= BARREN_MAX) {
             err_place("%s", next.c->how.name);
-            return fail(ST_DATA, "%d rows without a trained token; use --rows-%s", BARREN_MAX, obj_name(s->obj));
+            return fail(ST_DATA, "%d rows without a trained token; use --rows-%s", BARREN_MAX,
+                        obj_name(s->obj));
         }
     }
     return batch_n(b) ? ST_OK : ST_END;

@@ -14,7 +14,7 @@ struct side {
     struct cursor *c[SOURCE_MAX];
     bool           ended[SOURCE_MAX];          /* a pipe that has no more */
     int64_t        rows;                       /* of a batch; 0: */
-    int64_t        tokens;                     /* rows are taken until so many of their tokens are trained */
+    int64_t        tokens;                     /* rows until so many of their tokens are trained */
 };
 
 struct coming { struct cursor *c; int64_t at; };       /* a row by its position */

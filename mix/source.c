@@ -23,7 +23,8 @@ static bool is_file(const char *name)
 {
     struct stat s;
 
-    return strcmp(name, "-") != 0 && (stat(name, &s) != 0 || S_ISREG(s.st_mode) || S_ISDIR(s.st_mode));
+    return strcmp(name, "-") != 0 &&
+           (stat(name, &s) != 0 || S_ISREG(s.st_mode) || S_ISDIR(s.st_mode));
 }
 
 static enum st open_file(struct cursor *c, struct arena *a)
@@ -46,7 +47,8 @@ static enum st open_file(struct cursor *c, struct arena *a)
     o->kept = ARENA_NEW(a, struct kept, shard_frames(o->shard));
     if (!o->kept)
         return ST_SYS;
-    return order_new(&o->order, o->shard, c->how.seed, c->how.index, c->how.shuffle, ORDER_GROUP_BYTES, a);
+    return order_new(&o->order, o->shard, c->how.seed, c->how.index, c->how.shuffle,
+                     ORDER_GROUP_BYTES, a);
 }
 
 enum st source_open(struct cursor **c, const struct source_how *how, struct arena *a)
@@ -57,7 +59,8 @@ enum st source_open(struct cursor **c, const struct source_how *how, struct aren
     (*c)->how = *how;
     if (is_file(how->name))
         return open_file(*c, a);
-    enum st st = window_open(&(*c)->own->window, how->name, how->shuffle ? how->window : 1, how->seed, how->index, a);
+    enum st st = window_open(&(*c)->own->window, how->name, how->shuffle ? how->window : 1,
+                             how->seed, how->index, a);
     return st == ST_OK ? window_header((*c)->own->window, &(*c)->header) : st;
 }
 
@@ -74,10 +77,11 @@ static enum st check(const struct cursor *c, const struct line *l)
         return ST_OK;
     err_place("%s:%lld", c->how.name, (long long)l->row + 1);
     if (!serves(c->how.obj, l->kind))
-        return fail(ST_DATA, "a '%s' record, which --%s cannot train on; give the file to the other objective, or "
-                    "tokenize with another schema", rec_kind_name(l->kind), obj_name(c->how.obj));
-    return fail(ST_DATA, "this row is held out too, so its measured loss would be a trained one; make both files with "
-                "tokenize --split, or say --allow-overlap");
+        return fail(ST_DATA, "a '%s' record, which --%s cannot train on; give the file to the other "
+                    "objective, or tokenize with another schema", rec_kind_name(l->kind),
+                    obj_name(c->how.obj));
+    return fail(ST_DATA, "this row is held out too, so its held-out loss would be a trained one; make "
+                         "both files with tokenize --split, or say --allow-overlap");
 }
 
 static enum st read_line(struct source_own *o, int64_t row, struct rec *r, struct line *l)
@@ -101,7 +105,8 @@ static enum st keep(struct cursor *c, int64_t f)
         return ST_SYS;
     o->frame.n = 0;
     for (int64_t i = 0; i < n; i++) {
-        if ((st = read_line(o, first + i, &r, &line[i])) != ST_OK || (st = check(c, &line[i])) != ST_OK ||
+        if ((st = read_line(o, first + i, &r, &line[i])) != ST_OK ||
+            (st = check(c, &line[i])) != ST_OK ||
             (st = buf_add(&o->frame, r.raw, r.raw_bytes)) != ST_OK)
             return st;
     }

@@ -85,8 +85,10 @@ enum st state_print(struct mixer *m)
     for (int64_t k = 0; k < countof(m->policy->opts) && m->policy->opts[k].name; k++)
         print_opt(m, &m->policy->opts[k]);
     for (int o = 0; o < 2; o++) {
-        print_int(m, o == OBJ_SFT ? "the number of --sft" : "the number of --pref", m->side[o].n_sources);
-        print_int(m, o == OBJ_SFT ? "the number of --held-sft" : "the number of --held-pref", m->held[o].n_sources);
+        print_int(m, o == OBJ_SFT ? "the number of --sft" : "the number of --pref",
+                  m->side[o].n_sources);
+        print_int(m, o == OBJ_SFT ? "the number of --held-sft" : "the number of --held-pref",
+                  m->held[o].n_sources);
     }
     for (int64_t k = 0; k < n; k++) {
         uint32_t print = 0;
@@ -143,7 +145,8 @@ static enum st same_run(const struct mixer *m, struct reader *r)
         other = "the number of sources";
     if (!other || r->cut)
         return ST_OK;
-    return fail(ST_USAGE, "%s is not what this run began with; give the same command, or start anew in another folder",
+    return fail(ST_USAGE, "%s is not what this run began with; give the same command, or start "
+                "anew in another folder",
                 shown(view_of(other)));
 }
 
@@ -167,7 +170,7 @@ enum st state_take(struct mixer *m, struct view saved)
         memcpy(&m->state[k], &bits, 8);
     }
     if (!whole || r.cut || r.n != 0)
-        return fail(ST_DATA, "no mixer's state of this version; the folder is damaged, or of another mix");
+        return fail(ST_DATA, "no mixer's state of this version; the folder is damaged, or another's");
     m->i = (int64_t)i;
     return ST_OK;
 }

@@ -28,7 +28,8 @@ static int64_t count(const struct buf *b)
     return (int64_t)(b->n / sizeof(struct slot *));
 }
 
-enum st window_open(struct window **w, const char *name, int64_t n_rows, uint64_t seed, int64_t index, struct arena *a)
+enum st window_open(struct window **w, const char *name, int64_t n_rows, uint64_t seed,
+                    int64_t index, struct arena *a)
 {
     enum st st;
 

@@ -13,8 +13,8 @@
 struct window;
 
 /* Opens the pipe and reads its header; the rows come when they are asked for. */
-enum st window_open(struct window **w, const char *name, int64_t n_rows, uint64_t seed, int64_t index, struct arena *a)
-    must_use;
+enum st window_open(struct window **w, const char *name, int64_t n_rows, uint64_t seed,
+                    int64_t index, struct arena *a) must_use;
 enum st window_header(struct window *w, const struct header **h) must_use;
 /* The row that is `ahead` draws after the last one released; good until it is released.
  *   ST_OK;  ST_END  the pipe ends before it;  else as in_next() */

@@ -52,7 +52,7 @@ static enum st run(struct mixer *m)
     enum st st;
 
     if (m->arg->sft.n + m->arg->pref.n)
-        return fail(ST_USAGE, "--policy cat takes its streams as operands, not by --sft and --pref");
+        return fail(ST_USAGE, "--policy cat takes streams as operands, not by --sft and --pref");
     st = in ? open_all(m, in, n) : ST_SYS;
     if (st == ST_OK && (st = mixer_out(m)) == ST_OK) {
         for (int k = 0; k < n && st == ST_OK; k++) {

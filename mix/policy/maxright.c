@@ -10,7 +10,7 @@
 #include "base/rng.h"
 #include "policy.h"
 
-enum { LOSS, AT = 2, N_STATE = 4 };            /* of the state: last loss of each objective; its step */
+enum { LOSS, AT = 2, N_STATE = 4 };    /* of the state: last loss of each objective; its step */
 enum { DRAW_TIE, DRAW_EPSILON };               /* uses of RNG_DRAW */
 
 static double opt_sft, opt_pref, scale_sft = 1, scale_pref = 1, epsilon;
@@ -18,17 +18,19 @@ static int64_t refresh_every = 10, refresh_rows;
 
 static double gap(const struct study *s, const double *state, enum obj o)
 {
-    double f = o == OBJ_SFT ? (state[LOSS] - opt_sft) / scale_sft : (state[LOSS + 1] - opt_pref) / scale_pref;
+    double f = o == OBJ_SFT ? (state[LOSS] - opt_sft) / scale_sft
+                            : (state[LOSS + 1] - opt_pref) / scale_pref;
     return (o == OBJ_SFT ? 1 - s->lambda : s->lambda) * fmax(f, 0);
 }
 
 static enum st check(const struct study *s)
 {
-    if (!s->quiet && (!opt_given("opt-sft") || !opt_given("opt-pref")))
+    bool sft = opt_given("opt-sft"), pref = opt_given("opt-pref");
+
+    if (!s->quiet && !(sft && pref))
         warn("%s%s%s not given, 0 is taken: raw losses are compared, which are on different scales; "
-             "train on each objective alone to learn its optimum",
-             opt_given("opt-sft") ? "" : "--opt-sft",
-             !opt_given("opt-sft") && !opt_given("opt-pref") ? " and " : "", opt_given("opt-pref") ? "" : "--opt-pref");
+             "train on each objective alone to learn its optimum", sft ? "" : "--opt-sft",
+             sft || pref ? "" : " and ", pref ? "" : "--opt-pref");
     return ST_OK;
 }
 
@@ -37,16 +39,21 @@ static bool refresh(const struct study *s, int64_t i)
     return i == 0 || (refresh_every > 0 && (i + s->delay) % refresh_every == 0);
 }
 
+static double draw(const struct study *s, int use, int64_t i)
+{
+    return rng_unit(s->seed_draw, RNG_STREAM(RNG_DRAW, use), (uint64_t)i);
+}
+
 static void pick(const struct study *s, const double *state, int64_t i, struct pick *p)
 {
     double sft = gap(s, state, OBJ_SFT), pref = gap(s, state, OBJ_PREF);
-    enum obj o = pref > sft ? OBJ_PREF : OBJ_SFT;
+    bool one = pref > sft;
 
     if (!(sft > 0) && !(pref > 0))
-        o = rng_unit(s->seed_draw, RNG_STREAM(RNG_DRAW, DRAW_TIE), (uint64_t)i) < s->lambda ? OBJ_PREF : OBJ_SFT;
-    if (rng_unit(s->seed_draw, RNG_STREAM(RNG_DRAW, DRAW_EPSILON), (uint64_t)i) < epsilon)
-        o = o == OBJ_SFT ? OBJ_PREF : OBJ_SFT;
-    *p = policy_single(o);
+        one = draw(s, DRAW_TIE, i) < s->lambda;
+    if (draw(s, DRAW_EPSILON, i) < epsilon)
+        one = !one;
+    *p = policy_single(one ? OBJ_PREF : OBJ_SFT);
 }
 
 static void learn(const struct study *s, double *state, const struct seen *m)
@@ -70,13 +77,13 @@ const struct policy policy_maxright = {
     .paper = "Fernando et al. 2024, arXiv:2410.15483, algorithm 3",
     .needs = NEED_LOSSES, .n_state = N_STATE, .measured_rows = &refresh_rows,
     .opts = {
-        { 0, "opt-sft", OPT_REAL, &opt_sft, "F", "loss of sft alone at its optimum (training loss)", 0, 0 },
-        { 0, "opt-pref", OPT_REAL, &opt_pref, "F", "loss of pref alone at its optimum", 0, 0 },
+        { 0, "opt-sft", OPT_REAL, &opt_sft, "F", "training loss of sft alone at its best", 0, 0 },
+        { 0, "opt-pref", OPT_REAL, &opt_pref, "F", "training loss of pref alone", 0, 0 },
         { 0, "scale-sft", OPT_REAL, &scale_sft, "F", "divides the gap of sft", 1e-300, 1e300 },
-        { 0, "scale-pref", OPT_REAL, &scale_pref, "F", "divides the gap of pref", 1e-300, 1e300 },
-        { 0, "refresh", OPT_INT, &refresh_every, "K", "measure both every K steps, 0: only at the start", 0, 1e15 },
-        { 0, "refresh-rows", OPT_INT, &refresh_rows, "N", "measure on the first N rows of a batch, 0: all", 0, 1e9 },
-        { 0, "epsilon", OPT_REAL, &epsilon, "P", "train the other one with this probability", 0, 1 },
+        { 0, "scale-pref", OPT_REAL, &scale_pref, "F", "divides that of pref", 1e-300, 1e300 },
+        { 0, "refresh", OPT_INT, &refresh_every, "K", "measure both every K steps, 0: once", 0, 1e15 },
+        { 0, "refresh-rows", OPT_INT, &refresh_rows, "N", "on so many rows, 0: a batch", 0, 1e9 },
+        { 0, "epsilon", OPT_REAL, &epsilon, "P", "train the other one with probability P", 0, 1 },
     },
     .check = check, .refresh = refresh, .pick = pick, .learn = learn, .figures = figures,
 };

@@ -39,8 +39,9 @@ static enum st open_source(struct replay *p, const struct rec *r)
     uint32_t now;
     enum st st;
 
-    if (!name.p || !rec_number(r, "n", &n) || !rec_number(r, "rows", &rows) || !rec_number(r, "print", &print) ||
-        !rec_number(r, "weight", &how.weight) || !(n >= 0 && n < countof(p->source)) || p->source[(int)n])
+    if (!name.p || !rec_number(r, "n", &n) || !rec_number(r, "rows", &rows) ||
+        !rec_number(r, "print", &print) || !rec_number(r, "weight", &how.weight) ||
+        !(n >= 0 && n < countof(p->source)) || p->source[(int)n])
         return broken(p, "a source record without its 'n', 'name', 'weight', 'rows' and 'print'");
     how.obj = view_is(text_of(r, "obj"), "pref") ? OBJ_PREF : OBJ_SFT;
     how.index = (int64_t)n;
@@ -52,13 +53,13 @@ static enum st open_source(struct replay *p, const struct rec *r)
     struct cursor *c = p->source[(int)n];
     if (c->n_rows == 0) {
         err_place("%s", how.name);
-        return fail(ST_USAGE, "a pipe; replay fetches rows by number, so put them into a file of this name");
+        return fail(ST_USAGE, "a pipe; rows are fetched by number, put them into a file so named");
     }
     if ((st = source_print(c, &now)) != ST_OK)
         return st;
     if ((rows > 0 && (double)c->n_rows != rows) || (rows > 0 && (double)now != print)) {
         err_place("%s", how.name);
-        return fail(ST_DATA, "not the file that the log was written from; it had %.0f rows, or others", rows);
+        return fail(ST_DATA, "not the file that the log is of; that had %.0f rows, or others", rows);
     }
     return header_same(p->m->header, in_name(p->log), c->header, how.name);
 }
@@ -69,9 +70,10 @@ static enum st send_row(struct replay *p, struct mp_in *c)
     struct line l;
     enum st st;
 
-    if (!mp_next(c, &pair) || pair.type != MP_ARRAY || pair.n != 2 || !mp_next(c, &source) || source.type != MP_INT ||
-        !mp_next(c, &row) || row.type != MP_INT || source.i < 0 || source.i >= countof(p->source) ||
-        !p->source[source.i] || row.i < 0 || row.i >= p->source[source.i]->n_rows)
+    if (!mp_next(c, &pair) || pair.type != MP_ARRAY || pair.n != 2 || !mp_next(c, &source) ||
+        source.type != MP_INT || !mp_next(c, &row) || row.type != MP_INT || source.i < 0 ||
+        source.i >= countof(p->source) || !p->source[source.i] || row.i < 0 ||
+        row.i >= p->source[source.i]->n_rows)
         return broken(p, "a row that no source of the log has");
     if ((st = source_row(p->source[source.i], row.i, &l)) != ST_OK)
         return st;
@@ -104,8 +106,9 @@ static enum st open_log(struct replay *p)
     enum st st;
 
     if (g->sft.n + g->pref.n || !name)
-        return fail(ST_USAGE, "--policy replay takes a log, and nothing else: its files are named in it");
-    if ((st = in_open(&p->log, name, p->m->arena)) != ST_OK || (st = in_header(p->log, &h)) != ST_OK)
+        return fail(ST_USAGE, "--policy replay takes a log and nothing else; it names its files");
+    if ((st = in_open(&p->log, name, p->m->arena)) != ST_OK ||
+        (st = in_header(p->log, &h)) != ST_OK)
         return st;
     if (!(p->m->header = ARENA_NEW(p->m->arena, struct header, 1)))
         return ST_SYS;
@@ -160,6 +163,6 @@ static enum st run(struct mixer *m)
 
 const struct policy policy_replay = {
     .name = "replay", .line = "the stream of an earlier run, from its --log",
-    .opts = { { 0, "replay-log", OPT_TEXT, &log_name, "FILE", "the log; or give it as an operand", 0, 0 } },
+    .opts = { { 0, "replay-log", OPT_TEXT, &log_name, "FILE", "the log; or as an operand", 0, 0 } },
     .run = run,
 };

@@ -21,7 +21,9 @@ static enum st check(const struct study *s)
 
     (void)s;
     err_place("--order");
-    return first(&o) ? ST_OK : fail(ST_USAGE, "'%s' is no order; say sft,pref or pref,sft", shown(view_of(order)));
+    if (first(&o))
+        return ST_OK;
+    return fail(ST_USAGE, "'%s' is no order; say sft,pref or pref,sft", shown(view_of(order)));
 }
 
 static void pick(const struct study *s, const double *state, int64_t i, struct pick *p)
@@ -41,6 +43,6 @@ const struct policy policy_sequential = {
     .name = "sequential", .line = "all steps of one objective, then all of the other",
     .paper = "Fernando et al. 2024, arXiv:2410.15483, algorithm 1",
     .needs = NEED_LENGTH,
-    .opts = { { 0, "order", OPT_TEXT, &order, "sft,pref|pref,sft", "which objective comes first", 0, 0 } },
+    .opts = { { 0, "order", OPT_TEXT, &order, "sft,pref|pref,sft", "which comes first", 0, 0 } },
     .check = check, .pick = pick,
 };

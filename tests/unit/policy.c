@@ -26,14 +26,16 @@ static struct pick step(const struct policy *p, const struct study *s, struct ru
 
     if (p->refresh && p->refresh(s, i))
         for (int o = 0; o < 2; o++)
-            p->learn(s, r->state, &(struct seen){ i, (enum obj)o, WHY_REFRESH, script(o, r->updates[o], i) });
+            p->learn(s, r->state,
+                     &(struct seen){ i, (enum obj)o, WHY_REFRESH, script(o, r->updates[o], i) });
     while (p->learn && r->n_wait > s->delay) {
         p->learn(s, r->state, &r->wait[0]);
         memmove(r->wait, r->wait + 1, (size_t)--r->n_wait * sizeof r->wait[0]);
     }
     p->pick(s, r->state, i, &k);
     if (k.obj != OBJ_BOTH)
-        r->wait[r->n_wait++] = (struct seen){ i, k.obj, WHY_UPDATE, script(k.obj, r->updates[k.obj], i) };
+        r->wait[r->n_wait++] =
+            (struct seen){ i, k.obj, WHY_UPDATE, script(k.obj, r->updates[k.obj], i) };
     if (!p->learn)
         r->n_wait = 0;
     for (int o = 0; o < 2; o++)
@@ -47,7 +49,9 @@ static bool same(const struct pick *a, const struct pick *b)
            a->phase == b->phase;
 }
 
-#define EACH(p) (const struct policy *const *at_ = policies, *p; (p = *at_); at_++) if (p->run) continue; else
+#define EACH(p)                                                                                    \
+    (const struct policy *const *at_ = policies, *p; (p = *at_); at_++) if (p->run) continue;      \
+    else
 
 static void listed(void **state)
 {
@@ -272,9 +276,8 @@ static void maxright_refresh(void **state)
 
     (void)state;
     for (s.delay = 0; s.delay < 4; s.delay++)
-        for (int64_t i = 0; i < 50; i++) {             /* what decision 10 j knows was measured before update 10 j - D */
+        for (int64_t i = 0; i < 50; i++)               /* D updates ahead of every tenth decision */
             CHECK(policy_maxright.refresh(&s, i) == (i == 0 || (i + s.delay) % 10 == 0));
-        }
     s.delay = 1;
     set(&policy_maxright, "refresh", 1);
     for (int64_t i = 0; i < 9; i++)
@@ -308,7 +311,7 @@ static void maxright_stale(void **state)
 
 int main(void)
 {
-    return RUN(TEST(listed), TEST(weights), TEST(limits), TEST(goes_on), TEST(alright_draws), TEST(weighted_shares),
-               TEST(sequential_order), TEST(maxright_gaps), TEST(maxright_draws), TEST(maxright_refresh),
-               TEST(maxright_stale));
+    return RUN(TEST(listed), TEST(weights), TEST(limits), TEST(goes_on), TEST(alright_draws),
+               TEST(weighted_shares), TEST(sequential_order), TEST(maxright_gaps),
+               TEST(maxright_draws), TEST(maxright_refresh), TEST(maxright_stale));
 }

