@@ -53,7 +53,8 @@ void faults_tell(const struct faults *f, bool asked)
     if (f->dropped)
         warn("%10lld rows dropped: too long", (long long)f->dropped);
     if (f->cut)
-        warn("%10lld rows cut, %lld of them without their end token", (long long)f->cut, (long long)f->cut_end);
+        warn("%10lld rows cut, %lld of them without their end token", (long long)f->cut,
+             (long long)f->cut_end);
     for (int c = 0; c < CAUSES; c++)
         if (f->n[c])
             warn("%10lld rows left out: %s; first %s", (long long)f->n[c], names[c], f->first[c]);

@@ -1,8 +1,9 @@
 /* fault.h - what can be wrong with a row, counted by cause.
  *
- * A fault ends the run with file, line and column; with --lenient the row is left out, counted, and the table of
- * causes with the first place of each is printed at the end.  Rows cut or dropped by a policy the user
- * chose are no faults, but they are counted too: nothing is lost without a number. */
+ * A fault ends the run with file, line and column; with --lenient the row is left out, counted,
+ * and the table of causes with the first place of each is printed at the end.  Rows cut or
+ * dropped by a policy the user chose are no faults, but they are counted too: nothing is lost
+ * without a number. */
 #ifndef FAULT_H
 #define FAULT_H
 
@@ -24,12 +25,12 @@ enum cause {
 };
 
 struct faults {
-    enum cause   last;                         /* of the failure on its way up; CAUSE_NONE: not a row's */
+    enum cause last; /* of the failure on its way up; CAUSE_NONE: not a row's */
     int64_t      n[CAUSES];
     char         first[CAUSES][160];           /* where, and what */
     int64_t      rows, records;                /* rows read; records written */
     int64_t      outside;                      /* rows of the other split */
-    int64_t      dropped, cut, cut_end;        /* by --truncate; of the cut, those that lost their end token */
+    int64_t dropped, cut, cut_end; /* by --truncate; of the cut, those that lost their end token */
     int64_t      tokens, trained;
 };
 

@@ -1,7 +1,8 @@
 /* fit.c - what becomes of a row that is longer than --max-tokens.
  *
- * Never a silent cut: without a word from the user it is a fault, a drop or a cut is counted, and a row in which nothing
- * would be learnt any more is a fault whatever was asked.  The tokenizer's own first tokens stay first. */
+ * Never a silent cut: without a word from the user it is a fault, a drop or a cut is counted, and
+ * a row in which nothing would be learnt any more is a fault whatever was asked.  The tokenizer's
+ * own first tokens stay first. */
 #include "fit.h"
 
 /* Takes out n tokens from `at` on. */
@@ -39,10 +40,11 @@ static enum st too_long(const struct maker *m, const struct rows *rows, int64_t 
         f->dropped++;
         return ST_END;
     }
-    return fault(f, CAUSE_LONG, rows, 0, m->truncate == TRUNCATE_ASK
-                 ? "%lld tokens, --max-tokens is %lld; say how to --truncate"
-                 : "%lld tokens, --max-tokens is %lld, and the answer alone does not fit", (long long)n,
-                 (long long)m->max_tokens);
+    return fault(f, CAUSE_LONG, rows, 0,
+                 m->truncate == TRUNCATE_ASK
+                     ? "%lld tokens, --max-tokens is %lld; say how to --truncate"
+                     : "%lld tokens, --max-tokens is %lld, and the answer alone does not fit",
+                 (long long)n, (long long)m->max_tokens);
 }
 
 static enum st nothing_left(const struct maker *m, const struct rows *rows)

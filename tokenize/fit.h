@@ -4,7 +4,8 @@
 
 #include "make.h"
 
-/* ST_OK: it fits, cut where it was asked for, and has a trained token; ST_END: dropped, as asked for; ST_DATA: a fault. */
+/* ST_OK: it fits, cut where it was asked for, and has a trained token; ST_END: dropped, as asked
+ * for; ST_DATA: a fault. */
 enum st fit_row(const struct maker *m, const struct rows *rows, struct made *d) must_use;
 
 /* The same for a pair: prompt and each side together fit. */

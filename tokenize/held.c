@@ -1,4 +1,5 @@
-/* held.c - the place of a prompt in [0, 1): XXH3 of its normal form, with a key that never changes. */
+/* held.c - the place of a prompt in [0, 1): XXH3 of its normal form, with a key that never
+ * changes. */
 #include <xxhash.h>
 
 #include "held.h"

@@ -10,7 +10,7 @@ struct job {
     struct range       *trained, *content;
     int64_t             n_trained, n_content;
     const struct turn  *turn;                  /* [n_content] whose text content[i] is */
-    size_t              stop;                  /* bytes that count: behind the last trained stretch */
+    size_t              stop;                  /* the end of the last trained stretch */
 };
 
 enum st maker_open(struct maker *m, struct arena *a)
@@ -90,7 +90,8 @@ static bool is_trained(const struct maker *m, const struct turns *t, int64_t i, 
 }
 
 /* Renders the turns; those from `first` on may be trained. */
-static enum st render(struct job *j, const struct turns *t, int64_t first, bool whole_sides, struct arena *a)
+static enum st render(struct job *j, const struct turns *t, int64_t first, bool whole_sides,
+                      struct arena *a)
 {
     struct maker *m = j->m;
     int64_t last = t->n - 1;
@@ -105,18 +106,20 @@ static enum st render(struct job *j, const struct turns *t, int64_t first, bool 
     enum st st = chat_render(&m->rendering, m->chat, m->end_text, t->v, t->n);
     if (st == ST_DATA) {
         err_clear();
-        return fault(m->faults, CAUSE_SCHEMA, j->rows, t->v[0].at, "a role that template %s does not have; "
-                     "try --template chatml", m->chat->name);
+        return fault(m->faults, CAUSE_SCHEMA, j->rows, t->v[0].at,
+                     "a role that template %s does not have; try --template chatml", m->chat->name);
     }
     j->turn = t->v;
     for (int64_t i = 0; i < t->n && st == ST_OK; i++) {
         const struct part *p = rendering_part(&m->rendering, i);
-        bool trained = i >= first && (whole_sides ? t->v[i].role == ROLE_ASSISTANT : is_trained(m, t, i, last));
+        bool trained = i >= first &&
+                       (whole_sides ? t->v[i].role == ROLE_ASSISTANT : is_trained(m, t, i, last));
         j->content[j->n_content++] = (struct range){ p->text, p->end };
         if (!trained)
             continue;
         if (p->end == p->text)
-            return fault(m->faults, CAUSE_EMPTY, j->rows, t->v[i].at, "an empty completion; there is nothing to learn");
+            return fault(m->faults, CAUSE_EMPTY, j->rows, t->v[i].at,
+                         "an empty completion; there is nothing to learn");
         j->trained[j->n_trained++] = (struct range){ p->begin, p->stop };
         j->stop = p->stop;
     }
@@ -125,7 +128,8 @@ static enum st render(struct job *j, const struct turns *t, int64_t first, bool 
 
 static bool is_marker(const struct maker *m, uint32_t id)
 {
-    if (id == (uint32_t)m->end || id == (uint32_t)m->t->bos || id == (uint32_t)m->t->eos || id == (uint32_t)m->bos)
+    if (id == (uint32_t)m->end || id == (uint32_t)m->t->bos || id == (uint32_t)m->t->eos ||
+        id == (uint32_t)m->bos)
         return true;
     for (int i = 0; i < m->n_markers; i++)
         if (m->marker[i] == id)
@@ -133,16 +137,18 @@ static bool is_marker(const struct maker *m, uint32_t id)
     return false;
 }
 
-/* A marker that came out of a text of the row would be taken for one of the template's.  Other special tokens may be words
- * (some tokenizers have `assistant` as one) and stay what they are. */
+/* A marker that came out of a text of the row would be taken for one of the template's.  Other
+ * special tokens may be words (some tokenizers have `assistant` as one) and stay what they are. */
 static enum st check_specials(const struct job *j)
 {
     const struct maker *m = j->m;
     const struct encoding *v = &m->encoding;
     int64_t c = 0;
 
-    if (v->n && m->t->bos >= 0 && v->id[0] == (uint32_t)m->t->bos && (m->t->n_prefix || m->bos >= 0))
-        return fault(m->faults, CAUSE_BOS, j->rows, j->n_content ? j->turn[0].at : 0, "the text begins with the begin token, "
+    if (v->n && m->t->bos >= 0 && v->id[0] == (uint32_t)m->t->bos &&
+        (m->t->n_prefix || m->bos >= 0))
+        return fault(m->faults, CAUSE_BOS, j->rows, j->n_content ? j->turn[0].at : 0,
+                     "the text begins with the begin token, "
                      "which the tokenizer adds itself; take it out of the text");
     if (m->specials)
         return ST_OK;
@@ -151,8 +157,10 @@ static enum st check_specials(const struct job *j)
             continue;
         while (c < j->n_content && j->content[c].end <= v->begin[i])
             c++;
-        if (c < j->n_content && v->begin[i] >= j->content[c].begin && v->end[i] <= j->content[c].end)
-            return fault(m->faults, CAUSE_SPECIAL, j->rows, j->turn ? j->turn[c].at : 0, "the text holds the special token "
+        if (c < j->n_content && v->begin[i] >= j->content[c].begin &&
+            v->end[i] <= j->content[c].end)
+            return fault(m->faults, CAUSE_SPECIAL, j->rows, j->turn ? j->turn[c].at : 0,
+                         "the text holds the special token "
                          "'%s'; take it out, or say --specials allow",
                          shown(tokenizer_added(m->t, v->id[i])->text));
     }
@@ -168,8 +176,10 @@ static enum st merged(const struct job *j, int64_t i, size_t boundary)
 
     while (turn + 1 < j->n_content && j->content[turn].end < boundary)
         turn++;
-    return fault(m->faults, CAUSE_MERGE, j->rows, j->turn[turn].at, "the token '%s' lies across the boundary of what is "
-                 "trained; end the prompt otherwise, or say --boundary shift", shown(token));
+    return fault(m->faults, CAUSE_MERGE, j->rows, j->turn[turn].at,
+                 "the token '%s' lies across the boundary of what is "
+                 "trained; end the prompt otherwise, or say --boundary shift",
+                 shown(token));
 }
 
 /* The encoding, up to the last trained stretch, with its flags. */
@@ -186,7 +196,8 @@ static enum st mask(const struct job *j, int slot, struct seq *s)
         while (r < j->n_trained && j->trained[r].end <= v->begin[i])
             r++;
         bool touches = r < j->n_trained && v->end[i] > j->trained[r].begin;
-        bool within = touches && v->begin[i] >= j->trained[r].begin && v->end[i] <= j->trained[r].end;
+        bool within =
+            touches && v->begin[i] >= j->trained[r].begin && v->end[i] <= j->trained[r].end;
         if (touches && !within && !m->shift)
             return merged(j, i, j->trained[r].begin);
         put(s, v->id[i], within);
@@ -205,14 +216,16 @@ static enum st check_ends(const struct job *j)
         while (i < v->n && v->end[i] < j->trained[r].end)
             i++;
         if (i == v->n || v->end[i] != j->trained[r].end || v->id[i] != (uint32_t)m->end)
-            return fault(m->faults, CAUSE_END, j->rows, 0, "the end token '%s' does not come out as one token behind the "
-                         "answer, so it is not trained; name another with --eos", shown(m->end_text));
+            return fault(m->faults, CAUSE_END, j->rows, 0,
+                         "the end token '%s' does not come out as one token behind the "
+                         "answer, so it is not trained; name another with --eos",
+                         shown(m->end_text));
     }
     return ST_OK;
 }
 
-static enum st one_text(struct job *j, const struct turns *t, int64_t first, bool whole_sides, int slot, struct seq *s,
-                        struct arena *a)
+static enum st one_text(struct job *j, const struct turns *t, int64_t first, bool whole_sides,
+                        int slot, struct seq *s, struct arena *a)
 {
     struct maker *m = j->m;
     enum st st = render(j, t, first, whole_sides, a);
@@ -239,7 +252,8 @@ static enum st emit(const struct maker *m, const struct row *row, struct made *d
     return m->sink(m->arg, d);
 }
 
-static enum st make_sft(struct maker *m, const struct rows *rows, const struct row *row, struct arena *a)
+static enum st make_sft(struct maker *m, const struct rows *rows, const struct row *row,
+                        struct arena *a)
 {
     struct job j = { .m = m, .rows = rows };
     struct made d = { 0 };
@@ -251,8 +265,9 @@ static enum st make_sft(struct maker *m, const struct rows *rows, const struct r
 }
 
 /* One side of a pair with its prompt.  *shared: tokens that end at or before the text boundary. */
-static enum st make_side(struct maker *m, const struct rows *rows, const struct turns *prompt, const struct turns *side,
-                         int slot, struct seq *s, int64_t *shared, struct arena *a)
+static enum st make_side(struct maker *m, const struct rows *rows, const struct turns *prompt,
+                         const struct turns *side, int slot, struct seq *s, int64_t *shared,
+                         struct arena *a)
 {
     struct job j = { .m = m, .rows = rows };
     struct turns t = { ARENA_NEW(a, struct turn, prompt->n + side->n), prompt->n + side->n };
@@ -282,7 +297,8 @@ static bool same(const struct seq *a, const struct seq *b)
     return a->n == b->n && memcmp(a->id, b->id, (size_t)a->n * sizeof *a->id) == 0;
 }
 
-static enum st make_pair(struct maker *m, const struct rows *rows, const struct row *row, struct arena *a)
+static enum st make_pair(struct maker *m, const struct rows *rows, const struct row *row,
+                         struct arena *a)
 {
     struct seq chosen, rejected;
     int64_t most, other, n = 0;

@@ -1,9 +1,9 @@
 /* make.h - a row of turns -> the tokens of a record, with its trained spans.
  *
- * The whole text of a row is rendered, encoded once with the place of every token, and a token is trained when its bytes lie
- * within a trained stretch of the text.  Nothing is ever tokenised apart, so a prompt followed by an answer
- * is what the model will see.  A token that lies on both sides of a boundary is a fault, or untrained
- * (--boundary shift). */
+ * The whole text of a row is rendered, encoded once with the place of every token, and a token is
+ * trained when its bytes lie within a trained stretch of the text.  Nothing is ever tokenised
+ * apart, so a prompt followed by an answer is what the model will see.  A token that lies on both
+ * sides of a boundary is a fault, or untrained (--boundary shift). */
 #ifndef MAKE_H
 #define MAKE_H
 
@@ -59,8 +59,9 @@ struct maker {
 enum st maker_open(struct maker *m, struct arena *a) must_use;
 void maker_close(struct maker *m);
 
-/* Makes the records of one row.  ST_OK: made, or dropped by the user's policy; ST_DATA: a fault; ST_SYS; or
- * what the sink said. */
-enum st maker_row(struct maker *m, const struct rows *rows, const struct row *row, struct arena *a) must_use;
+/* Makes the records of one row.  ST_OK: made, or dropped by the user's policy; ST_DATA: a fault;
+ * ST_SYS; or what the sink said. */
+enum st maker_row(struct maker *m, const struct rows *rows, const struct row *row,
+                  struct arena *a) must_use;
 
 #endif

@@ -36,7 +36,9 @@ enum st put_record(struct put *p, const struct made *m)
 {
     int64_t n = made_tokens(m);
     size_t ids_bytes = (size_t)n * 4, at = (ids_bytes + 63) & ~(size_t)63;
-    struct rec r = { .kind = m->kind, .t = view_of(rec_kind_name(m->kind)), .src = p->src, .id = m->id, .w = 1 };
+    struct rec r = {
+        .kind = m->kind, .t = view_of(rec_kind_name(m->kind)), .src = p->src, .id = m->id, .w = 1
+    };
     enum st st;
 
     p->ids.n = p->record.n = 0;                /* ids, then the spans: at most one for two tokens */

@@ -1,7 +1,9 @@
-/* rows.c - raw rows, one at a time, from a buffer that holds the row at hand and what was read behind it.
+/* rows.c - raw rows, one at a time, from a buffer that holds the row at hand and what was read
+ * behind it.
  *
- * The end of a row is found first (a line end, or the bracket that closes an item of an array), by a scan that knows strings
- * and nothing else; then the row is parsed by itself.  So a broken row costs that row only. */
+ * The end of a row is found first (a line end, or the bracket that closes an item of an array),
+ * by a scan that knows strings and nothing else; then the row is parsed by itself.  So a broken
+ * row costs that row only. */
 #include "base/file.h"
 #include "base/utf8.h"
 #include "rows.h"
@@ -55,7 +57,7 @@ static enum st fill(struct rows *r)
         err_place("%s:%lld", rows_name(r), (long long)r->line);
         return fail(ST_DATA, "a row of more than %d MiB; split it", ROW_BYTES_MAX >> 20);
     }
-    size_t want = MAX((size_t)READ_BYTES, r->data.n);  /* doubling, so that a long row is looked at few times */
+    size_t want = MAX((size_t)READ_BYTES, r->data.n);  /* so that a long row is few reads */
     if (buf_room(&r->data, want) != ST_OK)
         return ST_SYS;
     enum st st = input_read(r->in, r->data.p + r->data.n, want, &got);
@@ -156,7 +158,8 @@ static enum st skip_space(struct rows *r, int *c)
 
     for (;;) {
         size_t n = r->at;
-        while (n < r->data.n && (r->data.p[n] == ' ' || (r->data.p[n] >= '\t' && r->data.p[n] <= '\r')))
+        while (n < r->data.n &&
+               (r->data.p[n] == ' ' || (r->data.p[n] >= '\t' && r->data.p[n] <= '\r')))
             n++;
         advance(r, n - r->at);
         *c = n < r->data.n ? (unsigned char)r->data.p[n] : -1;
@@ -172,7 +175,8 @@ static size_t string_end(const struct buf *d, size_t s)
 {
     const char *q;
 
-    for (size_t i = s + 1; i < d->n && (q = memchr(d->p + i, '"', d->n - i)); i = (size_t)(q - d->p) + 1) {
+    for (size_t i = s + 1; i < d->n && (q = memchr(d->p + i, '"', d->n - i));
+         i = (size_t)(q - d->p) + 1) {
         size_t slashes = 0;
         while (q[-1 - (ptrdiff_t)slashes] == '\\')
             slashes++;
@@ -182,7 +186,8 @@ static size_t string_end(const struct buf *d, size_t s)
     return 0;
 }
 
-/* The length of the value at r->at: up to the bracket that closes it, or for anything else to a comma, bracket or space. */
+/* The length of the value at r->at: up to the bracket that closes it, or for anything else to a
+ * comma, bracket or space. */
 static enum st value_length(struct rows *r, size_t *len)
 {
     size_t i = 0;                              /* from r->at, which fill() moves */
@@ -335,11 +340,6 @@ void rows_again(struct rows *r)
 bool rows_lost(const struct rows *r)
 {
     return r->lost;
-}
-
-bool rows_text(const struct rows *r)
-{
-    return r->form == TEXT;
 }
 
 const char *rows_name(const struct rows *r)

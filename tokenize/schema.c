@@ -74,7 +74,8 @@ enum st field_text(const struct fields *f, const char *column, bool optional, st
     if (!v && optional)
         return ST_OK;
     if (!v)
-        return misfit(f, f->row->at, "no column '%s'; name it with --map %s=NAME, or choose another --schema",
+        return misfit(f, f->row->at,
+                      "no column '%s'; name it with --map %s=NAME, or choose another --schema",
                       shown(column_name(f, column)), column);
     if (v->type != SCAN_TEXT)
         return misfit(f, v->at, "the column '%s' is no text", shown(column_name(f, column)));
@@ -84,9 +85,12 @@ enum st field_text(const struct fields *f, const char *column, bool optional, st
 
 /* ---- messages ---- */
 
-static const struct { const char *name; enum role role; } roles[] = {
-    { "system", ROLE_SYSTEM }, { "user", ROLE_USER }, { "human", ROLE_USER }, { "assistant", ROLE_ASSISTANT },
-    { "gpt", ROLE_ASSISTANT }, { "tool", ROLE_TOOL },
+static const struct {
+    const char *name;
+    enum role   role;
+} roles[] = {
+    { "system", ROLE_SYSTEM }, { "user", ROLE_USER }, { "human", ROLE_USER },
+    { "assistant", ROLE_ASSISTANT }, { "gpt", ROLE_ASSISTANT }, { "tool", ROLE_TOOL },
 };
 
 static enum st role_of(const struct fields *f, const struct scan *v, enum role *role)
@@ -96,7 +100,8 @@ static enum st role_of(const struct fields *f, const struct scan *v, enum role *
             *role = roles[i].role;
             return ST_OK;
         }
-    return misfit(f, v->at, "the role '%s' is not known; system, user, assistant and tool are", shown(v->text));
+    return misfit(f, v->at, "the role '%s' is not known; system, user, assistant and tool are",
+                  shown(v->text));
 }
 
 static const struct scan *either(const struct scan *o, const char *a, const char *b)
@@ -110,7 +115,8 @@ static bool wanted(const struct scan *message)
 {
     const struct scan *train = scan_find(message, "train"), *weight = scan_find(message, "weight");
 
-    return !(train && train->type == SCAN_FALSE) && !(weight && weight->type == SCAN_NUMBER && weight->number == 0);
+    return !(train && train->type == SCAN_FALSE) &&
+           !(weight && weight->type == SCAN_NUMBER && weight->number == 0);
 }
 
 static enum st message(const struct fields *f, const struct scan *m, struct turn *out)
@@ -189,7 +195,8 @@ enum st row_from_turns(const struct fields *f, struct row *out)
     return ST_OK;
 }
 
-enum st join(const struct fields *f, struct view a, const char *between, struct view b, struct view *out)
+enum st join(const struct fields *f, struct view a, const char *between, struct view b,
+             struct view *out)
 {
     size_t n = strlen(between);
 

@@ -1,7 +1,8 @@
 /* schema.h - what a schema is: how the columns of a row become turns, sides or a text.
  *
- * A schema knows the shape of raw rows and nothing of templates, tokens or masks.  To add one: tokenize/schema/NAME.c with
- * `const struct schema schema_NAME`, a line in schema.def, and a golden. */
+ * A schema knows the shape of raw rows and nothing of templates, tokens or masks.  To add one:
+ * tokenize/schema/NAME.c with `const struct schema schema_NAME`, a line in schema.def, and a
+ * golden. */
 #ifndef SCHEMA_H
 #define SCHEMA_H
 
@@ -19,9 +20,9 @@ struct row {
     enum rec_kind      kind;                   /* REC_TEXT, REC_SFT or REC_PREF */
     struct view        text;                   /* REC_TEXT */
     struct turns       turns;                  /* REC_SFT: all; REC_PREF: the prompt */
-    struct turns       chosen, rejected;       /* REC_PREF: what follows the prompt, an answer first */
-    struct view        key;                    /* what --split goes by: the first user turn, or the text */
-    const struct view *source;                 /* [n_source] the source text for the record's id: no template, no tokenizer */
+    struct turns       chosen, rejected;       /* REC_PREF: behind the prompt, an answer first */
+    struct view        key;                    /* of --split: the first user turn, or the text */
+    const struct view *source;                 /* [n_source] the record's id: the row's own text */
     int64_t            n_source;
 };
 
@@ -32,7 +33,7 @@ struct fields {
     const struct scan *row;
     const struct map  *map;                    /* [n_map] */
     int64_t            n_map;
-    bool               verbatim;               /* --template none: transcripts stay as they are written */
+    bool               verbatim;               /* --template none: transcripts as written */
     const struct rows *rows;                   /* for places */
     struct faults     *faults;
     struct arena      *a;                      /* the row's own */
@@ -41,8 +42,10 @@ struct fields {
 struct schema {
     const char *name, *line;
     const char *columns;                       /* for people: what it looks for */
-    bool    (*fits)(const struct fields *f);   /* could this row be one?  For `auto`; cheap, no messages */
-    enum st (*read)(const struct fields *f, struct row *out);  /* ST_OK; ST_DATA by misfit(); ST_SYS */
+    /* Could this row be one?  For `auto`. */
+    bool (*fits)(const struct fields *f);
+    /* ST_OK; ST_DATA by misfit(); ST_SYS */
+    enum st (*read)(const struct fields *f, struct row *out);
 };
 
 #define SCHEMA(name) extern const struct schema schema_##name;
@@ -58,28 +61,31 @@ const struct schema *schema_auto(const struct fields *f);      /* NULL: no schem
 /* A row that does not fit; `at` is the scan.at of what is wrong. */
 enum st misfit(const struct fields *f, size_t at, const char *fmt, ...) like_printf(3, 4);
 
-/* The column, by its name in the file; NULL where it is missing or null, or the row is no object. */
+/* The column, by its name in the file; NULL where it is missing or null. */
 const struct scan *field(const struct fields *f, const char *column);
 
 /* The text of a column.  Missing or null: {NULL, 0} where it is optional, else a misfit. */
-enum st field_text(const struct fields *f, const char *column, bool optional, struct view *text) must_use;
+enum st field_text(const struct fields *f, const char *column, bool optional,
+                   struct view *text) must_use;
 
-/* A list of messages: objects with `role` and `content`, or `from` and `value`; roles system, user or human, assistant
- * or gpt, tool.  `train` false or `weight` 0 clears the turn's flag. */
+/* A list of messages: objects with `role` and `content`, or `from` and `value`; roles system,
+ * user or human, assistant or gpt, tool.  `train` false or `weight` 0 clears the turn's flag. */
 enum st field_turns(const struct fields *f, const struct scan *list, struct turns *out) must_use;
 
 /* One turn from a text or from one message; a text takes the role given. */
-enum st field_turn(const struct fields *f, const struct scan *v, enum role role, struct turn *out) must_use;
+enum st field_turn(const struct fields *f, const struct scan *v, enum role role,
+                   struct turn *out) must_use;
 
 /* Room for n turns, or n views for row.source, in the row's arena. */
 enum st turns_room(const struct fields *f, struct turns *t, int64_t n) must_use;
 struct view *source_room(const struct fields *f, struct row *out, int64_t n);  /* NULL: ST_SYS */
 
-/* Sets out->source to role and text of all turns of row, and out->key to its first user turn, or to its first turn where it has
- * no user. */
+/* Sets out->source to role and text of all turns of row, and out->key to its first user turn, or
+ * to its first turn where it has no user. */
 enum st row_from_turns(const struct fields *f, struct row *out) must_use;
 
 /* Two texts with a separator between them, in the row's arena; a itself where b is empty. */
-enum st join(const struct fields *f, struct view a, const char *between, struct view b, struct view *out) must_use;
+enum st join(const struct fields *f, struct view a, const char *between, struct view b,
+             struct view *out) must_use;
 
 #endif

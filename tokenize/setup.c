@@ -7,7 +7,8 @@
 
 enum { TOKENIZER_BYTES_MAX = 256 << 20 };
 
-static enum st choose(const char *option, const char *value, const char *const *names, int n, int *which)
+static enum st choose(const char *option, const char *value, const char *const *names, int n,
+                      int *which)
 {
     for (*which = 0; *which < n; ++*which)
         if (strcmp(value, names[*which]) == 0)
@@ -52,15 +53,17 @@ enum st setup_map(const struct setup *s, struct fields *f, struct arena *a)
 enum st setup_maker(const struct setup *s, struct maker *m)
 {
     static const char *const masks[] = { "last", "all", "flag" };
-    static const char *const truncates[] = { "ask", "drop", "keep-start", "keep-end", "prompt-left" };
-    static const char *const boundaries[] = { "error", "shift" }, *const specials[] = { "error", "allow" };
+    static const char *const truncates[] = { "ask", "drop", "keep-start", "keep-end",
+                                             "prompt-left" };
+    static const char *const boundaries[] = { "error", "shift" };
+    static const char *const specials[] = { "error", "allow" };
     static const char *const splits[] = { "train", "held" };
     int mask, truncate, boundary, special, split;
     enum st st;
 
     if ((st = choose("mask", s->mask, masks, countof(masks), &mask)) != ST_OK ||
         (st = choose("truncate", s->truncate, truncates, countof(truncates), &truncate)) != ST_OK ||
-        (st = choose("boundary", s->boundary, boundaries, countof(boundaries), &boundary)) != ST_OK ||
+        (st = choose("boundary", s->boundary, boundaries, 2, &boundary)) != ST_OK ||
         (st = choose("specials", s->specials, specials, countof(specials), &special)) != ST_OK ||
         (s->split && (st = choose("split", s->split, splits, countof(splits), &split)) != ST_OK))
         return st;
@@ -107,7 +110,8 @@ static enum st read_config(struct tokenizer *t, const char *folder, struct arena
     return st == ST_OK ? tokenizer_config(t, json, path) : st;
 }
 
-static enum st read_files(struct tokenizer **t, const char *name, struct arena *a, struct arena *tmp)
+static enum st read_files(struct tokenizer **t, const char *name, struct arena *a,
+                          struct arena *tmp)
 {
     const char *slash = strrchr(name, '/'), *folder = NULL, *path = name;
     struct view json;
@@ -126,7 +130,8 @@ static enum st read_files(struct tokenizer **t, const char *name, struct arena *
     return st == ST_OK && folder ? read_config(*t, *folder ? folder : "/", tmp) : st;
 }
 
-static enum st name_token(const struct tokenizer *t, const char *option, const char *text, int64_t *id)
+static enum st name_token(const struct tokenizer *t, const char *option, const char *text,
+                          int64_t *id)
 {
     if (!text)
         return ST_OK;

@@ -16,7 +16,8 @@ struct setup {                                 /* as they were given */
     bool            lenient, quiet;
 };
 
-/* The options that the maker goes by, and the columns of --map.  ST_USAGE: a word that is none of its option's. */
+/* The options that the maker goes by, and the columns of --map.  ST_USAGE: a word that is none of
+ * its option's. */
 enum st setup_maker(const struct setup *s, struct maker *m) must_use;
 enum st setup_map(const struct setup *s, struct fields *f, struct arena *a) must_use;
 enum st setup_form(const struct setup *s, enum out_form *form) must_use;

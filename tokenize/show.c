@@ -15,7 +15,8 @@ static enum st put(struct buf *out, const char *s)
     return buf_add(out, s, strlen(s));
 }
 
-static enum st show_seq(struct buf *out, const struct tokenizer *t, const struct seq *s, bool marked, bool colour)
+static enum st show_seq(struct buf *out, const struct tokenizer *t, const struct seq *s,
+                        bool marked, bool colour)
 {
     const char *on = colour ? "\033[1;32m" : "{+", *off = colour ? "\033[0m" : "+}";
     enum st st = ST_OK;
@@ -33,7 +34,8 @@ static enum st show_seq(struct buf *out, const struct tokenizer *t, const struct
     return st == ST_OK ? put(out, "\n") : st;
 }
 
-static enum st head(struct buf *out, const char *name, const struct seq *s, bool marked, bool colour)
+static enum st head(struct buf *out, const char *name, const struct seq *s, bool marked,
+                    bool colour)
 {
     const char *dim = colour ? "\033[2m" : "", *off = colour ? "\033[0m" : "";
 
@@ -43,7 +45,8 @@ static enum st head(struct buf *out, const char *name, const struct seq *s, bool
                       (long long)trained(s), off);
 }
 
-enum st show_record(struct buf *out, const struct tokenizer *t, const struct made *m, const char *place, bool colour)
+enum st show_record(struct buf *out, const struct tokenizer *t, const struct made *m,
+                    const char *place, bool colour)
 {
     const struct { const char *name; const struct seq *s; bool marked; } parts[] = {
         { m->kind == REC_PREF ? "prompt" : rec_kind_name(m->kind), &m->seq, m->kind != REC_PREF },

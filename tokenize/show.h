@@ -4,8 +4,9 @@
 
 #include "make.h"
 
-/* Appends the record's text: trained stretches in colour, or between {+ and +}; `place` stands above it. */
-enum st show_record(struct buf *out, const struct tokenizer *t, const struct made *m, const char *place, bool colour)
-    must_use;
+/* Appends the record's text: trained stretches in colour, or between {+ and +}; `place` stands
+ * above it. */
+enum st show_record(struct buf *out, const struct tokenizer *t, const struct made *m,
+                    const char *place, bool colour) must_use;
 
 #endif

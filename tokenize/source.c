@@ -1,7 +1,7 @@
 /* source.c - inputs and their schemas.
  *
- * All inputs are opened and their first rows looked at before a byte is written, so that the header can name every
- * source's schema and a wrong name or column costs nothing. */
+ * All inputs are opened and their first rows looked at before a byte is written, so that the
+ * header can name every source's schema and a wrong name or column costs nothing. */
 #include "source.h"
 
 /* The file's name without folder, compression and extension. */
@@ -32,8 +32,9 @@ static enum st find_schema(const struct setup *s, struct fields *f, struct sourc
     if (strcmp(s->schema, "auto") != 0) {
         in->schema = schema_find(s->schema);
         err_place("--schema");
-        return in->schema ? ST_OK : fail(ST_USAGE, "'%s' is none of auto, %s", shown(view_of(s->schema)),
-                                         schema_names());
+        return in->schema ? ST_OK
+                          : fail(ST_USAGE, "'%s' is none of auto, %s", shown(view_of(s->schema)),
+                                 schema_names());
     }
     size_t mark = arena_mark(f->a);
     enum st st = rows_next(in->rows, &row, f->a);
@@ -47,15 +48,16 @@ static enum st find_schema(const struct setup *s, struct fields *f, struct sourc
     f->rows = in->rows;
     if (!(in->schema = schema_auto(f))) {
         rows_place(in->rows, row.at);
-        return fail(ST_DATA, "no schema fits the columns of this row; name it with --schema, and columns with --map");
+        return fail(ST_DATA, "no schema fits the columns of this row; name it with --schema, and "
+                             "columns with --map");
     }
     rows_again(in->rows);
     arena_back(f->a, mark);
     return ST_OK;
 }
 
-enum st source_open(const struct setup *s, struct fields *f, const char *const *files, int64_t n_files,
-                    struct source_in **all, int64_t *n, struct arena *a)
+enum st source_open(const struct setup *s, struct fields *f, const char *const *files,
+                    int64_t n_files, struct source_in **all, int64_t *n, struct arena *a)
 {
     *n = 0;
     if (n_files > HEADER_SOURCES_MAX)

@@ -74,7 +74,8 @@ static void make_header(const struct run *r, struct header *h)
 {
     const struct tokenizer *t = r->t;
 
-    *h = (struct header){ .version = HEADER_VERSION, .width = t->vocab <= 65536 ? 2 : 4, .vocab = t->vocab,
+    *h = (struct header){ .version = HEADER_VERSION, .width = t->vocab <= 65536 ? 2 : 4,
+                          .vocab = t->vocab,
                           .bos = t->bos, .eos = t->eos, .pad = t->pad };
     memcpy(h->tokenizer, t->sha, sizeof h->tokenizer);
     for (int64_t i = 0; i < t->n_added && h->n_specials < HEADER_SPECIALS_MAX; i++)
@@ -201,8 +202,8 @@ static enum st tell(struct run *r)
     for (int c = 0; c < CAUSES; c++)
         faults += r->faults.n[c];
     if (r->s->split && !r->s->show && !r->s->quiet && r->n_held < HELD_ENOUGH)
-        warn("only %lld rows are held out; fewer than %d make noise, take a larger --held", (long long)r->n_held,
-             HELD_ENOUGH);
+        warn("only %lld rows are held out; fewer than %d make noise, take a larger --held",
+             (long long)r->n_held, HELD_ENOUGH);
     if (faults && r->faults.records == 0) {
         err_place(NULL);
         return fail(ST_DATA, "none of the %lld rows could be used", (long long)r->faults.rows);

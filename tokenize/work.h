@@ -5,6 +5,7 @@
 #include "setup.h"
 
 /* Reads the files ("-" is stdin) and writes records, or shows them. */
-enum st work(const struct setup *s, const char *const *files, int64_t n_files, struct arena *a) must_use;
+enum st work(const struct setup *s, const char *const *files, int64_t n_files,
+             struct arena *a) must_use;
 
 #endif

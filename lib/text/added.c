@@ -1,7 +1,7 @@
 /* added.c - added tokens in a trie of first-child, next-sibling nodes.
  *
- * The search looks at two bytes: a bitmap of the pairs that tokens begin with passes nearly every place
- * of a text by, also where the tokens are runs of spaces. */
+ * The search looks at two bytes: a bitmap of the pairs that tokens begin with passes nearly every
+ * place of a text by, also where the tokens are runs of spaces. */
 #include "text/added.h"
 #include "text/unicode.h"
 
@@ -96,7 +96,8 @@ static int32_t before(struct view text, size_t at, size_t *begin)
 {
     int len;
 
-    for (*begin = at - 1; *begin > 0 && at - *begin < 4 && ((unsigned char)text.p[*begin] & 0xc0) == 0x80;)
+    *begin = at - 1;
+    while (*begin > 0 && at - *begin < 4 && ((unsigned char)text.p[*begin] & 0xc0) == 0x80)
         --*begin;
     return unicode_at(text.p + *begin, at - *begin, &len);
 }
@@ -122,7 +123,8 @@ static void swallow(const struct added *v, struct view text, size_t done, struct
         h->end += (size_t)len;
 }
 
-bool added_next(const struct added_set *s, struct view text, size_t done, size_t from, struct added_hit *h)
+bool added_next(const struct added_set *s, struct view text, size_t done, size_t from,
+                struct added_hit *h)
 {
     const unsigned char *p = (const unsigned char *)text.p;
     const struct added *v;

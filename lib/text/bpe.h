@@ -1,8 +1,9 @@
 /* bpe.h - byte-level BPE: vocabulary, merges, and the encoding of one piece.
  *
- * A piece starts as its bytes; of all neighbours that a merge knows, the one of the lowest rank, and of equals the
- * leftmost, is joined, until none is left (Sennrich et al. 2016, arXiv:1508.07909; over bytes as GPT-2 has it).  The result
- * depends on the piece alone, so short pieces are remembered. */
+ * A piece starts as its bytes; of all neighbours that a merge knows, the one of the lowest rank,
+ * and of equals the leftmost, is joined, until none is left (Sennrich et al. 2016,
+ * arXiv:1508.07909; over bytes as GPT-2 has it).  The result depends on the piece alone, so short
+ * pieces are remembered. */
 #ifndef BPE_H
 #define BPE_H
 
@@ -16,16 +17,16 @@ struct bpe;                                    /* read only once built: threads 
 /* An empty vocabulary for about n_tokens tokens and n_merges merges.  NULL: ST_SYS. */
 struct bpe *bpe_new(int64_t n_tokens, int64_t n_merges, struct arena *a);
 
-/* Adds a token of these bytes, which must stay where they are.  ST_DATA: the id or the bytes are there
- * already, or the id is too large. */
+/* Adds a token of these bytes, which must stay where they are.  ST_DATA: the id or the bytes are
+ * there already, or the id is too large. */
 enum st bpe_token(struct bpe *b, struct view bytes, uint32_t id) must_use;
 
-/* Adds a merge of the next rank.  A pair given twice has its last rank.  ST_DATA: one of the two, or both
- * together, is no token. */
+/* Adds a merge of the next rank.  A pair given twice has its last rank.  ST_DATA: one of the two,
+ * or both together, is no token. */
 enum st bpe_merge(struct bpe *b, struct view left, struct view right) must_use;
 
-/* Ends the building.  whole: a piece that is a token as it stands is that token, whatever the merges say
- * (`ignore_merges`).  ST_DATA: a byte that UTF-8 text may contain has no token. */
+/* Ends the building.  whole: a piece that is a token as it stands is that token, whatever the
+ * merges say (`ignore_merges`).  ST_DATA: a byte that UTF-8 text may contain has no token. */
 enum st bpe_done(struct bpe *b, bool whole) must_use;
 
 uint32_t bpe_find(const struct bpe *b, struct view bytes);     /* BPE_NONE: no such token */

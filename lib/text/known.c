@@ -1,7 +1,9 @@
-/* known.c - the pre-tokeniser patterns known by heart, as scanners over four classes of code points.
+/* known.c - the patterns known by heart, as scanners over four classes of code points.
  *
- * GPT-2:   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
- * cl100k:  (?i:'s|...|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
+ * GPT-2   's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+ * cl100k  (?i:'s|...|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|
+ *         \s*[\r\n]+|\s+(?!\S)|\s+
+ *
  * Both match everything, so a scanner only says where the piece that begins here ends. */
 #include "text/known.h"
 #include "text/unicode.h"
@@ -14,7 +16,8 @@ static const struct {
     const char  *pattern;
     struct known known;
 } known[] = {
-    { CONTRACTIONS "| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+", { KNOWN_GPT2, 0 } },
+    { CONTRACTIONS "| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+",
+      { KNOWN_GPT2, 0 } },
     { CL100K_PATTERN("\\p{N}{1,3}"), { KNOWN_CL100K, 3 } },
     { CL100K_PATTERN("\\p{N}"), { KNOWN_CL100K, 1 } },
 };
@@ -22,9 +25,10 @@ static const struct {
 /* The class of every byte; bytes from 0x80 on need the whole code point. */
 enum { MANY = 4 };
 static const uint8_t byte_class[256] = {
-    ['\t'] = UNI_SPACE, ['\n'] = UNI_SPACE, ['\v'] = UNI_SPACE, ['\f'] = UNI_SPACE, ['\r'] = UNI_SPACE,
-    [' '] = UNI_SPACE, ['0' ... '9'] = UNI_NUMBER, ['A' ... 'Z'] = UNI_LETTER,
-    ['a' ... 'z'] = UNI_LETTER, [0x80 ... 0xff] = MANY,
+    ['\t'] = UNI_SPACE,         ['\n'] = UNI_SPACE,         ['\v'] = UNI_SPACE,
+    ['\f'] = UNI_SPACE,         ['\r'] = UNI_SPACE,         [' '] = UNI_SPACE,
+    ['0' ... '9'] = UNI_NUMBER, ['A' ... 'Z'] = UNI_LETTER, ['a' ... 'z'] = UNI_LETTER,
+    [0x80 ... 0xff] = MANY,
 };
 
 static inline int class_at(const char *p, size_t i, size_t n, int *len)
@@ -49,7 +53,7 @@ static bool is_line_end(char c)
     return c == '\r' || c == '\n';
 }
 
-/* Bytes of the contraction after the apostrophe at p[i], or 0.  Folding case, U+017F is an s too. */
+/* Bytes of the contraction after the apostrophe at p[i], or 0.  Folded, U+017F is an s too. */
 static size_t contraction(const char *p, size_t i, size_t n, bool fold)
 {
     char c = i + 1 < n ? p[i + 1] : 0, d = i + 2 < n ? p[i + 2] : 0;

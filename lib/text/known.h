@@ -8,7 +8,7 @@ enum known_kind { KNOWN_GPT2, KNOWN_CL100K };
 
 struct known {
     enum known_kind kind;
-    int             digits;                    /* CL100K: the longest number, 3 in Llama 3, 1 in Qwen 2 */
+    int             digits;                    /* CL100K's longest number: Llama 3 3, Qwen 2 1 */
 };
 
 /* The scanner that does what the pattern does; false: none, ask PCRE2. */

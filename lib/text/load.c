@@ -1,10 +1,10 @@
 /* load.c - tokenizer.json and tokenizer_config.json -> struct tokenizer.
  *
- * The file is a description of a pipeline: normalizer, pre_tokenizer, model, post_processor, and added tokens.
- * What byte-level BPE tokenizers use is built; any other part is refused by its name, for a tokenizer that
- * is nearly right trains a model that is quietly wrong.  `decoder`, `truncation` and `padding` have no say in ids here. */
+ * The file is a description of a pipeline: normalizer, pre_tokenizer, model, post_processor, and
+ * added tokens. What byte-level BPE tokenizers use is built; any other part is refused by its
+ * name, for a tokenizer that is nearly right trains a model that is quietly wrong.  `decoder`,
+ * `truncation` and `padding` have no say in ids here. */
 #include "base/file.h"
-#include "base/scan.h"
 #include "text/load.h"
 #include "text/unicode.h"
 
@@ -75,8 +75,9 @@ static enum st load_normalizer(struct load *l, const struct scan *v)
 static enum st behaviour_of(struct view name, enum split_behaviour *b)
 {
     static const char *const names[] = {
-        [SPLIT_ISOLATED] = "Isolated", [SPLIT_REMOVED] = "Removed", [SPLIT_PREVIOUS] = "MergedWithPrevious",
-        [SPLIT_NEXT] = "MergedWithNext", [SPLIT_CONTIGUOUS] = "Contiguous",
+        [SPLIT_ISOLATED] = "Isolated",           [SPLIT_REMOVED] = "Removed",
+        [SPLIT_PREVIOUS] = "MergedWithPrevious", [SPLIT_NEXT] = "MergedWithNext",
+        [SPLIT_CONTIGUOUS] = "Contiguous",
     };
 
     for (int i = 0; i < countof(names); i++)
@@ -187,7 +188,8 @@ static enum st load_added(struct load *l, const struct scan *list)
         to->lstrip = load_flag(v, "lstrip", false);
         to->rstrip = load_flag(v, "rstrip", false);
         to->normalized = load_flag(v, "normalized", !to->special);
-        st = to->normalized && t->nfc ? normal_text(l, content, &to->text) : copy_text(l, content, &to->text);
+        st = to->normalized && t->nfc ? normal_text(l, content, &to->text)
+                                      : copy_text(l, content, &to->text);
         if (st != ST_OK)
             return st;
         t->vocab = MAX(t->vocab, (int64_t)to->id + 1);
@@ -286,28 +288,6 @@ static enum st load_post_processor(struct load *l, const struct scan *v)
 
 /* ---- the whole ---- */
 
-static int64_t first_of(const struct tokenizer *t, const char *const *names, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) {
-        int64_t id = tokenizer_find(t, names[i]);
-        if (id >= 0)
-            return id;
-    }
-    return -1;
-}
-
-/* tokenizer.json does not say which token begins and ends a text: the usual names. */
-static void usual_specials(struct tokenizer *t)
-{
-    static const char *const bos[] = { "<|begin_of_text|>", "<|bos|>", "<bos>", "<s>" };
-    static const char *const eos[] = { "<|eos|>", "<eos>", "</s>", "<|end_of_text|>", "<|endoftext|>", "<|im_end|>" };
-    static const char *const pad[] = { "<|pad|>", "<pad>", "[PAD]", "<|padding|>", "<|finetune_right_pad_id|>" };
-
-    t->bos = t->n_prefix ? (int64_t)t->prefix[0] : first_of(t, bos, countof(bos));
-    t->eos = first_of(t, eos, countof(eos));
-    t->pad = first_of(t, pad, countof(pad));
-}
-
 static enum st build(struct load *l)
 {
     const struct scan *v;
@@ -320,7 +300,8 @@ static enum st build(struct load *l)
     if (st == ST_OK && (v = load_member(l->root, "pre_tokenizer")))
         st = load_pre_tokenizer(l, v, true);
     if (st == ST_OK && !l->byte_level)
-        return fail(ST_DATA, "no ByteLevel pre_tokenizer; only byte-level BPE tokenizers are supported");
+        return fail(ST_DATA,
+                    "no ByteLevel pre_tokenizer; only byte-level BPE tokenizers are supported");
     if (st == ST_OK)
         st = vocab_read(&l->t->bpe, load_member(l->root, "model"), l->a);
     if (st == ST_OK && (v = load_member(l->root, "added_tokens")))
@@ -330,11 +311,11 @@ static enum st build(struct load *l)
     if (st != ST_OK)
         return st;
     l->t->vocab = MAX(l->t->vocab, bpe_ids(l->t->bpe));
-    usual_specials(l->t);
+    load_specials(l->t);
     return ST_OK;
 }
 
-static enum st parse(struct scan *root, struct view json, const char *name, struct arena *a)
+enum st load_parse(struct scan *root, struct view json, const char *name, struct arena *a)
 {
     size_t at = 0;
 
@@ -352,7 +333,7 @@ enum st tokenizer_read(struct tokenizer **t, struct view json, const char *name,
     struct arena *tmp = arena_new(0);
     struct scan root;
     struct load l = { .t = ARENA_NEW(a, struct tokenizer, 1), .a = a, .root = &root };
-    enum st st = l.t ? parse(&root, json, name, tmp) : ST_SYS;
+    enum st st = l.t ? load_parse(&root, json, name, tmp) : ST_SYS;
 
     if (st == ST_OK)
         st = build(&l);
@@ -362,39 +343,5 @@ enum st tokenizer_read(struct tokenizer **t, struct view json, const char *name,
         split_free(l.t->split);
     arena_free(tmp);
     *t = l.t;
-    return st;
-}
-
-/* bos_token and its like: a text, or an added token with its `content`. */
-static enum st config_token(const struct tokenizer *t, const struct scan *root, const char *key, int64_t *id)
-{
-    const struct scan *v = load_member(root, key);
-    struct view s = v && v->type == SCAN_OBJECT ? load_text(v, "content") : load_text(root, key);
-
-    if (!s.p)
-        return ST_OK;
-    for (int64_t i = 0; i < t->n_added; i++)
-        if (view_eq(t->added[i].text, s)) {
-            *id = t->added[i].id;
-            return ST_OK;
-        }
-    return fail(ST_DATA, "%s '%s' is not among the added tokens of the tokenizer", key, shown(s));
-}
-
-enum st tokenizer_config(struct tokenizer *t, struct view json, const char *name)
-{
-    struct arena *tmp = arena_new(0);
-    struct scan root;
-    enum st st = parse(&root, json, name, tmp);
-
-    if (st == ST_OK)
-        st = config_token(t, &root, "bos_token", &t->bos);
-    if (st == ST_OK)
-        st = config_token(t, &root, "eos_token", &t->eos);
-    if (st == ST_OK)
-        st = config_token(t, &root, "pad_token", &t->pad);
-    if (st == ST_OK && load_flag(&root, "add_bos_token", false) && t->n_prefix == 0 && t->bos >= 0)
-        t->prefix[t->n_prefix++] = (uint32_t)t->bos;
-    arena_free(tmp);
     return st;
 }

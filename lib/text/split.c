@@ -1,7 +1,8 @@
-/* split.c - pre-tokenisers: stages that cut pieces, by hand or by PCRE2, and what becomes of a match.
+/* split.c - pre-tokenisers: stages that cut pieces, by hand or by PCRE2, and what becomes of a
+ * match.
  *
- * One known pattern alone, which is what nearly every tokenizer has, gives its pieces as it goes; any other list of stages
- * cuts the whole stretch, stage by stage. */
+ * One known pattern alone, which is what nearly every tokenizer has, gives its pieces as it goes;
+ * any other list of stages cuts the whole stretch, stage by stage. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
@@ -82,8 +83,9 @@ enum st split_digits(struct split *s, bool individual)
 /* \s is White_Space in the library that patterns are written for; PCRE2 adds U+180E. */
 static enum st same_spaces(struct buf *out, struct view pattern)
 {
-    static const char set[] = "\\x{9}-\\x{d} \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}"
-                              "\\x{202f}\\x{205f}\\x{3000}";
+    static const char set[] =
+        "\\x{9}-\\x{d} \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}"
+        "\\x{202f}\\x{205f}\\x{3000}";
     bool in_class = false;
     enum st st = ST_OK;
 
@@ -92,7 +94,8 @@ static enum st same_spaces(struct buf *out, struct view pattern)
         if (c == '\\' && i + 1 < pattern.n) {
             char d = pattern.p[++i];
             if (d == 's' || (d == 'S' && !in_class))
-                st = buf_printf(out, in_class ? "%s%s%s" : d == 's' ? "[%s%s%s]" : "[^%s%s%s]", set, "", "");
+                st = buf_printf(out, "%s%s%s", in_class ? "" : d == 's' ? "[" : "[^", set,
+                                in_class ? "" : "]");
             else
                 st = buf_add(out, pattern.p + i - 1, 2);
             continue;
@@ -121,10 +124,10 @@ static enum st compile(struct view pattern, pcre2_code **code)
     if (!*code) {
         unsigned char what[200];
         pcre2_get_error_message(error, what, sizeof what);
-        return fail(ST_DATA, "the pre-tokeniser's pattern '%s' is refused by PCRE2: %s", shown(pattern),
-                    (char *)what);
+        return fail(ST_DATA, "the pre-tokeniser's pattern '%s' is refused by PCRE2: %s",
+                    shown(pattern), (char *)what);
     }
-    pcre2_jit_compile(*code, PCRE2_JIT_COMPLETE);      /* without it the interpreter does the work */
+    pcre2_jit_compile(*code, PCRE2_JIT_COMPLETE);      /* else the interpreter does the work */
     return ST_OK;
 }
 
@@ -199,7 +202,8 @@ static enum st find(const struct stage *g, struct splitter *w, const char *p, si
     if (rc == PCRE2_ERROR_NOMATCH)
         return ST_END;
     if (rc < 0)
-        return fail(ST_DATA, "the pre-tokeniser's pattern gives up on this text (PCRE2 error %d)", rc);
+        return fail(ST_DATA, "the pre-tokeniser's pattern gives up on this text (PCRE2 error %d)",
+                    rc);
     PCRE2_SIZE *at = pcre2_get_ovector_pointer(w->data);
     *begin = at[0];
     *end = at[1];
@@ -248,8 +252,9 @@ static enum st put_piece(struct buf *out, size_t begin, size_t end)
     return buf_add(out, &v, sizeof v);
 }
 
-/* The pieces that the behaviour makes of w->match, appended; the piece looked at begins at `base`. */
-static enum st behave(enum split_behaviour b, const struct match *m, int64_t n, size_t base, struct buf *out)
+/* The pieces that the behaviour makes of the matches, appended; the text begins at `base`. */
+static enum st behave(enum split_behaviour b, const struct match *m, int64_t n, size_t base,
+                      struct buf *out)
 {
     enum st st = ST_OK;
 
@@ -269,14 +274,15 @@ static enum st behave(enum split_behaviour b, const struct match *m, int64_t n, 
     return st;
 }
 
-static enum st apply(const struct stage *g, struct splitter *w, struct view text, struct piece v, struct buf *out)
+static enum st apply(const struct stage *g, struct splitter *w, struct view text, struct piece v,
+                     struct buf *out)
 {
     enum st st = matches(g, w, text.p + v.begin, v.end - v.begin);
 
     if (st != ST_OK)
         return st;
-    return behave(g->behaviour, (struct match *)w->match.p, (int64_t)(w->match.n / sizeof(struct match)),
-                  v.begin, out);
+    return behave(g->behaviour, (struct match *)w->match.p,
+                  (int64_t)(w->match.n / sizeof(struct match)), v.begin, out);
 }
 
 /* ---- all stages ---- */

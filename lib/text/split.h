@@ -1,9 +1,10 @@
 /* split.h - pre-tokenisers: text -> pieces, inside which the merges of byte-level BPE work.
  *
- * A splitter is a list of stages; each cuts the pieces of the one before.  The patterns of GPT-2 (ByteLevel),
- * Llama 3 / cl100k and Qwen 2 are known by heart and scanned by hand; every other pattern is PCRE2's, with
- * Unicode classes and, where the machine has it, just-in-time code.  Behaviours are those of the Hugging Face tokenizers
- * library (normalizer.rs, split): where a pattern matches, what becomes of the match. */
+ * A splitter is a list of stages; each cuts the pieces of the one before.  The patterns of GPT-2
+ * (ByteLevel), Llama 3 / cl100k and Qwen 2 are known by heart and scanned by hand; every other
+ * pattern is PCRE2's, with Unicode classes and, where the machine has it, just-in-time code.
+ * Behaviours are those of the Hugging Face tokenizers library (normalizer.rs, split): where a
+ * pattern matches, what becomes of the match. */
 #ifndef SPLIT_H
 #define SPLIT_H
 
@@ -24,12 +25,16 @@ struct piece { uint32_t begin, end; };         /* bytes [begin, end) of the text
 const char *split_library(void);
 
 struct split;                                  /* read only once built: threads share it */
-struct split *split_new(struct arena *a);      /* no stages: the whole text is one piece; NULL: ST_SYS */
+
+/* No stages: the whole text is one piece.  NULL: ST_SYS. */
+struct split *split_new(struct arena *a);
 
 /* Adds a stage.  A pattern that PCRE2 refuses is ST_DATA. */
 enum st split_gpt2(struct split *s) must_use;  /* ByteLevel's own pattern */
-enum st split_regex(struct split *s, struct view pattern, enum split_behaviour b, bool invert) must_use;
-enum st split_literal(struct split *s, struct view text, enum split_behaviour b, bool invert) must_use;
+enum st split_regex(struct split *s, struct view pattern, enum split_behaviour b,
+                    bool invert) must_use;
+enum st split_literal(struct split *s, struct view text, enum split_behaviour b,
+                      bool invert) must_use;
 enum st split_digits(struct split *s, bool individual) must_use;
 void split_free(struct split *s);              /* what PCRE2 holds; the rest is the arena's */
 
@@ -38,15 +43,16 @@ bool split_by_hand(const struct split *s);
 
 /* One thread's state; start from {0}, end with splitter_free(). */
 struct splitter {
-    struct buf piece[2];                       /* struct piece: the answer, and the stage before it */
+    struct buf piece[2];                       /* the answer, and the stage before it */
     struct buf match;
     void      *data;                           /* PCRE2's match data */
 };
 void splitter_free(struct splitter *w);
 
-/* The pieces of text from byte *at on; some of them, at least one while *at < text.n (none where all the rest is
- * removed); *at moves behind what was looked at.  text is at most 4 GiB of UTF-8 and begins a stretch of its own:
- * no pattern sees what stands before it.  *v is good until the next call.
+/* The pieces of text from byte *at on; some of them, at least one while *at < text.n (none where
+ * all the rest is removed); *at moves behind what was looked at.  text is at most 4 GiB of UTF-8
+ * and begins a stretch of its own: no pattern sees what stands before it.  *v is good until the
+ * next call.
  *   ST_OK; ST_DATA a pattern ran past PCRE2's limits; ST_SYS */
 enum st split_some(const struct split *s, struct splitter *w, struct view text, size_t *at,
                    const struct piece **v, int64_t *n) must_use;

@@ -8,7 +8,7 @@ struct encoder {
     struct words           *words;
     struct splitter         splitter;
     struct nfc              nfc;
-    struct buf              spaced;            /* a text with the space that ByteLevel puts before it */
+    struct buf              spaced;            /* a text with ByteLevel's space before it */
     bool                    places;
     struct encoding        *out;
 };
@@ -56,8 +56,9 @@ static enum st put_places(struct encoder *e, size_t from, size_t at)
     return ST_OK;
 }
 
-/* From places in the normalised text, which had `shift` bytes put before it, to places in the text; all of
- * them from `from` on.  base: where the normalised part begins in the text; at: where this part begins in it. */
+/* From places in the normalised text, which had `shift` bytes put before it, to places in the
+ * text; all of them from `from` on.  base: where the normalised part begins in the text; at:
+ * where this part begins in it. */
 static void move_places(struct encoder *e, size_t from, size_t base, size_t at, size_t shift)
 {
     struct encoding *v = e->out;
@@ -114,7 +115,7 @@ static enum st put_added(struct encoder *e, uint32_t id, size_t begin, size_t en
     return ST_OK;
 }
 
-/* Text without the added tokens that are searched for raw; it begins at byte `base` of the whole. */
+/* Text without the added tokens that are searched for raw; the whole's from byte `base` on. */
 static enum st encode_normal(struct encoder *e, struct view raw, size_t base)
 {
     struct view s = raw;
@@ -126,8 +127,8 @@ static enum st encode_normal(struct encoder *e, struct view raw, size_t base)
     if (e->t->nfc && (st = unicode_nfc(&e->nfc, raw, &s)) != ST_OK)
         return st;
     while (e->t->normal && added_next(e->t->normal, s, done, from, &h)) {
-        if (h.begin > done &&
-            (st = encode_pieces(e, (struct view){ s.p + done, h.begin - done }, base, done)) != ST_OK)
+        struct view gap = { s.p + done, h.begin > done ? h.begin - done : 0 };
+        if (gap.n && (st = encode_pieces(e, gap, base, done)) != ST_OK)
             return st;
         st = put_added(e, h.token->id, base + nfc_raw_begin(&e->nfc, h.begin),
                        base + nfc_raw_end(&e->nfc, h.end));
@@ -136,7 +137,8 @@ static enum st encode_normal(struct encoder *e, struct view raw, size_t base)
         done = h.end;
         from = h.next;
     }
-    return done < s.n ? encode_pieces(e, (struct view){ s.p + done, s.n - done }, base, done) : ST_OK;
+    struct view rest = { s.p + done, s.n - done };
+    return rest.n ? encode_pieces(e, rest, base, done) : ST_OK;
 }
 
 enum st tokenizer_encode(struct encoder *e, struct view text, bool places, struct encoding *out)
@@ -166,7 +168,8 @@ enum st tokenizer_encode(struct encoder *e, struct view text, bool places, struc
     return st;
 }
 
-enum st tokenizer_decode(const struct tokenizer *t, const uint32_t *id, int64_t n, bool specials, struct buf *out)
+enum st tokenizer_decode(const struct tokenizer *t, const uint32_t *id, int64_t n, bool specials,
+                         struct buf *out)
 {
     enum st st = ST_OK;
 
@@ -217,8 +220,8 @@ void tokenizer_free(struct tokenizer *t)
 /* ---- bytes ---- */
 
 static const char *const markers[] = {
-    "<|bos|>", "<|eos|>", "<|pad|>", "<|im_start|>", "<|im_end|>", "<|start_header_id|>", "<|end_header_id|>",
-    "<|eot_id|>",
+    "<|bos|>", "<|eos|>", "<|pad|>", "<|im_start|>", "<|im_end|>", "<|start_header_id|>",
+    "<|end_header_id|>", "<|eot_id|>",
 };
 
 struct tokenizer *tokenizer_bytes(struct arena *a)
@@ -235,7 +238,8 @@ struct tokenizer *tokenizer_bytes(struct arena *a)
             return NULL;
     }
     for (int i = 0; i < countof(markers); i++) {
-        t->added[i] = (struct added){ .text = view_of(markers[i]), .id = 256 + (uint32_t)i, .special = true };
+        t->added[i] = (struct added){ .text = view_of(markers[i]), .id = 256 + (uint32_t)i,
+                                      .special = true };
         if (added_put(t->raw, &t->added[i]) != ST_OK)
             return NULL;
     }

@@ -1,8 +1,10 @@
-/* unicode.c - classes and NFC over utf8proc, held to the Unicode versions the tokenizers library uses.
+/* unicode.c - classes and NFC over utf8proc, held to the Unicode versions the tokenizers library
+ * uses.
  *
- * NFC works on stretches: a "plain" code point is a starter that neither decomposes nor composes with
- * what stands before it, so a stretch from the one before the first code point that is not plain to
- * the next plain one can be normalised by itself.  Nearly all text is plain and is only looked at. */
+ * NFC works on stretches: a "plain" code point is a starter that neither decomposes nor composes
+ * with what stands before it, so a stretch from the one before the first code point that is not
+ * plain to the next plain one can be normalised by itself.  Nearly all text is plain and is only
+ * looked at. */
 #include <utf8proc.h>
 
 #include "base/utf8.h"
@@ -207,7 +209,8 @@ static enum st compose(struct nfc *f, struct view s, int64_t *n_codes)
     }
     if (order((int32_t *)f->code.p, n, &f->sorted) != ST_OK)
         return ST_SYS;
-    *n_codes = utf8proc_normalize_utf32((int32_t *)f->code.p, n, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+    *n_codes = utf8proc_normalize_utf32((int32_t *)f->code.p, n,
+                                        UTF8PROC_STABLE | UTF8PROC_COMPOSE);
     return ST_OK;
 }
 
@@ -263,7 +266,7 @@ enum st unicode_nfc(struct nfc *f, struct view s, struct view *out)
         size_t begin = i, end = i + (size_t)len;
         while (end < s.n && !is_plain(unicode_at(s.p + end, s.n - end, &len)))
             end += (size_t)len;
-        if (begin > 0) {                       /* the plain one before, unless NFC leaves it alone */
+        if (begin > 0) { /* the plain one before, unless NFC leaves it alone */
             do
                 begin--;
             while (begin > 0 && i - begin < 4 && (p[begin] & 0xc0) == 0x80);

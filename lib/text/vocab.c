@@ -1,16 +1,18 @@
-/* vocab.c - the `model` of a tokenizer.json: tokens and merges, from the alphabet that stands for bytes. */
+/* vocab.c - the `model` of a tokenizer.json: tokens and merges, from the alphabet that stands for
+ * bytes. */
 #include "text/load.h"
 #include "text/unicode.h"
 
 struct vocab {
     struct bpe   *bpe;
     struct arena *a;
-    uint16_t      byte[512];                   /* code point of the byte alphabet -> byte, or NO_BYTE */
+    uint16_t byte[512]; /* code point of the byte alphabet -> byte, or NO_BYTE */
 };
 
 enum { NO_BYTE = 0xffff };
 
-/* GPT-2's alphabet: printable bytes of Latin-1 stand for themselves, the others are U+0100 and up. */
+/* GPT-2's alphabet: printable bytes of Latin-1 stand for themselves, the others are U+0100 and
+ * up. */
 static void make_alphabet(struct vocab *v)
 {
     uint32_t more = 256;
@@ -23,7 +25,8 @@ static void make_alphabet(struct vocab *v)
     }
 }
 
-/* The bytes that a token of the vocabulary stands for, into out[s.n].  False: a character outside the alphabet. */
+/* The bytes that a token of the vocabulary stands for, into out[s.n].  False: a character outside
+ * the alphabet. */
 static bool to_bytes(const struct vocab *v, struct view s, char *out, size_t *n)
 {
     *n = 0;
@@ -54,7 +57,7 @@ static enum st read_tokens(struct vocab *v, const struct scan *vocab)
         enum st st = load_id(&vocab->item[i], key, &id);
         if (st != ST_OK)
             return st;
-        if (!to_bytes(v, key, p, &n)) {        /* no text can give it: kept as it stands, for decoding */
+        if (!to_bytes(v, key, p, &n)) { /* no text can give it: kept as it stands, for decoding */
             memcpy(p, key.p, key.n);
             n = key.n;
         }
@@ -72,11 +75,13 @@ static enum st read_merge(struct vocab *v, const struct scan *m, struct buf *roo
 {
     struct view left, right;
 
-    if (m->type == SCAN_ARRAY && m->n == 2 && m->item[0].type == SCAN_TEXT && m->item[1].type == SCAN_TEXT) {
+    if (m->type == SCAN_ARRAY && m->n == 2 && m->item[0].type == SCAN_TEXT &&
+        m->item[1].type == SCAN_TEXT) {
         left = m->item[0].text;
         right = m->item[1].text;
     } else {
-        const char *space = m->type == SCAN_TEXT && m->text.n ? memchr(m->text.p, ' ', m->text.n) : NULL;
+        const char *space =
+            m->type == SCAN_TEXT && m->text.n ? memchr(m->text.p, ' ', m->text.n) : NULL;
         if (!space)
             return fail(ST_DATA, "a merge is no pair of tokens");
         left = (struct view){ m->text.p, (size_t)(space - m->text.p) };
@@ -87,7 +92,8 @@ static enum st read_merge(struct vocab *v, const struct scan *m, struct buf *roo
         return ST_SYS;
     size_t n, k;
     if (!to_bytes(v, left, room->p, &n) || !to_bytes(v, right, room->p + n, &k))
-        return fail(ST_DATA, "a merge of '%s' and '%s', which are not in the byte alphabet", shown(left), shown(right));
+        return fail(ST_DATA, "a merge of '%s' and '%s', which are not in the byte alphabet",
+                    shown(left), shown(right));
     return bpe_merge(v->bpe, (struct view){ room->p, n }, (struct view){ room->p + n, k });
 }
 

@@ -45,7 +45,8 @@ static struct bpe *by_chance(bool whole)
         token[i] = (struct view){ "abcd" + i, 1 };
     for (uint64_t draw = 0; n_made < MERGES; draw++) {
         uint64_t r = rng(4, RNG_STREAM(RNG_TEST, 1), draw);
-        struct view left = token[r % (uint64_t)n], right = token[(r >> 20) % (uint64_t)n], both = joined(left, right);
+        struct view left = token[r % (uint64_t)n], right = token[(r >> 20) % (uint64_t)n],
+                    both = joined(left, right);
         if (both.n > 60 || bpe_find(b, both) != BPE_NONE)
             continue;
         CHECK_ST(bpe_token(b, both, 1000 + 7 * (uint32_t)n), ST_OK);
@@ -67,7 +68,8 @@ static int64_t by_definition(const struct bpe *b, struct view s, uint32_t *id)
         symbol[i] = (struct view){ s.p + i, 1 };
     for (int64_t m = 0; m < n_made;) {
         int64_t at = 0;
-        while (at + 1 < n && !(view_eq(symbol[at], made[m].left) && view_eq(symbol[at + 1], made[m].right)))
+        while (at + 1 < n &&
+               !(view_eq(symbol[at], made[m].left) && view_eq(symbol[at + 1], made[m].right)))
             at++;
         if (at + 1 >= n) {
             m++;
@@ -104,11 +106,13 @@ static void equals_the_definition(void **state)
     (void)state;
     CHECK(w);
     for (int i = 0; i < 3000; i++) {
-        size_t n = 1 + rng(5, RNG_STREAM(RNG_TEST, 2), (uint64_t)i) % (i % 100 == 0 ? LONGEST / 4 : 60);
+        size_t n =
+            1 + rng(5, RNG_STREAM(RNG_TEST, 2), (uint64_t)i) % (i % 100 == 0 ? LONGEST / 4 : 60);
         for (size_t k = 0; k < n; k++)
             text[k] = "abcd"[rng(6, RNG_STREAM(RNG_TEST, 3), draw++) % LETTERS];
         check_word(w, b, (struct view){ text, n });
-        check_word(w, b, (struct view){ text, MIN(n, 6) });     /* short ones come back from the cache */
+        check_word(w, b,
+                   (struct view){ text, MIN(n, 6) }); /* short ones come back from the cache */
     }
     memset(text, 'a', sizeof text);
     check_word(w, b, (struct view){ text, sizeof text });
@@ -126,7 +130,8 @@ static void the_whole_piece_wins(void **state)
         struct buf got[2] = { { 0 }, { 0 } };
         for (int i = 0; i < 2; i++)
             CHECK_ST(bpe_word(w[i], made[m].both, &got[i]), ST_OK);
-        CHECK(got[1].n == sizeof(uint32_t) && *(uint32_t *)got[1].p == bpe_find(whole, made[m].both));
+        CHECK(got[1].n == sizeof(uint32_t) &&
+              *(uint32_t *)got[1].p == bpe_find(whole, made[m].both));
         differ += got[0].n != got[1].n;
         buf_free(&got[0]);
         buf_free(&got[1]);
@@ -206,8 +211,8 @@ static void faults(void **state)
 int main(void)
 {
     a = arena_new(0);
-    int bad = RUN(TEST(equals_the_definition), TEST(the_whole_piece_wins), TEST(a_full_cache), TEST(a_long_piece_is_quick),
-                  TEST(faults));
+    int bad = RUN(TEST(equals_the_definition), TEST(the_whole_piece_wins), TEST(a_full_cache),
+                  TEST(a_long_piece_is_quick), TEST(faults));
     arena_free(a);
     return bad;
 }

@@ -1,5 +1,5 @@
-/* chat.c - templates: byte for byte what their Jinja originals give (tests/golden/chat.jsonl, made by chat.py), where turns
- * stand, and what a tokenizer must have. */
+/* chat.c - templates: byte for byte what their Jinja originals give (tests/golden/chat.jsonl,
+ * made by chat.py), where turns stand, and what a tokenizer must have. */
 #include "base/file.h"
 #include "base/scan.h"
 #include "tests/check.h"
@@ -43,15 +43,18 @@ static void as_jinja_has_it(void **state)
             turn[i].role = role_of(scan_find(&messages->item[i], "role")->text);
             turn[i].text = scan_find(&messages->item[i], "content")->text;
         }
-        CHECK_STR(render(arena_text(a, scan_find(&row, "template")->text), turn, messages->n, &r), arena_text(a, want->text));
+        CHECK_STR(render(arena_text(a, scan_find(&row, "template")->text), turn, messages->n, &r),
+                  arena_text(a, want->text));
     }
     CHECK(n == 18);
     rendering_free(&r);
 }
 
 static const struct turn turns[] = {
-    { .role = ROLE_USER, .text = { " Hi \n", 5 } }, { .role = ROLE_ASSISTANT, .text = { "Yes. ", 5 } },
-    { .role = ROLE_USER, .text = { "So?", 3 } }, { .role = ROLE_ASSISTANT, .text = { "No.", 3 } },
+    { .role = ROLE_USER, .text = { " Hi \n", 5 } },
+    { .role = ROLE_ASSISTANT, .text = { "Yes. ", 5 } },
+    { .role = ROLE_USER, .text = { "So?", 3 } },
+    { .role = ROLE_ASSISTANT, .text = { "No.", 3 } },
 };
 
 static void plain_and_none(void **state)
@@ -59,7 +62,8 @@ static void plain_and_none(void **state)
     struct rendering r = { 0 };
 
     (void)state;
-    CHECK_STR(render("plain", turns, 4, &r), "Human: Hi\n\nAssistant: Yes.<|eos|>\n\nHuman: So?\n\nAssistant: No.<|eos|>");
+    CHECK_STR(render("plain", turns, 4, &r),
+              "Human: Hi\n\nAssistant: Yes.<|eos|>\n\nHuman: So?\n\nAssistant: No.<|eos|>");
     const struct part *p = rendering_part(&r, 1);
     CHECK(memcmp(r.text.p + p->begin, " Yes.<|eos|>\n", 13) == 0 && p->stop - p->begin == 12);
     CHECK(p->text == p->begin + 1 && p->end == p->text + 4);
@@ -104,10 +108,11 @@ static void what_a_tokenizer_must_have(void **state)
     int64_t end, bos;
 
     (void)state;
-    CHECK(chat_auto(bytes) == &chat_plain && chat_auto(gpt2) == &chat_chatml && !chat_find("alpaca"));
+    CHECK(chat_auto(bytes) == &chat_plain && chat_auto(gpt2) == &chat_chatml &&
+          !chat_find("alpaca"));
     CHECK_ST(chat_check(&chat_plain, bytes, &end, &bos), ST_OK);
     CHECK(end == 257 && bos == -1);
-    CHECK_ST(chat_check(&chat_llama3, bytes, &end, &bos), ST_OK);     /* its own <|bos|> stands first */
+    CHECK_ST(chat_check(&chat_llama3, bytes, &end, &bos), ST_OK); /* its own <|bos|> stands first */
     CHECK(end == 263 && bos == -1);
     CHECK_ST(chat_check(&chat_llama3, gpt2, &end, &bos), ST_USAGE);
     CHECK(strstr(err_text(), "needs the token '<|start_header_id|>'"));
@@ -150,8 +155,8 @@ static void roles_it_has_not(void **state)
 int main(void)
 {
     a = arena_new(0);
-    int bad = RUN(TEST(as_jinja_has_it), TEST(plain_and_none), TEST(prompts_are_prefixes), TEST(what_a_tokenizer_must_have),
-                  TEST(hashes), TEST(roles_it_has_not));
+    int bad = RUN(TEST(as_jinja_has_it), TEST(plain_and_none), TEST(prompts_are_prefixes),
+                  TEST(what_a_tokenizer_must_have), TEST(hashes), TEST(roles_it_has_not));
     arena_free(a);
     return bad;
 }

@@ -35,7 +35,8 @@ static const char *cut(const struct split *s, struct view text)
         CHECK_ST(split_some(s, &w, text, &at, &v, &n), ST_OK);
         for (int64_t i = 0; i < n; i++) {
             CHECK(v[i].begin < v[i].end && v[i].end <= text.n);
-            k += (size_t)snprintf(out + k, sizeof out - k, "|%.*s", (int)(v[i].end - v[i].begin), text.p + v[i].begin);
+            k += (size_t)snprintf(out + k, sizeof out - k, "|%.*s", (int)(v[i].end - v[i].begin),
+                                  text.p + v[i].begin);
             CHECK(k < sizeof out);
         }
     }
@@ -53,7 +54,8 @@ static void known_pieces(void **state)
     CHECK_ST(split_gpt2(gpt2), ST_OK);
     CHECK(split_by_hand(gpt2) && split_by_hand(llama) && split_by_hand(qwen));
     CHECK_STR(cut(gpt2, view_of("Hello  world, it's 12345!")), "|Hello| | world|,| it|'s| 12345|!");
-    CHECK_STR(cut(llama, view_of("Hello  world, it's 12345!")), "|Hello| | world|,| it|'s| |123|45|!");
+    CHECK_STR(cut(llama, view_of("Hello  world, it's 12345!")),
+              "|Hello| | world|,| it|'s| |123|45|!");
     CHECK_STR(cut(qwen, view_of("a 12")), "|a| |1|2");
     CHECK_STR(cut(gpt2, view_of("IT'S 'S \xc5\xbf")), "|IT|'|S| '|S| \xc5\xbf");
     CHECK_STR(cut(llama, view_of("IT'S x'\xc5\xbf")), "|IT|'S| x|'\xc5\xbf");
@@ -67,8 +69,10 @@ static void known_pieces(void **state)
 
 static uint32_t code_point(uint64_t i)
 {
-    static const uint32_t edges[] = { ' ', '\n', '\r', '\t', '\'', 's', 'S', 't', 'l', 'v', 'e', 'r', '1', '9', '.', 0xa0, 0x85, 0x17f,
-                                      0x3000, 0x2019, 0xe9, 0x416, 0x4f60, 0x661, 0xbd, 0x301, 0x1f600, 0x2028 };
+    static const uint32_t edges[] = { ' ',   '\n',   '\r',  '\t',  '\'',   's',     'S',
+                                      't',   'l',    'v',   'e',   'r',    '1',     '9',
+                                      '.',   0xa0,   0x85,  0x17f, 0x3000, 0x2019,  0xe9,
+                                      0x416, 0x4f60, 0x661, 0xbd,  0x301,  0x1f600, 0x2028 };
     uint64_t r = rng(1, RNG_STREAM(RNG_TEST, 1), i);
 
     return r % 3 ? edges[r / 3 % countof(edges)] : 0x20 + (uint32_t)(r / 3 % 0x1c00);
@@ -83,7 +87,8 @@ static void by_hand_is_pcre2(void **state)
     (void)state;
     for (int k = 0; k < countof(patterns); k++) {
         snprintf(pattern, sizeof pattern, "(?:%s)", patterns[k]);
-        struct split *s = with(patterns[k], SPLIT_ISOLATED, false), *p = with(pattern, SPLIT_ISOLATED, false);
+        struct split *s = with(patterns[k], SPLIT_ISOLATED, false),
+                     *p = with(pattern, SPLIT_ISOLATED, false);
         CHECK(split_by_hand(s) && !split_by_hand(p));
         for (int i = 0; i < 5000; i++) {
             size_t n = 0;
@@ -128,7 +133,10 @@ static void stages(void **state)
     CHECK_ST(split_digits(s, true), ST_OK);
     CHECK_ST(split_literal(s, view_of("_"), SPLIT_NEXT, false), ST_OK);
     CHECK_STR(cut(s, view_of("snake_case 42\xd9\xa3 x")), "|snake|_case|4|2|\xd9\xa3|x");
-    CHECK_STR(cut(s, view_of("a\xe1\xa0\x8e" "b")), "|a\xe1\xa0\x8e" "b");     /* U+180E is no white space here */
+    CHECK_STR(cut(s, view_of("a\xe1\xa0\x8e"
+                             "b")),
+              "|a\xe1\xa0\x8e"
+              "b"); /* U+180E is no white space here */
     split_free(s);
     s = with("x*", SPLIT_ISOLATED, false);             /* empty hits must not hang */
     CHECK_STR(cut(s, view_of("axxb\xc3\xa9")), "|a|xx|b|\xc3\xa9");
@@ -184,7 +192,8 @@ static void long_runs(void **state)
 int main(void)
 {
     a = arena_new(0);
-    int bad = RUN(TEST(known_pieces), TEST(by_hand_is_pcre2), TEST(behaviours), TEST(stages), TEST(refusals), TEST(long_runs));
+    int bad = RUN(TEST(known_pieces), TEST(by_hand_is_pcre2), TEST(behaviours), TEST(stages),
+                  TEST(refusals), TEST(long_runs));
     arena_free(a);
     return bad;
 }

@@ -1,4 +1,5 @@
-/* alpaca.c - instruction, input and output (Taori et al. 2023); with `system` and `history`, as LLaMA-Factory writes it.
+/* alpaca.c - instruction, input and output (Taori et al. 2023); with `system` and `history`, as
+ * LLaMA-Factory writes it.
  *
  * The user's turn is the instruction and, where there is an input, an empty line and the input. */
 #include "schema.h"
@@ -46,7 +47,8 @@ static enum st read_row(const struct fields *f, struct row *out)
     if ((st = read_history(f, history, &out->turns)) != ST_OK)
         return st;
     v[out->turns.n++] = (struct turn){ .role = ROLE_USER, .text = user, .at = f->row->at };
-    v[out->turns.n++] = (struct turn){ .role = ROLE_ASSISTANT, .text = answer, .train = true, .at = output->at };
+    v[out->turns.n++] =
+        (struct turn){ .role = ROLE_ASSISTANT, .text = answer, .train = true, .at = output->at };
     return row_from_turns(f, out);
 }
 

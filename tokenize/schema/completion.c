@@ -25,7 +25,8 @@ static enum st read_row(const struct fields *f, struct row *out)
     enum st st;
 
     out->kind = REC_SFT;
-    if ((!prompt || prompt->type != SCAN_ARRAY) && (st = field_text(f, name[0], false, &text)) != ST_OK)
+    if ((!prompt || prompt->type != SCAN_ARRAY) &&
+        (st = field_text(f, name[0], false, &text)) != ST_OK)
         return st;
     if (!completion || (completion->type != SCAN_OBJECT && completion->type != SCAN_ARRAY))
         if ((st = field_text(f, name[1], false, &text)) != ST_OK)
@@ -44,7 +45,8 @@ static enum st read_row(const struct fields *f, struct row *out)
     }
     if (completion->type == SCAN_ARRAY) {
         if (completion->n != 1)
-            return misfit(f, completion->at, "a completion must be one message; use --schema messages");
+            return misfit(f, completion->at,
+                          "a completion must be one message; use --schema messages");
         completion = completion->item;
     }
     if ((st = field_turn(f, completion, ROLE_ASSISTANT, &out->turns.v[out->turns.n++])) != ST_OK)

@@ -1,8 +1,10 @@
-/* hh.c - preference transcripts of Anthropic's HH-RLHF (Bai et al. 2022, arXiv:2204.05862): two whole conversations.
+/* hh.c - preference transcripts of Anthropic's HH-RLHF (Bai et al. 2022, arXiv:2204.05862): two
+ * whole conversations.
  *
- * The prompt is what both have in common, up to their last common `Assistant:`; what follows are the sides.  Mostly that is
- * one answer each.  Where the two part earlier, a side goes on with more turns, of which only the assistant's are trained.
- * With --template none the transcripts stay as they are written, markers and spaces included. */
+ * The prompt is what both have in common, up to their last common `Assistant:`; what follows are
+ * the sides.  Mostly that is one answer each.  Where the two part earlier, a side goes on with
+ * more turns, of which only the assistant's are trained. With --template none the transcripts
+ * stay as they are written, markers and spaces included. */
 #include "schema.h"
 
 static const struct view human = { "\n\nHuman:", 8 }, assistant = { "\n\nAssistant:", 12 };
@@ -19,7 +21,8 @@ static bool next_marker(struct view s, size_t from, struct marker *m)
         bool h = s.n - i >= human.n && memcmp(p, human.p, human.n) == 0;
         bool a = s.n - i >= assistant.n && memcmp(p, assistant.p, assistant.n) == 0;
         if (h || a) {
-            *m = (struct marker){ i, i + (h ? human.n : assistant.n), h ? ROLE_USER : ROLE_ASSISTANT };
+            *m = (struct marker){ i, i + (h ? human.n : assistant.n),
+                                  h ? ROLE_USER : ROLE_ASSISTANT };
             return true;
         }
     }
@@ -27,7 +30,8 @@ static bool next_marker(struct view s, size_t from, struct marker *m)
 }
 
 /* The turns of s, of which the first has no marker any more. */
-static enum st read_turns(const struct fields *f, struct view s, enum role first, size_t at, struct turns *out)
+static enum st read_turns(const struct fields *f, struct view s, enum role first, size_t at,
+                          struct turns *out)
 {
     struct marker m;
     int64_t n = 1;
@@ -74,10 +78,12 @@ static bool is_transcript(const struct scan *v)
 
 static bool fits(const struct fields *f)
 {
-    return is_transcript(field(f, "chosen")) && is_transcript(field(f, "rejected")) && !field(f, "prompt");
+    return is_transcript(field(f, "chosen")) && is_transcript(field(f, "rejected")) &&
+           !field(f, "prompt");
 }
 
-static enum st read_side(const struct fields *f, struct view s, size_t at, const char *name, struct turns *out)
+static enum st read_side(const struct fields *f, struct view s, size_t at, const char *name,
+                         struct turns *out)
 {
     enum st st = read_turns(f, s, ROLE_ASSISTANT, at, out);
 
@@ -86,8 +92,8 @@ static enum st read_side(const struct fields *f, struct view s, size_t at, const
     if (out->v[out->n - 1].role != ROLE_ASSISTANT)
         return misfit(f, at, "the %s transcript does not end with the assistant", name);
     if (f->verbatim && out->n > 1)
-        return misfit(f, at, "the transcripts part before their last answer, which --template none cannot mask; "
-                      "try --template plain");
+        return misfit(f, at, "the transcripts part before their last answer, which --template none "
+                      "cannot mask; try --template plain");
     return ST_OK;
 }
 
@@ -103,7 +109,8 @@ static enum st read_row(const struct fields *f, struct row *out)
         (st = field_text(f, "rejected", false, &rejected)) != ST_OK)
         return st;
     if (!is_transcript(c) || !is_transcript(r))
-        return misfit(f, is_transcript(c) ? r->at : c->at, "a transcript must begin with two line ends and 'Human:' or "
+        return misfit(f, is_transcript(c) ? r->at : c->at,
+                      "a transcript must begin with two line ends and 'Human:' or "
                       "'Assistant:'; for other pairs use --schema pairs");
     size_t cut = common_prompt(chosen, rejected);
     if (cut == 0)
@@ -115,18 +122,23 @@ static enum st read_row(const struct fields *f, struct row *out)
     if (f->verbatim)
         st = turns_room(f, &out->turns, 1);
     else if (m.end < cut)
-        st = read_turns(f, (struct view){ prompt.p + m.end, prompt.n - m.end }, m.role, c->at, &out->turns);
+        st = read_turns(f, (struct view){ prompt.p + m.end, prompt.n - m.end }, m.role, c->at,
+                        &out->turns);
     if (st == ST_OK && f->verbatim)
-        out->turns.v[out->turns.n++] = (struct turn){ .role = ROLE_USER, .text = { chosen.p, cut }, .at = c->at };
+        out->turns.v[out->turns.n++] =
+            (struct turn){ .role = ROLE_USER, .text = { chosen.p, cut }, .at = c->at };
     if (st == ST_OK)
-        st = read_side(f, (struct view){ chosen.p + cut, chosen.n - cut }, c->at, "chosen", &out->chosen);
+        st = read_side(f, (struct view){ chosen.p + cut, chosen.n - cut }, c->at, "chosen",
+                       &out->chosen);
     if (st == ST_OK)
-        st = read_side(f, (struct view){ rejected.p + cut, rejected.n - cut }, r->at, "rejected", &out->rejected);
+        st = read_side(f, (struct view){ rejected.p + cut, rejected.n - cut }, r->at, "rejected",
+                       &out->rejected);
     if (st != ST_OK)
         return st;
 
     struct view *source = source_room(f, out, 2);
-    if (!source || read_turns(f, (struct view){ chosen.p + m.end, chosen.n - m.end }, m.role, c->at, &first) != ST_OK)
+    if (!source || read_turns(f, (struct view){ chosen.p + m.end, chosen.n - m.end }, m.role, c->at,
+                              &first) != ST_OK)
         return ST_SYS;
     source[0] = chosen;
     source[1] = rejected;

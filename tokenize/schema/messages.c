@@ -21,8 +21,10 @@ static enum st read_row(const struct fields *f, struct row *out)
 
     out->kind = REC_SFT;
     if (!v)
-        return misfit(f, f->row->at, "no column 'messages'; name it with --map messages=NAME, or choose another --schema");
-    if ((st = field_turns(f, v, &out->turns)) != ST_OK || (st = field_text(f, "system", true, &system)) != ST_OK)
+        return misfit(f, f->row->at, "no column 'messages'; name it with --map messages=NAME, or "
+                      "choose another --schema");
+    if ((st = field_turns(f, v, &out->turns)) != ST_OK ||
+        (st = field_text(f, "system", true, &system)) != ST_OK)
         return st;
     if (system.n) {                            /* a column beside the list */
         struct turns all;

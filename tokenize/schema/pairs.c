@@ -1,7 +1,7 @@
 /* pairs.c - two answers to one prompt, one preferred.
  *
- * The prompt is a column (a text or messages), or implicit: what chosen and rejected, both lists of messages, begin with, or of
- * two texts the words they begin with. */
+ * The prompt is a column (a text or messages), or implicit: what chosen and rejected, both lists
+ * of messages, begin with, or of two texts the words they begin with. */
 #include "schema.h"
 
 static const struct scan *prompt_of(const struct fields *f)
@@ -34,7 +34,8 @@ static enum st implicit_turns(const struct fields *f, struct row *out, size_t at
     struct turns *c = &out->chosen, *r = &out->rejected;
     int64_t n = 0;
 
-    while (n < c->n - 1 && n < r->n - 1 && c->v[n].role == r->v[n].role && view_eq(c->v[n].text, r->v[n].text))
+    while (n < c->n - 1 && n < r->n - 1 && c->v[n].role == r->v[n].role &&
+           view_eq(c->v[n].text, r->v[n].text))
         n++;
     while (n > 0 && c->v[n].role != ROLE_ASSISTANT)
         n--;
@@ -46,7 +47,8 @@ static enum st implicit_turns(const struct fields *f, struct row *out, size_t at
     return ST_OK;
 }
 
-/* Two texts: the words both begin with; the white space before the first different word goes to the answers. */
+/* Two texts: the words both begin with; the white space before the first different word goes to
+ * the answers. */
 static enum st implicit_text(const struct fields *f, struct row *out, size_t at)
 {
     struct turn *c = out->chosen.v, *r = out->rejected.v;
@@ -63,7 +65,8 @@ static enum st implicit_text(const struct fields *f, struct row *out, size_t at)
                       "name it with --map prompt=NAME");
     if (turns_room(f, &out->turns, 1) != ST_OK)
         return ST_SYS;
-    out->turns.v[out->turns.n++] = (struct turn){ .role = ROLE_USER, .text = { c->text.p, n }, .at = c->at };
+    out->turns.v[out->turns.n++] =
+        (struct turn){ .role = ROLE_USER, .text = { c->text.p, n }, .at = c->at };
     c->text.p += n, c->text.n -= n;
     r->text.p += n, r->text.n -= n;
     return ST_OK;
@@ -95,7 +98,8 @@ static enum st add_system(const struct fields *f, struct row *out)
     return ST_OK;
 }
 
-static enum st check_side(const struct fields *f, const struct turns *t, const struct scan *v, const char *name)
+static enum st check_side(const struct fields *f, const struct turns *t, const struct scan *v,
+                          const char *name)
 {
     if (t->n == 0 || t->v[0].role != ROLE_ASSISTANT || t->v[t->n - 1].role != ROLE_ASSISTANT)
         return misfit(f, v->at, "the %s side must begin and end with the assistant", name);
@@ -111,10 +115,12 @@ static enum st read_row(const struct fields *f, struct row *out)
     out->kind = REC_PREF;
     if (!c || !r)
         return field_text(f, c ? "rejected" : "chosen", false, &text);
-    if ((st = read_side(f, c, &out->chosen)) != ST_OK || (st = read_side(f, r, &out->rejected)) != ST_OK)
+    if ((st = read_side(f, c, &out->chosen)) != ST_OK ||
+        (st = read_side(f, r, &out->rejected)) != ST_OK)
         return st;
-    bool whole = c->type == SCAN_ARRAY && out->chosen.n > 0 && out->chosen.v[0].role != ROLE_ASSISTANT;
-    if (whole && (!prompt || prompt->type == SCAN_TEXT))       /* a prompt beside it says the same once more */
+    bool whole =
+        c->type == SCAN_ARRAY && out->chosen.n > 0 && out->chosen.v[0].role != ROLE_ASSISTANT;
+    if (whole && (!prompt || prompt->type == SCAN_TEXT))       /* a text says it once more */
         st = implicit_turns(f, out, c->at);
     else if (prompt)
         st = read_prompt(f, prompt, &out->turns);
