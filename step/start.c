@@ -71,11 +71,28 @@ static const char *folder(const char *path, struct arena *a)
     return slash == path ? "/" : arena_text(a, (struct view){ path, (size_t)(slash - path) });
 }
 
+/* A folder with a model: dir, or the checkpoint its `latest` names where dir is the --out of a run. */
+static enum st find_folder(const char **to, const char *dir, struct arena *a)
+{
+    char *config = arena_printf(a, "%s/config.json", dir);
+    char *latest = arena_printf(a, "%s/latest", dir), name[64];
+
+    *to = dir;
+    if (!config || !latest)
+        return ST_SYS;
+    ssize_t n = access(config, F_OK) == 0 ? -1 : readlink(latest, name, sizeof name - 1);
+    if (n < 0)
+        return ST_OK;
+    name[n] = 0;                                       /* the link may move on while we run */
+    *to = arena_printf(a, "%s/%s", dir, name);
+    return *to ? ST_OK : ST_SYS;
+}
+
 static enum st open_model(struct run *r, const char *from)
 {
     const struct plan *p = r->plan;
     struct config c;
-    const char *dir = from ? from : p->model;
+    const char *dir = from ? from : r->base;
     char *config =
         dir ? arena_printf(r->a, "%s/config.json", dir) : arena_text(r->a, view_of(p->init));
 
@@ -87,8 +104,8 @@ static enum st open_model(struct run *r, const char *from)
     if (st == ST_OK)
         st = model_new(&r->m, &c, r->d, true, r->a);
     if (st == ST_OK && !from) {
-        if (p->model)
-            st = weights_load(r->m, p->model, r->a);
+        if (r->base)
+            st = weights_load(r->m, r->base, r->a);
         else
             model_init(r->m, (uint64_t)(opt_given("seed-init") ? p->seed_init : p->seed));
     }
@@ -106,8 +123,8 @@ static enum st find_reference(struct run *r, bool resumed)
 
     if (resumed && !p->ref)
         return ST_OK;
-    if (p->ref || p->model)
-        st = weights_hash(ref, p->ref ? p->ref : p->model, r->a);
+    if (r->ref || r->base)
+        st = weights_hash(ref, r->ref ? r->ref : r->base, r->a);
     else
         st = weights_hash_model(ref, r->m, r->a);
     if (st != ST_OK)
@@ -153,7 +170,7 @@ static enum st check_tokenizer(struct run *r, const char *from)
     if (r->h->vocab > r->m->c.V)
         return fail(ST_DATA, "%lld ids in the vocabulary, the model has %lld; use its tokenizer",
                     (long long)r->h->vocab, (long long)r->m->c.V);
-    const char *dir = from ? from : r->plan->model;
+    const char *dir = from ? from : r->base;
     if (!dir || !state_tokenizer(sha, dir, r->a) || memcmp(sha, r->h->tokenizer, 32) == 0)
         return *err_text() ? ST_DATA : ST_OK;
     hex_of(sha, 8, ours);
@@ -241,6 +258,10 @@ enum st train_start(struct run *r)
         st = state_load(&r->state, from, r->a);
     if (st == ST_OK && from && finished(r))
         return ST_END;
+    if (st == ST_OK && r->plan->model)
+        st = find_folder(&r->base, r->plan->model, r->a);
+    if (st == ST_OK && r->plan->ref)
+        st = find_folder(&r->ref, r->plan->ref, r->a);
     if (st == ST_OK)
         st = open_model(r, from);
     if (st == ST_OK)

@@ -27,6 +27,7 @@ struct held {
 struct run {
     const struct plan   *plan;
     struct arena        *a, *now;              /* the run's memory; one step's */
+    const char          *base, *ref;           /* folders of --model and --ref; NULL: not given */
     struct dev          *d;
     struct model        *m;
     struct optim        *o;

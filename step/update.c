@@ -38,7 +38,7 @@ static enum st at_row(const struct run *r, enum st st)
 /* A pair's reference column must be there, and of this row under the run's reference weights. */
 static enum st check_ref(const struct run *r, const struct rec *rec)
 {
-    const char *dir = r->plan->ref ? r->plan->ref : r->plan->model ? r->plan->model : "REF";
+    const char *dir = r->ref ? r->ref : r->base ? r->base : "REF";
     uint8_t key[8];
 
     if (rec->kind != REC_PREF || !(r->work.loss[OBJ_PREF]->needs & NEED_REF))
