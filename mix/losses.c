@@ -122,8 +122,11 @@ enum st losses_past(struct losses *l, const char *name, int64_t from, int64_t fi
         if ((st = in_next(in, &r)) != ST_OK || (st = metric(&m, &r)) != ST_OK ||
             (st = usable(&m)) != ST_OK)
             break;
-        if (known >= 0 && before((struct awaited){ m.i, m.obj, m.why }, known))
+        if (known >= 0 && before((struct awaited){ m.i, m.obj, m.why }, known)) {
+            if (m.why != WHY_EVAL && m.obj != OBJ_BOTH)
+                l->last[m.obj] = m.loss;
             continue;
+        }
         if (l->n_past == room) {
             st = fail(ST_DATA, "more losses than steps");
             break;

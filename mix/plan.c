@@ -24,10 +24,15 @@ static const char *grouped(int64_t v)
     return out;
 }
 
-static void line(const struct cursor *c, const char *what)
+static void line(const struct cursor *c, const char *what, bool held)
 {
     int64_t used = c->used.rows, n = c->n_rows;
 
+    if (held) {
+        printf("%-9s  %-24s %11s %102s\n", what, shown(view_of(c->how.name)), grouped(n),
+               grouped(c->measured.tokens));
+        return;
+    }
     printf("%-9s  %-24s %11s %11s %8.2f %11s %11s %13s %13s %13s\n", what,
            shown(view_of(c->how.name)), grouped(n), grouped(used), (double)used / (double)n,
            grouped(MAX(n - used, 0)), grouped(MAX(used - n, 0)), grouped(c->used.tokens),
@@ -36,14 +41,15 @@ static void line(const struct cursor *c, const char *what)
 
 static void batches(const struct mixer *m)
 {
-    printf("policy %s, lambda %g, %s steps", m->policy->name, m->study.lambda,
-           grouped(m->study.steps));
+    printf("policy %s", m->policy->name);
+    if (m->side[0].n_sources && m->side[1].n_sources)
+        printf(", lambda %g", m->study.lambda);
+    printf(", %s steps", grouped(m->study.steps));
     for (int o = 0; o < 2; o++) {
         const struct side *s = &m->side[o];
-        if (s->n_sources && s->rows)
-            printf(", %s of %s %s rows", o ? "pref" : "sft", grouped(s->rows), o ? "pref" : "sft");
-        else if (s->n_sources)
-            printf(", %s of %s trained tokens", o ? "pref" : "sft", grouped(s->tokens));
+        if (s->n_sources)
+            printf(", %s batches of %s %s", o ? "pref" : "sft", grouped(s->rows ? s->rows : s->tokens),
+                   s->rows ? "rows" : "trained tokens");
     }
     printf("\n");
     if (m->policy->needs & NEED_LOSSES)
@@ -65,9 +71,9 @@ enum st plan_print(struct mixer *m)
            "used", "epochs", "unseen", "repeated", "tokens", "trained", "measured");
     for (int o = 0; o < 2; o++)
         for (int64_t k = 0; k < m->side[o].n_sources; k++)
-            line(m->side[o].c[k], name[o]);
+            line(m->side[o].c[k], name[o], false);
     for (int o = 0; o < 2; o++)
         for (int64_t k = 0; k < m->held[o].n_sources; k++)
-            line(m->held[o].c[k], held[o]);
+            line(m->held[o].c[k], held[o], true);
     return ST_OK;
 }

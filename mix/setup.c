@@ -170,13 +170,12 @@ static enum st count_steps(struct mixer *m)
     }
     if (opt_given("steps") || piped) {
         m->study.steps = m->arg->steps;
-        err_place("--steps");
+        err_place(opt_given("epochs") ? "--epochs" : "--steps");
         if (!opt_given("steps") && endless)
             return fail(ST_USAGE, "a file among pipes never ends; say how many steps");
         if (opt_given("epochs"))
-            return fail(ST_USAGE, "%s",
-                        piped ? "--epochs needs files; a pipe is read once"
-                              : "--steps and --epochs say the same thing; give one");
+            return fail(ST_USAGE, "%s", piped ? "a pipe is read once; use files"
+                                              : "--steps says how long the run is; give one of them");
         return ST_OK;
     }
     for (int o = 0; o < 2; o++) {

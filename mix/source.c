@@ -75,7 +75,8 @@ static enum st check(const struct cursor *c, const struct line *l)
 {
     if (serves(c->how.obj, l->kind) && !(c->how.held && idset_has(c->how.held, l->id)))
         return ST_OK;
-    err_place("%s:%lld", c->how.name, (long long)l->row + 1);
+    const char *name = strcmp(c->how.name, "-") == 0 ? "stdin" : c->how.name;
+    err_place("%s:%lld", name, (long long)l->row + 1);
     if (!serves(c->how.obj, l->kind))
         return fail(ST_DATA, "a '%s' record, which --%s cannot train on; give the file to the other "
                     "objective, or tokenize with another schema", rec_kind_name(l->kind),
