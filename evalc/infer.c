@@ -187,7 +187,8 @@ static enum st spread(const struct infer *v, const struct batch *b, const float 
     return ST_OK;
 }
 
-enum st infer_items(struct infer *v, struct item *item, int64_t n, struct arena *a)
+enum st infer_items(struct infer *v, struct item *item, int64_t n, struct progress *progress,
+                    struct arena *a)
 {
     struct batch *b;
     enum st st;
@@ -210,6 +211,7 @@ enum st infer_items(struct infer *v, struct item *item, int64_t n, struct arena 
         if (!logp[p] || !hit[p])
             return ST_SYS;
         model_forward(v->m, v->pass, pack, NULL, logp[p], hit[p]);
+        progress_at(progress, (double)item[0].row + (double)(n * (p + 1)) / (double)b->n_packs, NULL);
     }
     if ((st = dev_sync(v->d)) != ST_OK)
         return st;

@@ -6,6 +6,7 @@
 #ifndef INFER_H
 #define INFER_H
 
+#include "base/run.h"
 #include "batch/batch.h"
 #include "model/weights.h"
 #include "stream/io.h"
@@ -37,11 +38,12 @@ enum st infer_folder(const char **folder, const char *dir, struct arena *a) must
 enum st infer_open(struct infer **v, const char *folder, const struct header *h,
                    const char *stream, const char *device, int threads, int64_t micro_tokens,
                    struct arena *a) must_use;
-/* Scores the items that ask for it; results live in a.
+/* Scores the items that ask for it; results live in a.  p counts rows, pack by pack.
  *   ST_DATA  a row the model cannot take (its place is told), or a log-probability that is no
  *            finite number
  *   ST_STOP  a signal asked to stop;  ST_SYS memory or device */
-enum st infer_items(struct infer *v, struct item *item, int64_t n, struct arena *a) must_use;
+enum st infer_items(struct infer *v, struct item *item, int64_t n, struct progress *p,
+                    struct arena *a) must_use;
 
 void infer_close(struct infer *v);             /* NULL is fine */
 

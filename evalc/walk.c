@@ -197,14 +197,15 @@ static enum st rows_through(struct walk *w)
         enum st more = fill(w, item, &n);
         if (more != ST_OK && more != ST_END)
             return more;
-        if (w->job.infer && (st = infer_items(w->job.infer, item, n, w->window)) != ST_OK)
+        if (w->job.infer)
+            st = infer_items(w->job.infer, item, n, &w->progress, w->window);
+        if (st != ST_OK)
             return st;
         for (int64_t i = 0; st == ST_OK && i < n; i++)
             st = deliver(w, &item[i]);
         arena_back(w->window, mark);
         if (st != ST_OK)
             return st;
-        progress_at(&w->progress, (double)w->rows.row, NULL);
         st = more;
     }
     return st == ST_END ? ST_OK : st;
