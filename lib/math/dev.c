@@ -37,6 +37,7 @@ enum st dev_open(struct dev **out, const char *name, int threads, struct arena *
 
 void dev_close(struct dev *d)
 {
+    cpu_close(d);
     while (d->own->blocks)
         dev_free(d, (char *)d->own->blocks + HEAD_BYTES);
     *d->own = (struct dev_own){ .limit_bytes = d->own->limit_bytes };
@@ -108,15 +109,14 @@ void dev_get(struct dev *d, void *host, const void *from, size_t n_bytes)
         memcpy(host, from, n_bytes);
 }
 
+static void zero_part(void *of, int64_t begin, int64_t end)
+{
+    memset((char *)of + begin, 0, (size_t)(end - begin));
+}
+
 void dev_zero(struct dev *d, void *p, size_t n_bytes)
 {
-    int team = cpu_team(d, (double)n_bytes * 0.05);
-
-    PARALLEL(team)
-    for (int t = 0; t < team; t++) {
-        int64_t from = cpu_part((int64_t)n_bytes, 4096, team, t);
-        memset((char *)p + from, 0, (size_t)(cpu_part((int64_t)n_bytes, 4096, team, t + 1) - from));
-    }
+    cpu_share(d, (int64_t)n_bytes, 4096, 0.05, zero_part, p);
 }
 
 enum st dev_sync(struct dev *d)

@@ -6,9 +6,9 @@
  *           for each strip: the tile            Goto & van de Geijn 2008, with B's block in the inner cache
  *
  * The tile's strip of A (6 KiB) stays in L1 while B streams from L2, four vectors for 24 multiply-adds. */
-#include <omp.h>
-
 #include "math/cpu/gemm.h"
+
+#define ROWS_LEAST 24                          /* of a task: packing B for fewer would show */
 
 /* R and W are constants at every call, so the loops unroll and the accumulators stay in registers. */
 INLINE void tile(const int R, const int W, int64_t K, struct view2 a, const float *b, int64_t ldb, float *c, int64_t ldc,
@@ -160,23 +160,33 @@ void gemm_one(const struct gemm *g, float *scratch)
     block(g, 0, g->I, 0, g->J, scratch);
 }
 
-/* Threads share columns where there are enough of them, so that B is packed once; rows where A is packed and has more to
- * pack, or columns are few. */
+/* A product cut into tasks of `rows` by `cols` of C. */
+struct cut { const struct gemm *g; int64_t rows, cols, across; float *scratch; };
+
+static void cut_task(void *of, int64_t i, int worker)
+{
+    const struct cut *k = of;
+    int64_t i0 = i / k->across * k->rows, j0 = i % k->across * k->cols;
+
+    block(k->g, i0, MIN(k->g->I, i0 + k->rows), j0, MIN(k->g->J, j0 + k->cols),
+          k->scratch + (size_t)worker * (GEMM_SCRATCH_BYTES / sizeof(float)));
+}
+
+/* Columns of B are packed once by each task that uses them, columns of A where A is packed: so a task is
+ * wide first, and rows are cut where there are not tasks enough. */
 void gemm_all(struct dev *d, const struct gemm *g)
 {
-    int team = cpu_team(d, (double)g->I * (double)g->J * (double)g->K * 0.02);
-    float *scratch = cpu_scratch(d, (size_t)team * GEMM_SCRATCH_BYTES);
-    bool by_cols = (g->J + GEMM_COLS - 1) / GEMM_COLS >= 4 * team && (g->a.col == 1 || g->J >= g->I);
+    int64_t worth = cpu_worth(d, (double)g->I * (double)g->J * (double)g->K * 0.02);
+    struct cut k = { .g = g, .cols = g->a.col == 1 ? GEMM_J / 2 : GEMM_J, .rows = g->I };
 
-    if (!scratch)
+    if (g->I == 0 || g->J == 0)
         return;
-#pragma omp parallel num_threads(team) if(team > 1)
-    {
-        int t = omp_get_thread_num(), of = omp_get_num_threads();
-        float *own = scratch + (size_t)t * (GEMM_SCRATCH_BYTES / sizeof(float));
-        if (by_cols)
-            block(g, 0, g->I, cpu_part(g->J, GEMM_COLS, of, t), cpu_part(g->J, GEMM_COLS, of, t + 1), own);
-        else
-            block(g, cpu_part(g->I, GEMM_R, of, t), cpu_part(g->I, GEMM_R, of, t + 1), 0, g->J, own);
-    }
+    k.across = worth > 1 ? (g->J + k.cols - 1) / k.cols : 1;
+    k.cols = ((g->J + k.across - 1) / k.across + GEMM_COLS - 1) / GEMM_COLS * GEMM_COLS;
+    k.across = (g->J + k.cols - 1) / k.cols;
+    int64_t down = MAX(1, MIN((worth + k.across - 1) / k.across, g->I / ROWS_LEAST));
+    k.rows = ((g->I + down - 1) / down + GEMM_R - 1) / GEMM_R * GEMM_R;
+    k.scratch = cpu_scratch(d, (size_t)d->threads * GEMM_SCRATCH_BYTES);
+    if (k.scratch)
+        cpu_tasks(d, (g->I + k.rows - 1) / k.rows * k.across, cut_task, &k);
 }

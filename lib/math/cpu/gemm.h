@@ -42,7 +42,7 @@ struct gemm {
 /* By one thread; scratch of GEMM_SCRATCH_BYTES, aligned to 64. */
 void gemm_one(const struct gemm *g, float *scratch);
 
-/* By all threads. */
+/* By all threads.  Its scratch is the device's. */
 void gemm_all(struct dev *d, const struct gemm *g);
 
 /* A tile from memory as it is: rows <= GEMM_R, cols <= GEMM_COLS, b's rows readable to a whole number of LANES.

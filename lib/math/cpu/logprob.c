@@ -8,7 +8,6 @@
  *     in place: coef (1[v = target] - e^(logit - lse))
  *     dx [chunk D] = that^T w, by slabs, then added up        dw [V D] += that x, chunk after chunk */
 #include <math.h>
-#include <omp.h>
 
 #include "math/cpu/gemm.h"
 
@@ -40,16 +39,16 @@ static void plan(struct head *h)
 }
 
 /* Carves the scratch; false: no memory. */
-static bool room(struct dev *d, struct head *h, int team)
+static bool room(struct dev *d, struct head *h)
 {
     int64_t stats = h->slabs * h->rows, part = h->slabs > 1 && h->coef ? stats * h->D : 0;
     int64_t floats = h->V * h->rows + round16(part) + 3 * stats + h->rows;
-    float *p = cpu_scratch(d, (size_t)floats * sizeof(float) + (size_t)team * GEMM_SCRATCH_BYTES);
+    float *p = cpu_scratch(d, (size_t)floats * sizeof(float) + (size_t)d->threads * GEMM_SCRATCH_BYTES);
 
     if (!p)
         return false;
     h->scratch = p;
-    h->logit = p + (size_t)team * (GEMM_SCRATCH_BYTES / sizeof(float));
+    h->logit = p + (size_t)d->threads * (GEMM_SCRATCH_BYTES / sizeof(float));
     h->part = h->logit + h->V * h->rows;
     h->top = h->part + round16(part);
     h->sum = h->top + stats;
@@ -165,52 +164,85 @@ static void weights(const struct head *h, int64_t r0, int64_t chunks, int64_t v0
     }
 }
 
-/* Rows [r0, r0 + n) of all: what fits the scratch.  known: lse is given, only the gradient is wanted. */
-static void pass(const struct head *h, int64_t r0, int64_t n, bool known, int team)
-{
-    int64_t chunks = (n + h->chunk - 1) / h->chunk, word = h->V <= SLAB ? 48 : BLOCK, words = (h->V + word - 1) / word;
+/* Rows [r0, r0 + n) of all: what fits the scratch.  known: lse is given, only the gradient is
+ * wanted. */
+struct pass { const struct head *h; int64_t r0, n, chunks, word; bool known; };
 
-#pragma omp parallel num_threads(team) if(team > 1)
-    {
-        float *scratch = h->scratch + (size_t)omp_get_thread_num() * (GEMM_SCRATCH_BYTES / sizeof(float));
-#pragma omp for schedule(dynamic)
-        for (int64_t t = 0; t < chunks * h->slabs; t++) {
-            int64_t c = t / h->slabs, s = t % h->slabs;
-            forward(h, r0 + c * h->chunk, c, s, !known, scratch);
-            if (known)
-                backward(h, r0 + c * h->chunk, c, s, scratch);
-        }
-        if (!known) {
-#pragma omp for schedule(static)
-            for (int64_t i = 0; i < n; i++)
-                combine(h, r0 + i, i);
-        }
-        if (!known && h->coef) {
-#pragma omp for schedule(dynamic)
-            for (int64_t t = 0; t < chunks * h->slabs; t++)
-                backward(h, r0 + t / h->slabs * h->chunk, t / h->slabs, t % h->slabs, scratch);
-        }
-        if (h->coef && h->dw) {
-#pragma omp for schedule(dynamic) nowait
-            for (int64_t t = 0; t < words; t++)
-                weights(h, r0, chunks, t * word, MIN(h->V, (t + 1) * word), scratch);
-        }
-        if (h->coef && h->slabs > 1) {
-#pragma omp for schedule(static)
-            for (int64_t i = 0; i < n; i++)
-                add_parts(h, r0 + i, i);
-        }
-    }
+static float *scratch_of(const struct head *h, int worker)
+{
+    return h->scratch + (size_t)worker * (GEMM_SCRATCH_BYTES / sizeof(float));
+}
+
+static void forward_task(void *of, int64_t t, int worker)
+{
+    const struct pass *p = of;
+    int64_t c = t / p->h->slabs, s = t % p->h->slabs, r = p->r0 + c * p->h->chunk;
+
+    forward(p->h, r, c, s, !p->known, scratch_of(p->h, worker));
+    if (p->known)
+        backward(p->h, r, c, s, scratch_of(p->h, worker));
+}
+
+static void combine_part(void *of, int64_t begin, int64_t end)
+{
+    const struct pass *p = of;
+
+    for (int64_t i = begin; i < end; i++)
+        combine(p->h, p->r0 + i, i);
+}
+
+static void backward_task(void *of, int64_t t, int worker)
+{
+    const struct pass *p = of;
+    int64_t c = t / p->h->slabs;
+
+    backward(p->h, p->r0 + c * p->h->chunk, c, t % p->h->slabs, scratch_of(p->h, worker));
+}
+
+static void weights_task(void *of, int64_t t, int worker)
+{
+    const struct pass *p = of;
+
+    weights(p->h, p->r0, p->chunks, t * p->word, MIN(p->h->V, (t + 1) * p->word),
+            scratch_of(p->h, worker));
+}
+
+static void parts_part(void *of, int64_t begin, int64_t end)
+{
+    const struct pass *p = of;
+
+    for (int64_t i = begin; i < end; i++)
+        add_parts(p->h, p->r0 + i, i);
+}
+
+static void pass(struct dev *d, struct pass *p)
+{
+    const struct head *h = p->h;
+    int64_t words = (h->V + p->word - 1) / p->word;
+
+    cpu_tasks(d, p->chunks * h->slabs, forward_task, p);
+    if (!p->known)
+        cpu_share(d, p->n, 1, 40.0 * (double)(h->slabs + 1), combine_part, p);
+    if (!h->coef)
+        return;
+    if (!p->known)
+        cpu_tasks(d, p->chunks * h->slabs, backward_task, p);
+    if (h->dw)
+        cpu_tasks(d, words, weights_task, p);
+    if (h->slabs > 1)
+        cpu_share(d, p->n, 1, 0.2 * (double)(h->slabs * h->D), parts_part, p);
 }
 
 static void run(struct dev *d, struct head *h, bool known)
 {
     plan(h);
-    int team = cpu_team(d, (double)h->n * (double)h->V * (double)h->D * 0.02);
-    if (h->n == 0 || !room(d, h, team))
+    if (h->n == 0 || !room(d, h))
         return;
-    for (int64_t r0 = 0; r0 < h->n; r0 += h->rows)
-        pass(h, r0, MIN(h->rows, h->n - r0), known, team);
+    for (int64_t r0 = 0; r0 < h->n; r0 += h->rows) {
+        int64_t n = MIN(h->rows, h->n - r0);
+        pass(d, &(struct pass){ .h = h, .r0 = r0, .n = n, .chunks = (n + h->chunk - 1) / h->chunk,
+                                .word = h->V <= SLAB ? 48 : BLOCK, .known = known });
+    }
 }
 
 void cpu_logprob(struct dev *d, struct tensor logp, struct tensor lse, struct tensor hit, struct tensor x, struct tensor w,

@@ -19,25 +19,6 @@ void cpu_matmul_dx(struct dev *d, struct mat dx, struct mat dy, struct tensor w,
                                 .b = { f32(w), dx.cols, 1 }, .mode = add ? GEMM_ADD : GEMM_SET });
 }
 
-/* dbias[M] += column sums of dy: in each column the tokens in their order, in double. */
-static void column_sums(struct dev *d, float *dbias, struct mat dy)
-{
-    int team = cpu_team(d, (double)dy.rows * (double)dy.cols * 0.1);
-
-    PARALLEL(team)
-    for (int t = 0; t < team; t++)
-        for (int64_t j = cpu_part(dy.cols, LANES, team, t); j < cpu_part(dy.cols, LANES, team, t + 1); j += LANES) {
-            v8d lo = { 0 }, hi = { 0 };
-            for (int64_t i = 0; i < dy.rows; i++) {
-                v16 x = v_row(dy.p + i * dy.ld, j, dy.cols);
-                lo += v_wide(x, 0);
-                hi += v_wide(x, 1);
-            }
-            for (int64_t l = 0; l < MIN(LANES, dy.cols - j); l++)
-                dbias[j + l] += (float)(l < 8 ? lo[l] : hi[l - 8]);
-        }
-}
-
 void cpu_matmul_dw(struct dev *d, struct tensor dw, struct tensor dbias, struct mat dy, struct mat x)
 {
     SHAPE2(dw, dy.cols, x.cols);
@@ -45,5 +26,5 @@ void cpu_matmul_dw(struct dev *d, struct tensor dw, struct tensor dbias, struct 
     gemm_all(d, &(struct gemm){ .c = f32(dw), .ldc = x.cols, .I = dy.cols, .J = x.cols, .K = dy.rows, .a = { dy.p, 1, dy.ld },
                                 .b = { x.p, x.ld, 1 }, .mode = GEMM_ADD });
     if (dbias.p)
-        column_sums(d, f32(dbias), dy);
+        cpu_columns(d, f32(dbias), dy.p, dy.rows, dy.ld, dy.cols);
 }

@@ -1,7 +1,8 @@
 /* norm.c - RMS and layer norm, forward and backward.
  *
- * A row's sums are taken in v16 lanes for 256 numbers at a time and in double across them.  Weight gradients are summed
- * over blocks of 32 tokens in float and across the blocks in double, in the order of the tokens. */
+ * A row's sums are taken in lanes for 256 numbers at a time and in double across them.  Weight
+ * gradients are summed over blocks of 32 tokens in float and across the blocks in double, in the
+ * order of the tokens. */
 #include <math.h>
 
 #include "math/cpu/cpu.h"
@@ -9,15 +10,17 @@
 #define RUN   (16 * LANES)                     /* numbers of one float sum */
 #define BLOCK 32                               /* tokens of one float sum */
 
-static int team_for(const struct dev *d, struct tensor x, double ns_each)
-{
-    return cpu_team(d, (double)tensor_n(x) * ns_each);
-}
+struct norm {                                  /* b, mean: NULL for RMS */
+    float       *y, *mean, *rstd;
+    const float *x, *w, *b;
+    int64_t      D;
+    double       eps;
+};
 
-/* sum of x, of (x - mean)^2 */
 static double row_sum(const float *x, int64_t D)
 {
     double sum = 0;
+
     for (int64_t from = 0; from < D; from += RUN) {
         v16 s = v_zero();
         for (int64_t j = from; j < MIN(D, from + RUN); j += LANES)
@@ -30,6 +33,7 @@ static double row_sum(const float *x, int64_t D)
 static double row_square(const float *x, float mean, int64_t D)
 {
     double sum = 0;
+
     for (int64_t from = 0; from < D; from += RUN) {
         v16 s = v_zero();
         for (int64_t j = from; j < MIN(D, from + RUN); j += LANES) {
@@ -43,50 +47,70 @@ static double row_square(const float *x, float mean, int64_t D)
     return sum;
 }
 
-void cpu_rmsnorm(struct dev *d, struct tensor y, struct tensor rstd, struct tensor x, struct tensor w, double eps)
+static void rms_part(void *of, int64_t begin, int64_t end)
 {
-    int64_t N = x.d[0], D = x.d[1];
-    int team = team_for(d, x, 0.15);
+    const struct norm *k = of;
+    int64_t D = k->D;
 
-    SHAPE2(y, N, D);
-    SHAPE1(w, D);
-    PARALLEL(team)
-    for (int64_t i = 0; i < N; i++) {
-        const float *xi = f32(x) + i * D;
-        float r = (float)(1 / sqrt(row_square(xi, 0, D) / (double)D + eps));
-        f32(rstd)[i] = r;
+    for (int64_t i = begin; i < end; i++) {
+        const float *x = k->x + i * D;
+        float r = (float)(1 / sqrt(row_square(x, 0, D) / (double)D + k->eps));
+        k->rstd[i] = r;
         for (int64_t j = 0; j < D; j += LANES)
-            v_row_put(f32(y) + i * D, j, D, v_row(xi, j, D) * r * v_row(f32(w), j, D));
+            v_row_put(k->y + i * D, j, D, v_row(x, j, D) * r * v_row(k->w, j, D));
     }
 }
 
-void cpu_layernorm(struct dev *d, struct tensor y, struct tensor mean, struct tensor rstd, struct tensor x, struct tensor w,
-                   struct tensor b, double eps)
+static void layer_part(void *of, int64_t begin, int64_t end)
 {
-    int64_t N = x.d[0], D = x.d[1];
-    int team = team_for(d, x, 0.2);
+    const struct norm *k = of;
+    int64_t D = k->D;
 
-    SHAPE2(y, N, D);
-    SHAPE1(w, D);
-    SHAPE1(b, D);
-    PARALLEL(team)
-    for (int64_t i = 0; i < N; i++) {
-        const float *xi = f32(x) + i * D;
-        float m = (float)(row_sum(xi, D) / (double)D);
-        float r = (float)(1 / sqrt(row_square(xi, m, D) / (double)D + eps));
-        f32(mean)[i] = m;
-        f32(rstd)[i] = r;
+    for (int64_t i = begin; i < end; i++) {
+        const float *x = k->x + i * D;
+        float m = (float)(row_sum(x, D) / (double)D);
+        float r = (float)(1 / sqrt(row_square(x, m, D) / (double)D + k->eps));
+        k->mean[i] = m;
+        k->rstd[i] = r;
         for (int64_t j = 0; j < D; j += LANES)
-            v_row_put(f32(y) + i * D, j, D, (v_row(xi, j, D) - m) * r * v_row(f32(w), j, D) + v_row(f32(b), j, D));
+            v_row_put(k->y + i * D, j, D,
+                      (v_row(x, j, D) - m) * r * v_row(k->w, j, D) + v_row(k->b, j, D));
     }
 }
 
-/* What a block of tokens gives to dx, and its sums for dw (and db).  With c = (x - mean) rstd and g = dy w:
- * dx = rstd (g - mean(g) - c mean(g c)); without a mean the middle term is absent. */
+void cpu_rmsnorm(struct dev *d, struct tensor y, struct tensor rstd, struct tensor x,
+                 struct tensor w, double eps)
+{
+    struct norm k = { .y = f32(y), .rstd = f32(rstd), .x = f32(x), .w = f32(w), .D = x.d[1],
+                      .eps = eps };
+
+    SHAPE2(y, x.d[0], k.D);
+    SHAPE1(w, k.D);
+    SHAPE1(rstd, x.d[0]);
+    cpu_share(d, x.d[0], 1, 0.15 * (double)k.D, rms_part, &k);
+}
+
+void cpu_layernorm(struct dev *d, struct tensor y, struct tensor mean, struct tensor rstd,
+                   struct tensor x, struct tensor w, struct tensor b, double eps)
+{
+    struct norm k = { .y = f32(y), .mean = f32(mean), .rstd = f32(rstd), .x = f32(x), .w = f32(w),
+                      .b = f32(b), .D = x.d[1], .eps = eps };
+
+    SHAPE2(y, x.d[0], k.D);
+    SHAPE1(w, k.D);
+    SHAPE1(b, k.D);
+    SHAPE1(mean, x.d[0]);
+    SHAPE1(rstd, x.d[0]);
+    cpu_share(d, x.d[0], 1, 0.2 * (double)k.D, layer_part, &k);
+}
+
+/* What a token gives to dx, and its block's sums for dw (and db).  With c = (x - mean) rstd and
+ * g = dy w: dx = rstd (g - mean(g) - c mean(g c)); without a mean the middle term is absent. */
 struct back {
     float       *dx;
     const float *dy, *x, *w, *mean, *rstd;
-    int64_t      D;
+    int64_t      N, D;
+    float       *dw, *db;                      /* [blocks][D in whole vectors]; db NULL for RMS */
 };
 
 static void back_row(const struct back *k, int64_t i, float *dw, float *db)
@@ -116,66 +140,58 @@ static void back_row(const struct back *k, int64_t i, float *dw, float *db)
     }
 }
 
-/* to[D] += sum over blocks of part[block][stride], each column by itself */
-static void add_blocks(struct dev *d, float *to, const float *part, int64_t n, int64_t stride, int64_t D)
+static void back_part(void *of, int64_t begin, int64_t end)
 {
-    int team = cpu_team(d, (double)(n * D) * 0.1);
+    const struct back *k = of;
+    int64_t ld = round16(k->D);
 
-    PARALLEL(team)
-    for (int t = 0; t < team; t++)
-        for (int64_t j = cpu_part(D, LANES, team, t); j < cpu_part(D, LANES, team, t + 1); j += LANES) {
-            v8d lo = { 0 }, hi = { 0 };
-            for (int64_t b = 0; b < n; b++) {
-                v16 x = v_load(part + b * stride + j);
-                lo += v_wide(x, 0);
-                hi += v_wide(x, 1);
-            }
-            for (int64_t l = 0; l < MIN(LANES, D - j); l++)
-                to[j + l] += (float)(l < 8 ? lo[l] : hi[l - 8]);
-        }
-}
-
-static void back(struct dev *d, const struct back *k, int64_t N, float *dw, float *db)
-{
-    int64_t D = k->D, stride = round16(D), n = (N + BLOCK - 1) / BLOCK;
-    float *part = cpu_scratch(d, (size_t)(2 * n * stride) * sizeof(float));
-    int team = cpu_team(d, (double)(N * D) * 0.4);
-
-    if (!part)
-        return;
-    PARALLEL(team)
-    for (int64_t b = 0; b < n; b++) {
-        float *w = part + b * stride, *bias = db ? part + (n + b) * stride : NULL;
-        memset(w, 0, (size_t)stride * sizeof(float));
-        if (bias)
-            memset(bias, 0, (size_t)stride * sizeof(float));
-        for (int64_t i = b * BLOCK; i < MIN(N, (b + 1) * BLOCK); i++)
-            back_row(k, i, w, bias);
+    for (int64_t b = begin; b < end; b++) {
+        float *dw = k->dw + b * ld, *db = k->db ? k->db + b * ld : NULL;
+        memset(dw, 0, (size_t)ld * sizeof(float));
+        if (db)
+            memset(db, 0, (size_t)ld * sizeof(float));
+        for (int64_t i = b * BLOCK; i < MIN(k->N, (b + 1) * BLOCK); i++)
+            back_row(k, i, dw, db);
     }
-    add_blocks(d, dw, part, n, stride, D);
+}
+
+static void back(struct dev *d, struct back *k, float *dw, float *db)
+{
+    int64_t ld = round16(k->D), n = (k->N + BLOCK - 1) / BLOCK;
+    float *part = cpu_scratch(d, (size_t)(2 * n * ld) * sizeof(float));
+
+    if (!part || n == 0)
+        return;
+    k->dw = part;
+    k->db = db ? part + n * ld : NULL;
+    cpu_share(d, n, 1, 0.4 * BLOCK * (double)k->D, back_part, k);
+    cpu_columns(d, dw, k->dw, n, ld, k->D);
     if (db)
-        add_blocks(d, db, part + n * stride, n, stride, D);
+        cpu_columns(d, db, k->db, n, ld, k->D);
 }
 
-void cpu_rmsnorm_bwd(struct dev *d, struct tensor dx, struct tensor dw, struct tensor dy, struct tensor x, struct tensor w,
-                     struct tensor rstd)
+void cpu_rmsnorm_bwd(struct dev *d, struct tensor dx, struct tensor dw, struct tensor dy,
+                     struct tensor x, struct tensor w, struct tensor rstd)
 {
-    struct back k = { f32(dx), f32(dy), f32(x), f32(w), NULL, f32(rstd), x.d[1] };
+    struct back k = { .dx = f32(dx), .dy = f32(dy), .x = f32(x), .w = f32(w), .rstd = f32(rstd),
+                      .N = x.d[0], .D = x.d[1] };
 
-    SHAPE2(dx, x.d[0], x.d[1]);
-    SHAPE2(dy, x.d[0], x.d[1]);
-    SHAPE1(dw, x.d[1]);
-    back(d, &k, x.d[0], f32(dw), NULL);
+    SHAPE2(dx, k.N, k.D);
+    SHAPE2(dy, k.N, k.D);
+    SHAPE1(dw, k.D);
+    back(d, &k, f32(dw), NULL);
 }
 
-void cpu_layernorm_bwd(struct dev *d, struct tensor dx, struct tensor dw, struct tensor db, struct tensor dy, struct tensor x,
-                       struct tensor w, struct tensor mean, struct tensor rstd)
+void cpu_layernorm_bwd(struct dev *d, struct tensor dx, struct tensor dw, struct tensor db,
+                       struct tensor dy, struct tensor x, struct tensor w, struct tensor mean,
+                       struct tensor rstd)
 {
-    struct back k = { f32(dx), f32(dy), f32(x), f32(w), f32(mean), f32(rstd), x.d[1] };
+    struct back k = { .dx = f32(dx), .dy = f32(dy), .x = f32(x), .w = f32(w), .mean = f32(mean),
+                      .rstd = f32(rstd), .N = x.d[0], .D = x.d[1] };
 
-    SHAPE2(dx, x.d[0], x.d[1]);
-    SHAPE2(dy, x.d[0], x.d[1]);
-    SHAPE1(dw, x.d[1]);
-    SHAPE1(db, x.d[1]);
-    back(d, &k, x.d[0], f32(dw), f32(db));
+    SHAPE2(dx, k.N, k.D);
+    SHAPE2(dy, k.N, k.D);
+    SHAPE1(dw, k.D);
+    SHAPE1(db, k.D);
+    back(d, &k, f32(dw), f32(db));
 }
