@@ -24,7 +24,7 @@ enum st added_put(struct added_set *s, const struct added *v) must_use;
 
 struct added_hit {
     size_t              begin, end;            /* with the white space swallowed */
-    size_t              next;                  /* where the search goes on */
+    size_t              next;                  /* behind its own text: the search goes on here */
     const struct added *token;
 };
 

@@ -130,8 +130,8 @@ static enum st encode_normal(struct encoder *e, struct view raw, size_t base)
         struct view gap = { s.p + done, h.begin > done ? h.begin - done : 0 };
         if (gap.n && (st = encode_pieces(e, gap, base, done)) != ST_OK)
             return st;
-        st = put_added(e, h.token->id, base + nfc_raw_begin(&e->nfc, h.begin),
-                       base + nfc_raw_end(&e->nfc, h.end));
+        st = put_added(e, h.token->id, base + nfc_raw_begin(&e->nfc, h.next - h.token->text.n),
+                       base + nfc_raw_end(&e->nfc, h.next));
         if (st != ST_OK)
             return st;
         done = h.end;
@@ -155,7 +155,7 @@ enum st tokenizer_encode(struct encoder *e, struct view text, bool places, struc
         if (h.begin > done)
             st = encode_normal(e, (struct view){ text.p + done, h.begin - done }, done);
         if (st == ST_OK)
-            st = put_added(e, h.token->id, h.begin, h.end);
+            st = put_added(e, h.token->id, h.next - h.token->text.n, h.next);
         done = h.end;
         from = h.next;
     }

@@ -55,9 +55,9 @@ struct encoder;
 struct encoder *encoder_new(const struct tokenizer *t, struct arena *a);    /* NULL: ST_SYS */
 void encoder_free(struct encoder *e);
 
-/* Ids and where they stand: token i is bytes [begin[i], end[i]) of the text.  A token of text
- * that the normaliser changed stands for the whole changed stretch.  Start from {0}; an encoding
- * is used again and again. */
+/* Ids and where they stand: token i is bytes [begin[i], end[i]) of the text.  White space that an
+ * added token swallowed belongs to none.  A token of text that the normaliser changed stands for
+ * the whole changed stretch.  Start from {0}; an encoding is used again and again. */
 struct encoding {
     const uint32_t *id, *begin, *end;          /* [n] */
     int64_t         n;

@@ -11,6 +11,12 @@ for kind in sft pref; do
         tokenize -q --tokenizer "$T" --template none --boundary $how --show 1 $kind.jsonl 2>/dev/null
     done
 done
+echo '{"prompt": "the kett", "chosen": "le, the house", "rejected": "le, a dog"}' |
+    tokenize -q --tokenizer "$T" --template none --boundary shift --show 1
+# an end token that swallows the white space behind it is still trained
+echo '{"messages": [{"role": "user", "content": "1"}, {"role": "assistant", "content": "one"},
+{"role": "user", "content": "  2"}, {"role": "assistant", "content": "two"}]}' | tr -d '\n' |
+    tokenize -q --tokenizer "${T%gpt2.json}mixed.json" --template none --eos '<right>' --mask all --show 1
 echo '{"text": "the kettle, the house<|endoftext|>"}' | tokenize -q --tokenizer "$T" --specials allow --to json
 # in plain no answer can merge with the colon before it
 printf '{"prompt": "the", "completion": "%s"}\n' kettle '.)' "'s" '\\nlines' 12 '   ' '\u00a0x' '\u0301' ': ' >plain.jsonl

@@ -14,6 +14,7 @@ for f in a.json a.txt a.jsonl.gz a.json.zst dos.jsonl bom.jsonl; do t $f | cmp -
 t <a.jsonl.gz | cmp - want
 t - <a.json | cmp - want
 (t a.json; t a.txt) | cmp - "$(t a.json a.txt >two; echo two)"
+printf '%s' '[{"text": "a \"]}, {\\"}, {"text": "b"}]' | t
 printf '[1, 2]\n' | t 2>&1
 printf '[]' | t --schema text | cmp - /dev/null
 printf '[{"text": "a"}' | t 2>&1

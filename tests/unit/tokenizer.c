@@ -121,8 +121,8 @@ static void places(void **state)
           v->begin[2] == 3 && v->end[2] == 4);
     v = encode(t, &e, "a  <left>  <right>  b");
     CHECK(v->n == 5 && v->begin[0] == 0 && v->end[0] == 1);
-    CHECK(v->begin[1] == 1 && v->end[1] == 9); /* <left> swallows what is before it */
-    CHECK(v->begin[3] == 11 && v->end[3] == 20 && v->begin[4] == 20);
+    CHECK(v->begin[1] == 3 && v->end[1] == 9);   /* what it swallowed is nobody's */
+    CHECK(v->begin[3] == 11 && v->end[3] == 18 && v->begin[4] == 20);
     encoder_free(e);
     tokenizer_free(t);
 
