@@ -108,7 +108,7 @@ enum st train(const struct plan *p, struct arena *a)
         st = ST_OK;
     } else if (st == ST_OK) {
         r->start = r->told = run_clock();
-        r->tokens_told = (double)r->state.num_tokens;
+        r->tokens_told = r->tokens_start = (double)r->state.num_tokens;
         progress_start(&r->progress, "step", "steps", (double)r->rate.total, (double)r->state.i,
                        p->quiet);
         st = finish(r, loop(r));

@@ -49,7 +49,7 @@ struct run {
     uint8_t              mixer[REC_STATE_MAX];
     struct buf           mix;
     int64_t              first_row;            /* record of the stream with the step's first row */
-    double               start;                /* clock */
+    double               start, tokens_start;  /* clock and tokens at the first record */
     double               told, tokens_told;    /* clock and tokens when the rate was last told */
 };
 

@@ -167,7 +167,8 @@ static enum st tell_time(struct run *r, const struct doing *t)
 
     for (int o = 0; o < 2; o++)
         loss += t->tally[o].loss ? weight_of(&r->step, o) * tally_loss(&t->tally[o]) : 0;
-    snprintf(extra, sizeof extra, "loss %.4f  %.3gk tokens/s", loss, rate / 1000);
+    double mean = (tokens - r->tokens_start) / (now - r->start);
+    snprintf(extra, sizeof extra, "loss %.4f  %.3gk tokens/s", loss, mean / 1000);
     progress_at(&r->progress, (double)r->state.i, extra);
     r->told = now;
     r->tokens_told = tokens;
