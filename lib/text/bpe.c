@@ -138,3 +138,13 @@ int64_t bpe_ids(const struct bpe *b)
 {
     return b->n_ids;
 }
+
+void bpe_places(const struct bpe *b, const uint32_t *id, int64_t n, size_t at, uint32_t *begin,
+                uint32_t *end)
+{
+    for (int64_t i = 0; i < n; i++) {
+        begin[i] = (uint32_t)at;
+        at += b->token[id[i]].n;
+        end[i] = (uint32_t)at;
+    }
+}

@@ -33,6 +33,10 @@ uint32_t bpe_find(const struct bpe *b, struct view bytes);     /* BPE_NONE: no s
 struct view bpe_bytes(const struct bpe *b, uint32_t id);       /* {NULL, 0}: no such id */
 int64_t bpe_ids(const struct bpe *b);                          /* the largest id + 1 */
 
+/* Where n tokens stand that follow one another from byte `at` on: begin[n], end[n]. */
+void bpe_places(const struct bpe *b, const uint32_t *id, int64_t n, size_t at, uint32_t *begin,
+                uint32_t *end);
+
 /* One thread's cache and work space, 2 MiB and more. */
 struct words;
 struct words *words_new(const struct bpe *b, struct arena *a);

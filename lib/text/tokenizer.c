@@ -45,13 +45,8 @@ static enum st put_places(struct encoder *e, size_t from, size_t at)
 
     if (buf_room(&v->store[1], n) != ST_OK || buf_room(&v->store[2], n) != ST_OK)
         return ST_SYS;
-    const uint32_t *id = (const uint32_t *)(v->store[0].p + from);
-    uint32_t *begin = (uint32_t *)(v->store[1].p + from), *end = (uint32_t *)(v->store[2].p + from);
-    for (size_t i = 0; i < n / sizeof *id; i++) {
-        begin[i] = (uint32_t)at;
-        at += bpe_bytes(e->t->bpe, id[i]).n;
-        end[i] = (uint32_t)at;
-    }
+    bpe_places(e->t->bpe, (const uint32_t *)(v->store[0].p + from), (int64_t)(n / sizeof(uint32_t)),
+               at, (uint32_t *)(v->store[1].p + from), (uint32_t *)(v->store[2].p + from));
     v->store[1].n = v->store[2].n = v->store[0].n;
     return ST_OK;
 }
@@ -91,14 +86,21 @@ static enum st encode_pieces(struct encoder *e, struct view s, size_t base, size
     for (size_t done = 0; done < s.n;) {
         if ((st = split_some(e->t->split, &e->splitter, s, &done, &v, &n)) != ST_OK)
             return st;
+        size_t from = ids->n;
+        int64_t run = 0;                       /* the piece whose first id is at `from` */
         for (int64_t i = 0; i < n; i++) {
-            size_t from = ids->n;
+            if (i > 0 && v[i].begin != v[i - 1].end && e->places) {    /* something was removed */
+                if ((st = put_places(e, from, v[run].begin)) != ST_OK)
+                    return st;
+                from = ids->n;
+                run = i;
+            }
             st = bpe_word(e->words, (struct view){ s.p + v[i].begin, v[i].end - v[i].begin }, ids);
-            if (st == ST_OK && e->places)
-                st = put_places(e, from, v[i].begin);
             if (st != ST_OK)
                 return st;
         }
+        if (n > 0 && e->places && (st = put_places(e, from, v[run].begin)) != ST_OK)
+            return st;
     }
     if (e->places)
         move_places(e, first, base, at, shift);

@@ -97,11 +97,22 @@ static enum st read_side(const struct fields *f, struct view s, size_t at, const
     return ST_OK;
 }
 
+/* The first user turn, for the split: the same whatever the template. */
+static bool find_key(const struct turns *t, struct row *out)
+{
+    for (int64_t i = 0; i < t->n; i++)
+        if (t->v[i].role == ROLE_USER) {
+            out->key = t->v[i].text;
+            return true;
+        }
+    return false;
+}
+
 static enum st read_row(const struct fields *f, struct row *out)
 {
     const struct scan *c = field(f, "chosen"), *r = field(f, "rejected");
     struct view chosen, rejected;
-    struct turns first;
+    struct turns all;
     enum st st;
 
     out->kind = REC_PREF;
@@ -137,14 +148,17 @@ static enum st read_row(const struct fields *f, struct row *out)
         return st;
 
     struct view *source = source_room(f, out, 2);
-    if (!source || read_turns(f, (struct view){ chosen.p + m.end, chosen.n - m.end }, m.role, c->at,
-                              &first) != ST_OK)
+    if (!source)
         return ST_SYS;
     source[0] = chosen;
     source[1] = rejected;
-    for (int64_t i = 0; i < first.n && !out->key.p; i++)
-        if (first.v[i].role == ROLE_USER)
-            out->key = first.v[i].text;
+    if (!f->verbatim)
+        all = out->turns;
+    else if ((st = read_turns(f, (struct view){ chosen.p + m.end, chosen.n - m.end }, m.role, c->at,
+                              &all)) != ST_OK)
+        return st;
+    if (!find_key(&all, out))
+        find_key(&out->chosen, out);
     return ST_OK;
 }
 
