@@ -7,16 +7,30 @@
 #include "source.h"
 #include "window.h"
 
-struct kept { struct line *line; };            /* [rows of the frame]; NULL: not read yet */
+enum { RING = 256 };                           /* spots remembered */
+enum { FAR = 24, NEAR = 8, NEAR_BYTES = 1024 };        /* rows ahead; of a row, what is fetched */
+
+struct item {                                  /* a row that is kept, packed: there are millions */
+    uint64_t id;
+    uint32_t at, n_bytes;                      /* in the frame's bytes */
+    uint32_t n_tokens, n_trained;
+    uint8_t  kind;
+};
+
+struct kept {                                  /* a frame */
+    struct item *item;                         /* [its rows]; NULL: not read yet */
+    struct buf   raw;                          /* their bytes */
+};
 
 struct source_own {
     struct window *window;                     /* a pipe, or NULL */
     struct shard  *shard;                      /* a file, or NULL */
     struct order   order;
-    struct arena  *arena;                      /* frames kept */
     struct kept   *kept;                       /* [n_frames] */
     int64_t        group;                      /* they belong to */
-    struct buf     frame;                      /* one being read */
+    struct arena  *arena;                      /* the items of that group */
+    struct buf     spare;                      /* of struct buf: room of groups before */
+    struct { int64_t p; struct spot spot; } ring[RING];    /* p: position + 1 */
 };
 
 static bool is_file(const char *name)
@@ -93,40 +107,83 @@ static enum st read_line(struct source_own *o, int64_t row, struct rec *r, struc
     return st;
 }
 
+/* Room for a frame: what an earlier group left, so that a run comes to rest. */
+static enum st make_room(struct source_own *o, int64_t f)
+{
+    struct buf *raw = &o->kept[f].raw;
+
+    if (o->spare.n) {
+        o->spare.n -= sizeof *raw;
+        memcpy(raw, o->spare.p + o->spare.n, sizeof *raw);
+    }
+    raw->n = 0;
+    return buf_room(raw, (size_t)o->order.frame_bytes[f]);
+}
+
 /* Reads frame f and keeps it. */
 static enum st keep(struct cursor *c, int64_t f)
 {
     struct source_own *o = c->own;
+    struct buf *raw = &o->kept[f].raw;
     int64_t first = o->order.frame_row[f], n = o->order.frame_row[f + 1] - first;
-    struct line *line = ARENA_NEW(o->arena, struct line, n);
+    struct item *item = ARENA_NEW(o->arena, struct item, n);
+    struct line l;
     struct rec r;
-    enum st st;
+    enum st st = make_room(o, f);
 
-    if (!line)
+    if (!item || st != ST_OK)
         return ST_SYS;
-    o->frame.n = 0;
     for (int64_t i = 0; i < n; i++) {
-        if ((st = read_line(o, first + i, &r, &line[i])) != ST_OK ||
-            (st = check(c, &line[i])) != ST_OK ||
-            (st = buf_add(&o->frame, r.raw, r.raw_bytes)) != ST_OK)
+        if ((st = read_line(o, first + i, &r, &l)) != ST_OK || (st = check(c, &l)) != ST_OK)
             return st;
+        item[i] = (struct item){ l.id, (uint32_t)raw->n, (uint32_t)l.n_bytes, (uint32_t)l.n_tokens,
+                                 (uint32_t)l.n_trained, (uint8_t)l.kind };
+        if (raw->n > UINT32_MAX || (st = buf_add(raw, l.raw, l.n_bytes)) != ST_OK)
+            return st != ST_OK ? st : fail(ST_DATA, "%s: a frame over 4 GiB", c->how.name);
     }
-    char *raw = arena_get(o->arena, o->frame.n);
-    if (!raw)
-        return ST_SYS;
-    memcpy(raw, o->frame.p, o->frame.n);
-    for (int64_t i = 0; i < n; i++) {
-        line[i].raw = raw;
-        raw += line[i].n_bytes;
-    }
-    o->kept[f].line = line;
+    o->kept[f].item = item;
     return ST_OK;
 }
 
-static void forget(struct source_own *o)
+static enum st forget(struct source_own *o)
 {
+    for (int64_t f = 0; f < o->order.n_frames; f++) {
+        struct kept *k = &o->kept[f];
+        if (k->raw.cap && buf_add(&o->spare, &k->raw, sizeof k->raw) != ST_OK)
+            return ST_SYS;
+        *k = (struct kept){ 0 };
+    }
     arena_back(o->arena, 0);
-    memset(o->kept, 0, (size_t)o->order.n_frames * sizeof *o->kept);
+    return ST_OK;
+}
+
+/* A position is asked for some times, ahead and again, and costs a permutation each. */
+static struct spot spot_at(struct source_own *o, int64_t p)
+{
+    int64_t k = p & (RING - 1);
+
+    if (o->ring[k].p != p + 1) {
+        o->ring[k].p = p + 1;
+        o->ring[k].spot = order_at(&o->order, p);
+    }
+    return o->ring[k].spot;
+}
+
+/* Memory is far away, and the order of rows is random on purpose: where a row lies is fetched when it is
+ * FAR positions off, its bytes when it is NEAR. */
+static void fetch_ahead(struct source_own *o, int64_t p)
+{
+    struct spot far = spot_at(o, p + FAR), near = spot_at(o, p + NEAR);
+    const struct item *t = o->kept[far.frame].item;
+
+    if (t && far.group == o->group)
+        __builtin_prefetch(t + (far.row - o->order.frame_row[far.frame]));
+    t = o->kept[near.frame].item;
+    if (!t || near.group != o->group)
+        return;
+    t += near.row - o->order.frame_row[near.frame];
+    for (uint32_t i = 0; i < MIN(t->n_bytes, NEAR_BYTES); i += 64)
+        __builtin_prefetch(o->kept[near.frame].raw.p + t->at + i);
 }
 
 enum st source_row(struct cursor *c, int64_t p, struct line *l)
@@ -138,13 +195,17 @@ enum st source_row(struct cursor *c, int64_t p, struct line *l)
         st = window_row(o->window, p - c->taken, l);
         return st == ST_OK ? check(c, l) : st;
     }
-    struct spot s = order_at(&o->order, p);
-    if (s.group != o->group)
-        forget(o);
-    o->group = s.group;
-    if (!o->kept[s.frame].line && (st = keep(c, s.frame)) != ST_OK)
+    struct spot s = spot_at(o, p);
+    if (s.group != o->group && (st = forget(o)) != ST_OK)
         return st;
-    *l = o->kept[s.frame].line[s.row - o->order.frame_row[s.frame]];
+    o->group = s.group;
+    fetch_ahead(o, p);
+    const struct kept *k = &o->kept[s.frame];
+    if (!k->item && (st = keep(c, s.frame)) != ST_OK)
+        return st;
+    const struct item *t = &k->item[s.row - o->order.frame_row[s.frame]];
+    *l = (struct line){ k->raw.p + t->at, t->n_bytes, (enum rec_kind)t->kind, t->id, s.row,
+                        t->n_tokens, t->n_trained };
     return ST_OK;
 }
 
@@ -193,6 +254,10 @@ void source_close(struct cursor *c)
     window_close(c->own->window);
     if (c->own->shard)
         shard_close(c->own->shard);
+    for (int64_t f = 0; c->own->kept && f < c->own->order.n_frames; f++)
+        buf_free(&c->own->kept[f].raw);
+    for (size_t k = 0; k < c->own->spare.n / sizeof(struct buf); k++)
+        buf_free((struct buf *)(void *)c->own->spare.p + k);
+    buf_free(&c->own->spare);
     arena_free(c->own->arena);
-    buf_free(&c->own->frame);
 }
