@@ -35,8 +35,10 @@ static enum st check_plan(struct run *r)
 
     if (!p->out)
         return usage("out", "is missing; name the folder for checkpoints and metrics");
-    if ((p->model != NULL) == (p->init != NULL))
+    if (!p->model && !p->init)
         return usage("model", "give it or --init CONFIG.json, to start from random weights");
+    if (p->model && p->init)
+        return usage("init", "random weights or those of --model, not both");
     enum st st = loss_find(&r->work.loss[OBJ_SFT], p->sft_loss, false);
     if (st == ST_OK)
         st = loss_find(&r->work.loss[OBJ_PREF], p->pref_loss, true);

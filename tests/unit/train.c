@@ -427,7 +427,7 @@ static void belongs(void **state)
     refused(run(defaults("base"), drawn_stream("s", 0, 1, 0)), ST_USAGE, "holds a run already");
     q = defaults("r");
     q.init = "x.json";
-    refused(run(q, "/dev/null"), ST_USAGE, "--model: give it or --init");
+    refused(run(q, "/dev/null"), ST_USAGE, "--init: random weights or those of --model, not both");
     h = plain_header(0, 0);
     stream_begin("s", &h);
     r = make_row(true, 1);
