@@ -164,24 +164,26 @@ INLINE double v_sum_wide(v8d a)
     return ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]));
 }
 
-/* Sixteen rows of sixteen, turned in place: halves change places across pairs of rows 8, 4, 2, 1 apart. */
-#define TURN(d, lo, hi)                                    \
-    for (int i_ = 0; i_ < LANES; i_++)                     \
-        if (!(i_ & (d))) {                                 \
-            v16 a_ = r[i_], b_ = r[i_ + (d)];              \
-            r[i_] = __builtin_shuffle(a_, b_, lo);         \
-            r[i_ + (d)] = __builtin_shuffle(a_, b_, hi);   \
+/* Sixteen rows of sixteen, turned in place: blocks of d change places across rows d apart, for d of
+ * 8, 4, 2, 1; the first list takes the even blocks of both rows, the second the odd ones. */
+#define LISTS(...) __VA_ARGS__
+#define TURN(d, even, odd)                                                \
+    for (int i_ = 0; i_ < LANES; i_++)                                    \
+        if (!(i_ & (d))) {                                                \
+            v16 a_ = r[i_], b_ = r[i_ + (d)];                             \
+            r[i_] = __builtin_shufflevector(a_, b_, even);                \
+            r[i_ + (d)] = __builtin_shufflevector(a_, b_, odd);           \
         }
 INLINE void v_turn(v16 r[LANES])
 {
-    const i16 lo8 = { 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23 };
-    const i16 lo4 = { 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27 };
-    const i16 lo2 = { 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29 };
-    const i16 lo1 = { 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30 };
-    TURN(8, lo8, lo8 + 8)
-    TURN(4, lo4, lo4 + 4)
-    TURN(2, lo2, lo2 + 2)
-    TURN(1, lo1, lo1 + 1)
+    TURN(8, LISTS(0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
+         LISTS(8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31))
+    TURN(4, LISTS(0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27),
+         LISTS(4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31))
+    TURN(2, LISTS(0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29),
+         LISTS(2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
+    TURN(1, LISTS(0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30),
+         LISTS(1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
 }
 
 /* e^x to 2 units in the last place.  x = n ln 2 + r, e^r by a polynomial (Cephes, S. Moshier), 2^n by the exponent.
