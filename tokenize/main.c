@@ -26,6 +26,8 @@ static const struct opt opts[] = {
       "only the rows of this part: train or held", 0, 0 },
     {  0,  "held",       OPT_REAL, &arg.held,        "SHARE",
       "share of prompts held out", 0, 1 },
+    {  0,  "side",       OPT_TEXT, &arg.side,        "chosen",
+      "pairs become sft rows of their chosen side", 0, 0 },
     {  0,  "source",     OPT_TEXT, &arg.source,      "NAME",
       "source of all rows (default each file's stem)", 0, 0 },
     {  0,  "boundary",   OPT_TEXT, &arg.boundary,    "HOW",

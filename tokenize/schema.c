@@ -195,6 +195,24 @@ enum st row_from_turns(const struct fields *f, struct row *out)
     return ST_OK;
 }
 
+enum st row_chosen(const struct fields *f, struct row *row)
+{
+    struct row sft = { .kind = REC_SFT };
+    struct view key = row->key;
+    enum st st = turns_room(f, &sft.turns, row->turns.n + row->chosen.n);
+
+    if (st != ST_OK)
+        return st;
+    for (int64_t i = 0; i < row->turns.n; i++)
+        sft.turns.v[sft.turns.n++] = row->turns.v[i];
+    for (int64_t i = 0; i < row->chosen.n; i++)
+        sft.turns.v[sft.turns.n++] = row->chosen.v[i];
+    *row = sft;
+    st = row_from_turns(f, row);
+    row->key = key;
+    return st;
+}
+
 enum st join(const struct fields *f, struct view a, const char *between, struct view b,
              struct view *out)
 {

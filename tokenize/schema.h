@@ -84,6 +84,10 @@ struct view *source_room(const struct fields *f, struct row *out, int64_t n);  /
  * to its first turn where it has no user. */
 enum st row_from_turns(const struct fields *f, struct row *out) must_use;
 
+/* A pair as an instruction row: its prompt and its chosen side, which is what --side chosen asks
+ * for; the rejected one is forgotten.  Key and split stay the pair's. */
+enum st row_chosen(const struct fields *f, struct row *row) must_use;
+
 /* Two texts with a separator between them, in the row's arena; a itself where b is empty. */
 enum st join(const struct fields *f, struct view a, const char *between, struct view b,
              struct view *out) must_use;

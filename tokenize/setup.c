@@ -58,14 +58,16 @@ enum st setup_maker(const struct setup *s, struct maker *m)
     static const char *const boundaries[] = { "error", "shift" };
     static const char *const specials[] = { "error", "allow" };
     static const char *const splits[] = { "train", "held" };
-    int mask, truncate, boundary, special, split;
+    static const char *const sides[] = { "chosen" };
+    int mask, truncate, boundary, special, split, side;
     enum st st;
 
     if ((st = choose("mask", s->mask, masks, countof(masks), &mask)) != ST_OK ||
         (st = choose("truncate", s->truncate, truncates, countof(truncates), &truncate)) != ST_OK ||
         (st = choose("boundary", s->boundary, boundaries, 2, &boundary)) != ST_OK ||
         (st = choose("specials", s->specials, specials, countof(specials), &special)) != ST_OK ||
-        (s->split && (st = choose("split", s->split, splits, countof(splits), &split)) != ST_OK))
+        (s->split && (st = choose("split", s->split, splits, countof(splits), &split)) != ST_OK) ||
+        (s->side && (st = choose("side", s->side, sides, countof(sides), &side)) != ST_OK))
         return st;
     m->mask = (enum mask)mask;
     m->truncate = (enum truncate)truncate;

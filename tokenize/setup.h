@@ -8,7 +8,7 @@
 
 struct setup {                                 /* as they were given */
     const char     *tokenizer, *bos, *eos;
-    const char     *schema, *chat, *mask, *truncate, *boundary, *specials, *split, *source;
+    const char     *schema, *chat, *mask, *truncate, *boundary, *specials, *split, *side, *source;
     const char     *out, *to;
     struct opt_list map;
     int64_t         max_tokens, show;

@@ -142,6 +142,8 @@ static enum st one_row(struct run *r, const struct source_in *in, const struct s
         return misfit(&r->fields, scan->at, "a row must be an object");
     if ((st = in->schema->read(&r->fields, &row)) != ST_OK)
         return st;
+    if (r->s->side && row.kind == REC_PREF && (st = row_chosen(&r->fields, &row)) != ST_OK)
+        return st;
     if ((st = in_split(r, &row)) != ST_OK)
         return st == ST_END ? ST_OK : st;
     return maker_row(&r->maker, in->rows, &row, r->now);
