@@ -48,7 +48,7 @@ struct mixer {
     struct buf           rec, figures;
     struct losses        losses;
     struct out          *out;
-    bool                 live;                 /* somebody reads what we write: flush each step */
+    bool                 live;                 /* a reader may wait while we do: flush each step */
     struct log          *log;
     bool                 dry;                  /* --plan: nothing is written, rows are counted */
 };
@@ -58,6 +58,9 @@ enum st mixer_setup(struct mixer *m) must_use;
 /* The sources of --sft and --pref and held-out rows as they come in the log: sft, pref, held sft,
  * held pref. */
 int64_t mixer_sources(struct mixer *m, struct cursor *all[4 * SOURCE_MAX]);
+
+/* True when a source is a pipe. */
+bool    mixer_pipes(const struct mixer *m);
 
 /* mixer.c: the whole run, from options to the end record. */
 enum st mixer_run(struct mixer *m) must_use;

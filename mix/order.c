@@ -47,19 +47,18 @@ enum st order_new(struct order *o, struct shard *s, uint64_t seed, int64_t index
     return o->nth && o->at && o->group ? ST_OK : ST_SYS;
 }
 
-/* The last of v[0 .. n) that is <= x; v[0] is. */
+/* The last k < n with v[k] <= x, where v[0] <= x < v[n].  Frames are about equally long, so a guess is
+ * off by a few at most, and halving would cost more. */
 static int64_t last_below(const int64_t *v, int64_t n, int64_t x)
 {
-    int64_t low = 0;
+    int64_t k = (int64_t)((double)x / (double)v[n] * (double)n);
 
-    while (n - low > 1) {
-        int64_t mid = low + (n - low) / 2;
-        if (v[mid] <= x)
-            low = mid;
-        else
-            n = mid;
-    }
-    return low;
+    k = MIN(k, n - 1);
+    while (v[k] > x)
+        k--;
+    while (v[k + 1] <= x)
+        k++;
+    return k;
 }
 
 static void begin_epoch(struct order *o, int64_t epoch)

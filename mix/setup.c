@@ -90,6 +90,11 @@ static bool pipes(const struct side *s)
     return false;
 }
 
+bool mixer_pipes(const struct mixer *m)
+{
+    return pipes(&m->side[0]) || pipes(&m->side[1]);
+}
+
 static bool files(const struct side *s)
 {
     for (int64_t k = 0; k < s->n_sources; k++)
@@ -161,13 +166,9 @@ static enum st epoch_batches(struct side *s, double *n)
 
 static enum st count_steps(struct mixer *m)
 {
-    bool piped = false, endless = false;               /* an objective of which is a file */
+    bool piped = mixer_pipes(m), endless = files(&m->side[0]) || files(&m->side[1]);
     double n[2] = { 0 };
 
-    for (int o = 0; o < 2; o++) {
-        piped = piped || pipes(&m->side[o]);
-        endless = endless || files(&m->side[o]);
-    }
     if (opt_given("steps") || piped) {
         m->study.steps = m->arg->steps;
         err_place(opt_given("epochs") ? "--epochs" : "--steps");
@@ -192,7 +193,7 @@ static enum st count_steps(struct mixer *m)
 static enum st check_needs(struct mixer *m)
 {
     const struct args *g = m->arg;
-    bool piped = pipes(&m->side[0]) || pipes(&m->side[1]), losses = m->policy->needs & NEED_LOSSES;
+    bool piped = mixer_pipes(m), losses = m->policy->needs & NEED_LOSSES;
     const char *what = g->resume ? "--resume" : g->plan ? "--plan" : losses ? "this policy" : NULL;
 
     err_place("--policy %s", m->policy->name);

@@ -1,5 +1,7 @@
-/* source.c - cursors.  Of a file, the frames of the group being read are kept decoded, each from
- * its first use on: a permuted order would otherwise decode a frame for every row. */
+/* source.c - cursors.  Of a file, the frames of the group being read are kept decoded, each from its
+ * first use on: a permuted order would otherwise decode a frame for every row.  They lie in one stretch
+ * of memory, in large pages where the machine has them, for rows are then looked up in any order. */
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "idset.h"
@@ -11,25 +13,18 @@ enum { RING = 256 };                           /* spots remembered */
 enum { FAR = 24, NEAR = 8, NEAR_BYTES = 1024 };        /* rows ahead; of a row, what is fetched */
 
 struct item {                                  /* a row that is kept, packed: there are millions */
-    uint64_t id;
-    uint32_t at, n_bytes;                      /* in the frame's bytes */
-    uint32_t n_tokens, n_trained;
-    uint8_t  kind;
-};
-
-struct kept {                                  /* a frame */
-    struct item *item;                         /* [its rows]; NULL: not read yet */
-    struct buf   raw;                          /* their bytes */
+    uint64_t id, at;                           /* at: where its bytes are in `raw` */
+    uint32_t n_bytes, n_tokens, n_trained;
+    uint32_t kind;
 };
 
 struct source_own {
     struct window *window;                     /* a pipe, or NULL */
     struct shard  *shard;                      /* a file, or NULL */
     struct order   order;
-    struct kept   *kept;                       /* [n_frames] */
-    int64_t        group;                      /* they belong to */
-    struct arena  *arena;                      /* the items of that group */
-    struct buf     spare;                      /* of struct buf: room of groups before */
+    int64_t        group;                      /* of which frames are kept */
+    int64_t       *first;                      /* [n_frames] item of the frame's first row; -1: not kept */
+    struct buf     raw, items;                 /* bytes of the rows kept, and struct item of each */
     struct { int64_t p; struct spot spot; } ring[RING];    /* p: position + 1 */
 };
 
@@ -57,10 +52,9 @@ static enum st open_file(struct cursor *c, struct arena *a)
         err_place("%s", c->how.name);
         return fail(ST_DATA, "no rows; was everything filtered out?");
     }
-    o->arena = arena_new(0);
-    o->kept = ARENA_NEW(a, struct kept, shard_frames(o->shard));
-    if (!o->kept)
+    if (!(o->first = ARENA_NEW(a, int64_t, shard_frames(o->shard))))
         return ST_SYS;
+    memset(o->first, 0xff, (size_t)shard_frames(o->shard) * sizeof *o->first);
     return order_new(&o->order, o->shard, c->how.seed, c->how.index, c->how.shuffle,
                      ORDER_GROUP_BYTES, a);
 }
@@ -107,54 +101,59 @@ static enum st read_line(struct source_own *o, int64_t row, struct rec *r, struc
     return st;
 }
 
-/* Room for a frame: what an earlier group left, so that a run comes to rest. */
-static enum st make_room(struct source_own *o, int64_t f)
+/* Room for all rows of a group, once: it is used again by the groups that follow. */
+static enum st make_room(struct source_own *o)
 {
-    struct buf *raw = &o->kept[f].raw;
+    const int64_t *bytes = o->order.frame_bytes;
+    size_t n = 0, page = (size_t)2 << 20;
 
-    if (o->spare.n) {
-        o->spare.n -= sizeof *raw;
-        memcpy(raw, o->spare.p + o->spare.n, sizeof *raw);
-    }
-    raw->n = 0;
-    return buf_room(raw, (size_t)o->order.frame_bytes[f]);
+    if (o->raw.cap)
+        return ST_OK;
+    for (int64_t f = 0; f < o->order.n_frames && (int64_t)n < o->order.group_bytes; f++)
+        n += (size_t)bytes[f];
+    if (buf_room(&o->raw, n + n / 4) != ST_OK)         /* the bytes are an estimate */
+        return ST_SYS;
+    uintptr_t from = ((uintptr_t)o->raw.p + page - 1) & ~(page - 1);
+    uintptr_t to = ((uintptr_t)o->raw.p + o->raw.cap) & ~(page - 1);
+    if (from < to)                                     /* only advice: a no is no matter */
+        (void)madvise((void *)from, to - from, MADV_HUGEPAGE);
+    return ST_OK;
 }
 
 /* Reads frame f and keeps it. */
 static enum st keep(struct cursor *c, int64_t f)
 {
     struct source_own *o = c->own;
-    struct buf *raw = &o->kept[f].raw;
-    int64_t first = o->order.frame_row[f], n = o->order.frame_row[f + 1] - first;
-    struct item *item = ARENA_NEW(o->arena, struct item, n);
+    int64_t first = (int64_t)(o->items.n / sizeof(struct item));
     struct line l;
     struct rec r;
-    enum st st = make_room(o, f);
+    enum st st = make_room(o);
 
-    if (!item || st != ST_OK)
-        return ST_SYS;
-    for (int64_t i = 0; i < n; i++) {
-        if ((st = read_line(o, first + i, &r, &l)) != ST_OK || (st = check(c, &l)) != ST_OK)
+    for (int64_t i = o->order.frame_row[f]; st == ST_OK && i < o->order.frame_row[f + 1]; i++) {
+        if ((st = read_line(o, i, &r, &l)) != ST_OK || (st = check(c, &l)) != ST_OK)
             return st;
-        item[i] = (struct item){ l.id, (uint32_t)raw->n, (uint32_t)l.n_bytes, (uint32_t)l.n_tokens,
-                                 (uint32_t)l.n_trained, (uint8_t)l.kind };
-        if (raw->n > UINT32_MAX || (st = buf_add(raw, l.raw, l.n_bytes)) != ST_OK)
-            return st != ST_OK ? st : fail(ST_DATA, "%s: a frame over 4 GiB", c->how.name);
+        struct item t = { l.id, o->raw.n, (uint32_t)l.n_bytes, (uint32_t)l.n_tokens,
+                          (uint32_t)l.n_trained, (uint32_t)l.kind };
+        if ((st = buf_add(&o->raw, l.raw, l.n_bytes)) == ST_OK)
+            st = buf_add(&o->items, &t, sizeof t);
     }
-    o->kept[f].item = item;
-    return ST_OK;
+    o->first[f] = first;
+    return st;
 }
 
-static enum st forget(struct source_own *o)
+static void forget(struct source_own *o)
 {
-    for (int64_t f = 0; f < o->order.n_frames; f++) {
-        struct kept *k = &o->kept[f];
-        if (k->raw.cap && buf_add(&o->spare, &k->raw, sizeof k->raw) != ST_OK)
-            return ST_SYS;
-        *k = (struct kept){ 0 };
-    }
-    arena_back(o->arena, 0);
-    return ST_OK;
+    memset(o->first, 0xff, (size_t)o->order.n_frames * sizeof *o->first);
+    o->raw.n = o->items.n = 0;
+}
+
+/* The item of a spot that is kept, or NULL. */
+static const struct item *item_at(const struct source_own *o, struct spot s)
+{
+    if (s.group != o->group || o->first[s.frame] < 0)
+        return NULL;
+    return (const struct item *)(const void *)o->items.p + o->first[s.frame] + s.row -
+           o->order.frame_row[s.frame];
 }
 
 /* A position is asked for some times, ahead and again, and costs a permutation each. */
@@ -173,17 +172,13 @@ static struct spot spot_at(struct source_own *o, int64_t p)
  * FAR positions off, its bytes when it is NEAR. */
 static void fetch_ahead(struct source_own *o, int64_t p)
 {
-    struct spot far = spot_at(o, p + FAR), near = spot_at(o, p + NEAR);
-    const struct item *t = o->kept[far.frame].item;
+    const struct item *far = item_at(o, spot_at(o, p + FAR));
+    const struct item *near = item_at(o, spot_at(o, p + NEAR));
 
-    if (t && far.group == o->group)
-        __builtin_prefetch(t + (far.row - o->order.frame_row[far.frame]));
-    t = o->kept[near.frame].item;
-    if (!t || near.group != o->group)
-        return;
-    t += near.row - o->order.frame_row[near.frame];
-    for (uint32_t i = 0; i < MIN(t->n_bytes, NEAR_BYTES); i += 64)
-        __builtin_prefetch(o->kept[near.frame].raw.p + t->at + i);
+    if (far)
+        __builtin_prefetch(far);
+    for (uint32_t i = 0; near && i < MIN(near->n_bytes, NEAR_BYTES); i += 64)
+        __builtin_prefetch(o->raw.p + near->at + i);
 }
 
 enum st source_row(struct cursor *c, int64_t p, struct line *l)
@@ -196,15 +191,14 @@ enum st source_row(struct cursor *c, int64_t p, struct line *l)
         return st == ST_OK ? check(c, l) : st;
     }
     struct spot s = spot_at(o, p);
-    if (s.group != o->group && (st = forget(o)) != ST_OK)
-        return st;
+    if (s.group != o->group)
+        forget(o);
     o->group = s.group;
-    fetch_ahead(o, p);
-    const struct kept *k = &o->kept[s.frame];
-    if (!k->item && (st = keep(c, s.frame)) != ST_OK)
+    if (o->first[s.frame] < 0 && (st = keep(c, s.frame)) != ST_OK)
         return st;
-    const struct item *t = &k->item[s.row - o->order.frame_row[s.frame]];
-    *l = (struct line){ k->raw.p + t->at, t->n_bytes, (enum rec_kind)t->kind, t->id, s.row,
+    fetch_ahead(o, p);
+    const struct item *t = item_at(o, s);
+    *l = (struct line){ o->raw.p + t->at, t->n_bytes, (enum rec_kind)t->kind, t->id, s.row,
                         t->n_tokens, t->n_trained };
     return ST_OK;
 }
@@ -254,10 +248,6 @@ void source_close(struct cursor *c)
     window_close(c->own->window);
     if (c->own->shard)
         shard_close(c->own->shard);
-    for (int64_t f = 0; c->own->kept && f < c->own->order.n_frames; f++)
-        buf_free(&c->own->kept[f].raw);
-    for (size_t k = 0; k < c->own->spare.n / sizeof(struct buf); k++)
-        buf_free((struct buf *)(void *)c->own->spare.p + k);
-    buf_free(&c->own->spare);
-    arena_free(c->own->arena);
+    buf_free(&c->own->raw);
+    buf_free(&c->own->items);
 }
