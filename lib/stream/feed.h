@@ -7,11 +7,14 @@
 #ifndef FEED_H
 #define FEED_H
 
-#define XXH_STATIC_LINKING_ONLY
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 #include <zstd.h>
 #include "stream/io.h"
 #include "stream/table.h"
+
+/* zstd's ZSTD_d_forceIgnoreChecksum, by its lasting name: for frames whose bytes were checked. */
+#define FEED_NO_CHECKSUM ZSTD_d_experimentalParam3
 
 struct feed_frame { int64_t at; struct table_row row; };
 
@@ -32,6 +35,11 @@ struct feed {
     struct buf    data;
     size_t        used;                        /* bytes of `data` used */
     int64_t frame, frame_at; /* number of the newest frame in the stream, from 1; its offset */
+
+    struct buf    known;                       /* of struct feed_frame: those that tables tell of */
+    size_t        n_known;                     /* of them behind us */
+    int64_t       start;                       /* offset in the file of the stream's first byte */
+    bool          looked;                      /* for tables */
 
     struct buf    rows;                        /* of struct table_row: this part's frames */
     bool          from_edge;                   /* the part began at the edge of a frame */
@@ -62,6 +70,28 @@ static inline struct table_row *feed_row(struct feed *f)
 {
     return f->rows.n ? (struct table_row *)(f->rows.p + f->rows.n) - 1 : NULL;
 }
+
+/* One read(2): ST_OK; ST_END nothing more comes. */
+enum st feed_fill(struct feed *f) must_use;
+/* At least n bytes of the file in the window, or all there are. */
+enum st feed_need(struct feed *f, size_t n) must_use;
+
+/* The next four bytes of the file. */
+static inline uint32_t feed_magic(const struct feed *f)
+{
+    const uint8_t *p = (const uint8_t *)f->file.p + f->at;
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+/* frame.c: more bytes of this part into `data`; on in the open frame until it gives bytes or ends.
+ */
+enum st frame_more(struct feed *f) must_use;
+enum st frame_go(struct feed *f) must_use;
+/* The part so far has the form of our shards: its header in a frame of its own, so that every frame
+ * holds whole records and a table follows. */
+bool frame_shard(const struct feed *f);
+/* The table that comes next must be, byte for byte, what the frames just read give. */
+enum st frame_table(struct feed *f) must_use;
 
 /* Brings more of this part.  Views into the window are gone.
  *   ST_OK; ST_END the stream ends here; ST_DATA a damaged frame; ST_SYS; what `wait` says */

@@ -169,10 +169,13 @@ enum st header_put(struct buf *b, const struct header *h)
 
 /* ---- the end ---- */
 
-static void big_endian(uint8_t p[8], uint64_t v)
+/* In one store: a hash of these bytes follows at once, and would wait for eight. */
+static inline void big_endian(uint8_t p[8], uint64_t v)
 {
-    for (int i = 0; i < 8; i++)
-        p[i] = (uint8_t)(v >> (56 - 8 * i));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    v = __builtin_bswap64(v);
+#endif
+    memcpy(p, &v, 8);
 }
 
 static uint64_t from_big(const uint8_t p[8])

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include "stream/feed.h"
+#include "stream/shape.h"
 
 enum { NOW_BYTES = 64 << 20 };                 /* spans and choices of one record */
 
@@ -18,7 +19,8 @@ struct in {
     struct end    sums, end;
     int64_t       count;
     size_t        last;                        /* bytes of the record last given */
-    struct arena *keep, *now;
+    struct arena  *keep, *now;
+    struct shapes *shapes;
 };
 
 static enum st open_fd(struct in **in_, int fd, bool own, const char *name, in_wait *wait,
@@ -32,6 +34,8 @@ static enum st open_fd(struct in **in_, int fd, bool own, const char *name, in_w
         in->h.width = 2;
         in->f = (struct feed){ .fd = fd, .own_fd = own, .wait = wait, .arg = arg };
         if (!(in->f.name = arena_text(a, view_of(name))))
+            st = ST_SYS;
+        if (!(in->shapes = shape_new(a)))
             st = ST_SYS;
         in->now = arena_new(NOW_BYTES);
         err_place("%s", name);
@@ -149,7 +153,7 @@ static enum st take(struct in *in, struct rec *r)
         arena_back(in->now, 0);
     for (;;) {
         const uint8_t *p = feed_bytes(&in->f, &n);
-        enum st st = n ? rec_take(r, p, n, in->h.width, in->now, why) : ST_END;
+        enum st st = n ? shape_take(in->shapes, r, p, n, in->h.width, in->now, why) : ST_END;
         if (st == ST_OK) {
             feed_use(&in->f, r->raw_bytes);
             in->last = r->raw_bytes;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "stream/shape.h"
 #include "stream/slice.h"
 
 enum {
@@ -31,7 +32,7 @@ enum st shard_open(struct shard **shard, const char *name, bool recover, struct 
     struct shard *s = ARENA_NEW(a, struct shard, 1);
     struct stat is;
     *shard = NULL;
-    if (!s || !(s->name = arena_text(a, view_of(name))))
+    if (!s || !(s->name = arena_text(a, view_of(name))) || !(s->shapes = shape_new(a)))
         return ST_SYS;
     s->keep = a;
     s->now = arena_new(NOW_BYTES);
@@ -172,7 +173,7 @@ enum st shard_row(struct shard *s, int64_t i, struct rec *r)
     }
     uint32_t at = ((const uint32_t *)slot->index.p)[k];
     arena_back(s->now, 0);
-    st = rec_take(r, slot->data.p + at, end - at, s->h.width, s->now, why);
+    st = shape_take(s->shapes, r, slot->data.p + at, end - at, s->h.width, s->now, why);
     if (st == ST_OK || st == ST_SYS)
         return st;
     err_place("%s:%lld", s->name, (long long)i + 1);

@@ -55,6 +55,7 @@ enum st slice_read(struct shard *s, const struct slice *x, struct buf *to)
     if (good && x->packed) {
         if (!s->z && !(s->z = ZSTD_createDCtx()))
             return fail(ST_SYS, "no memory for zstd");
+        ZSTD_DCtx_setParameter(s->z, FEED_NO_CHECKSUM, 1);     /* ours was right */
         n = ZSTD_decompressDCtx(s->z, to->p, (size_t)x->raw, from->p, n);
         good = !ZSTD_isError(n) && n == (size_t)x->raw;
     }
@@ -69,8 +70,6 @@ enum st slice_read(struct shard *s, const struct slice *x, struct buf *to)
 }
 
 /* ---- opening by seek tables ---- */
-
-struct part { int64_t start, n_rows; size_t rows_at; };
 
 /* A frame that holds one record alone, header or end. */
 static enum st one_record(struct shard *s, const struct table_row *row, int64_t at, struct rec *r,
@@ -95,7 +94,7 @@ static enum st one_record(struct shard *s, const struct table_row *row, int64_t 
     return st;
 }
 
-static enum st open_part(struct shard *s, const struct table_row *row, const struct part *p,
+static enum st open_part(struct shard *s, const struct table_row *row, const struct table_part *p,
                          bool first)
 {
     struct rec r;
@@ -135,53 +134,16 @@ static enum st open_part(struct shard *s, const struct table_row *row, const str
     return e.status;
 }
 
-/* Backward from the end of the file, table by table.  ST_END: the file is not tables all through;
- * it must be scanned. */
-static enum st find_tables(struct shard *s, int64_t end, struct buf *parts, struct buf *rows)
-{
-    struct buf disk = { 0 };
-    enum st st = ST_OK;
-    while (end > 0 && st == ST_OK) {
-        uint8_t foot[TABLE_FOOT];
-        int64_t n = -1;
-        if (end >= TABLE_FOOT && (st = read_at(s, end - TABLE_FOOT, foot, sizeof foot)) == ST_OK)
-            n = table_foot(foot);
-        if (st != ST_OK)
-            break;
-        size_t bytes = table_bytes(MAX(n, 0));
-        st = ST_END;
-        if (n < 2 || (int64_t)bytes > end)
-            break;
-        struct part p = { end - (int64_t)bytes, n, rows->n };
-        disk.n = 0;
-        if (buf_room(&disk, bytes) != ST_OK ||
-            buf_room(rows, (size_t)n * sizeof(struct table_row)) != ST_OK) {
-            st = ST_SYS;
-            break;
-        }
-        struct table_row *row = (struct table_row *)(rows->p + rows->n);
-        if ((st = read_at(s, p.start, disk.p, bytes)) != ST_OK)
-            break;
-        st = table_take(row, n, (const uint8_t *)disk.p) ? ST_OK : ST_END;
-        for (int64_t i = 0; i < n && st == ST_OK; i++)
-            p.start -= row[i].bytes;
-        if (st != ST_OK || p.start < 0)
-            break;
-        rows->n += (size_t)n * sizeof *row;
-        st = buf_add(parts, &p, sizeof p);
-        end = p.start;
-    }
-    buf_free(&disk);
-    return st == ST_OK && end != 0 ? ST_END : st;
-}
-
 enum st slice_by_tables(struct shard *s, int64_t size)
 {
     struct buf parts = { 0 }, rows = { 0 };
-    enum st st = size > 0 ? find_tables(s, size, &parts, &rows) : ST_END;
-    int64_t n = (int64_t)(parts.n / sizeof(struct part));
+    bool all;
+    enum st st = table_find(s->fd, size, &parts, &rows, &all);
+    int64_t n = (int64_t)(parts.n / sizeof(struct table_part));
+    if (st == ST_OK && (!all || n == 0))
+        st = ST_END;
     for (int64_t i = n - 1; i >= 0 && st == ST_OK; i--) {
-        const struct part *p = (const struct part *)parts.p + i;
+        const struct table_part *p = (const struct table_part *)parts.p + i;
         st = open_part(s, (const struct table_row *)(rows.p + p->rows_at), p, i == n - 1);
     }
     buf_free(&parts);

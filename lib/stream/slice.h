@@ -26,6 +26,7 @@ struct shard {
     uint64_t      clock;
     ZSTD_DCtx    *z;
     struct arena *keep, *now;
+    struct shapes *shapes;
 };
 
 static inline struct slice *slice_of(const struct shard *s, int64_t i)

@@ -1,4 +1,6 @@
 /* table.c - the seek table's bytes. */
+#include <errno.h>
+#include <unistd.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 #include "stream/table.h"
@@ -67,4 +69,63 @@ bool table_take(struct table_row *row, int64_t n_rows, const uint8_t *from)
         row[i].hash = get(&p, 8);
     }
     return true;
+}
+
+static bool read_at(int fd, int64_t at, void *to, size_t n)
+{
+    char *p = to;
+    while (n > 0) {
+        ssize_t k = pread(fd, p, n, (off_t)at);
+        if (k < 0 && errno == EINTR)
+            continue;
+        if (k <= 0)
+            return false;
+        p += k;
+        at += k;
+        n -= (size_t)k;
+    }
+    return true;
+}
+
+/* The table that ends at `end`; false where there is none. */
+static bool find_one(int fd, int64_t end, struct table_part *p, struct buf *disk, struct buf *rows,
+                     enum st *st)
+{
+    uint8_t foot[TABLE_FOOT];
+    int64_t n = -1;
+    if (end >= TABLE_FOOT && read_at(fd, end - TABLE_FOOT, foot, sizeof foot))
+        n = table_foot(foot);
+    size_t bytes = table_bytes(MAX(n, 0));
+    if (n < 2 || (int64_t)bytes > end)
+        return false;
+    disk->n = 0;
+    if (buf_room(disk, bytes) != ST_OK ||
+        buf_room(rows, (size_t)n * sizeof(struct table_row)) != ST_OK) {
+        *st = ST_SYS;
+        return false;
+    }
+    struct table_row *row = (struct table_row *)(rows->p + rows->n);
+    *p = (struct table_part){ end - (int64_t)bytes, n, rows->n };
+    if (!read_at(fd, p->start, disk->p, bytes) || !table_take(row, n, (const uint8_t *)disk->p))
+        return false;
+    for (int64_t i = 0; i < n; i++)
+        p->start -= row[i].bytes;
+    if (p->start < 0)
+        return false;
+    rows->n += (size_t)n * sizeof *row;
+    return true;
+}
+
+enum st table_find(int fd, int64_t end, struct buf *parts, struct buf *rows, bool *all)
+{
+    struct buf disk = { 0 };
+    struct table_part p;
+    enum st st = ST_OK;
+    while (end > 0 && st == ST_OK && find_one(fd, end, &p, &disk, rows, &st)) {
+        st = buf_add(parts, &p, sizeof p);
+        end = p.start;
+    }
+    buf_free(&disk);
+    *all = end == 0;
+    return st;
 }

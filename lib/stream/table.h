@@ -37,4 +37,12 @@ int64_t table_foot(const uint8_t foot[TABLE_FOOT]);
 /* Checks p[table_bytes(n_rows)], a whole table, and fills row[n_rows].  False: damaged. */
 bool table_take(struct table_row *row, int64_t n_rows, const uint8_t *p) must_use;
 
+/* A part that ends with a table, and its rows among those found. */
+struct table_part { int64_t start, n_rows; size_t rows_at; };
+
+/* Looks for tables from the end of a file backward, part by part, as far as they go: *parts of
+ * struct table_part, the last one first, *rows of struct table_row.  *all: they reach to the start
+ * of the file.  ST_OK or ST_SYS (no memory); what cannot be read or is damaged is none. */
+enum st table_find(int fd, int64_t end, struct buf *parts, struct buf *rows, bool *all) must_use;
+
 #endif

@@ -5,7 +5,7 @@
  * mp_walk(), show as JSON, and, when its kind is known, come back the same from rec_write(). */
 #include <msgpack.h>
 
-#include "stream/rec.h"
+#include "stream/shape.h"
 
 #define MUST(cond) BUG_IF(!(cond))
 
@@ -43,6 +43,28 @@ static void again(const struct rec *r, int width, struct arena *a)
     buf_free(&two);
 }
 
+/* The record seen twice: the second time by the shape learned from the first, and then with a byte
+ * changed, which rec_take() judges too. */
+static void by_shape(const struct rec *r, int width, struct arena *a)
+{
+    struct shapes *all = shape_new(a);
+    uint8_t *p = arena_get(a, r->raw_bytes + 256);
+    char why[REC_WHY];
+    struct rec s, t;
+    MUST(all && p);
+    memcpy(p, r->raw, r->raw_bytes);
+    for (int i = 0; i < 2; i++) {
+        MUST(shape_take(all, &s, p, r->raw_bytes + 256, width, a, why) == ST_OK);
+        MUST(s.raw_bytes == r->raw_bytes && s.kind == r->kind && s.id == r->id);
+        MUST(s.n_tokens == r->n_tokens && s.n_trained == r->n_trained && s.w == r->w);
+        again(&s, width, a);
+    }
+    p[r->id % r->raw_bytes] ^= (uint8_t)(1 + r->id % 255);
+    enum st st = rec_take(&t, p, r->raw_bytes + 256, width, a, why);
+    MUST(shape_take(all, &s, p, r->raw_bytes + 256, width, a, why) == st);
+    MUST(st != ST_OK || (s.n_tokens == t.n_tokens && s.n_trained == t.n_trained && s.w == t.w));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct arena *a = arena_new(0);
@@ -57,6 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         MUST(rec_take(&cut, data, r.raw_bytes - 1, width, a, why) != ST_OK);
         judge(&r);
         again(&r, width, a);
+        by_shape(&r, width, a);
         struct view name, all = { (const char *)r.raw, r.raw_bytes };
         size_t at = 0;
         double v;

@@ -2,6 +2,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "stream/shape.h"
 #include "tests/unit/rows.h"
 
 static struct arena *arena;
@@ -190,6 +191,65 @@ static void prefixes(void **state)
     buf_free(&b);
 }
 
+static bool same_spans(const struct spans *a, const struct spans *b)
+{
+    return a->given == b->given && a->n == b->n &&
+           (a->n == 0 || memcmp(a->v, b->v, (size_t)a->n * sizeof *a->v) == 0);
+}
+
+static bool same_ids(struct ids a, struct ids b)
+{
+    return a.p == b.p && a.n == b.n && a.width == b.width;
+}
+
+/* Whatever one byte of a row becomes, a shape that was learned says of it what rec_take() says. */
+static void shapes(void **state)
+{
+    struct shapes *all = shape_new(arena);
+    struct buf b = { 0 };
+    char why[2][REC_WHY];
+    struct rec r, s;
+    int good = 0, refused = 0;
+    (void)state;
+    CHECK(all != NULL);
+    for (int64_t i = 0; i < 28; i++) {
+        b.n = 0;
+        rows_make(&b, i);
+        size_t n = b.n;
+        CHECK_ST(buf_room(&b, 256), ST_OK);
+        memset(b.p + n, 0xc1, 256);
+        for (size_t k = 0; k < 2 * n; k++) {
+            size_t mark = arena_mark(arena);
+            CHECK_ST(shape_take(all, &s, b.p, n + 256, 2, arena, why[0]), ST_OK);
+            char was = b.p[k / 2];
+            b.p[k / 2] ^= (char)(1 + rng(8, RNG_TEST, (uint64_t)i << 32 | k) % 255);
+            enum st want = rec_take(&r, b.p, n + 256, 2, arena, why[0]);
+            CHECK_ST(shape_take(all, &s, b.p, n + 256, 2, arena, why[1]), want);
+            if (want == ST_OK) {
+                CHECK(r.raw == s.raw && r.raw_bytes == s.raw_bytes && r.kind == s.kind &&
+                      r.id == s.id);
+                CHECK(r.n_tokens == s.n_tokens && r.n_trained == s.n_trained && r.w == s.w);
+                CHECK(r.t.p == s.t.p && r.src.p == s.src.p && r.src.n == s.src.n &&
+                      r.good == s.good);
+                CHECK(same_ids(r.ids, s.ids) && same_ids(r.prompt, s.prompt));
+                CHECK(same_ids(r.chosen, s.chosen) && same_ids(r.rejected, s.rejected));
+                CHECK(same_ids(r.completion, s.completion) && same_spans(&r.span, &s.span));
+                CHECK(same_spans(&r.chosen_span, &s.chosen_span));
+                CHECK(same_spans(&r.rejected_span, &s.rejected_span));
+                CHECK(same_spans(&r.completion_span, &s.completion_span));
+                CHECK(memcmp(&r.ref, &s.ref, sizeof r.ref) == 0);
+                good++;
+            } else {
+                refused++;
+            }
+            b.p[k / 2] = was;
+            arena_back(arena, mark);
+        }
+    }
+    CHECK(good > 1000 && refused > 1000);
+    buf_free(&b);
+}
+
 static void references(void **state)
 {
     struct buf b = { 0 }, with = { 0 };
@@ -275,7 +335,8 @@ int main(void)
 {
     arena = arena_new(0);
     int failed = RUN(TEST(round_trips), TEST(fields_of_kinds), TEST(steps), TEST(rules),
-                     TEST(prefixes), TEST(references), TEST(numbers), TEST(json), TEST(identity));
+                     TEST(prefixes), TEST(shapes), TEST(references), TEST(numbers), TEST(json),
+                     TEST(identity));
     arena_free(arena);
     return failed;
 }
