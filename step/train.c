@@ -58,10 +58,12 @@ static enum st loop(struct run *r)
 /* The neighbours first, so that nobody waits for the disk; then the last complete update. */
 static enum st finish(struct run *r, enum st st)
 {
+    int64_t wanted = r->plan->steps ? r->plan->steps : r->rate.total;
+
     progress_end(&r->progress);
-    if (st == ST_END && r->rate.total && r->state.i < r->rate.total)
+    if (st == ST_END && r->state.i < wanted)
         warn("%s: the stream ended after %lld of %lld steps", in_name(r->in), (long long)r->state.i,
-             (long long)r->rate.total);
+             (long long)wanted);
     if (st == ST_END)
         st = ST_OK;
     log_hang_up(&r->log, st);

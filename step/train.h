@@ -51,6 +51,8 @@ struct run {
     int64_t              first_row;            /* record of the stream with the step's first row */
     double               start, tokens_start;  /* clock and tokens at the first record */
     double               told, tokens_told;    /* clock and tokens when the rate was last told */
+    double               peak_at;              /* clock when `peak` was asked for, bytes */
+    int64_t              peak;
 };
 
 /* The whole run.

@@ -98,10 +98,11 @@ static enum st read_rows(struct run *r, struct doing *t, int64_t *left, int64_t 
     return ST_OK;
 }
 
+/* Rows of every objective of the step: to be worked on, or counted already. */
 static enum st all_there(const struct run *r, const struct doing *t)
 {
     for (int o = 0; o < 2; o++)
-        if (takes(&r->step, o) && !t->use[o])
+        if (takes(&r->step, o) && !t->use[o] && !t->tally[o].loss)
             return fail(ST_DATA, "step %lld of objective %s has no %s rows", (long long)r->step.i,
                         obj_name(r->step.obj), o == OBJ_SFT ? "sft" : "pref");
     return ST_OK;
@@ -172,10 +173,14 @@ static enum st tell_time(struct run *r, const struct doing *t)
     progress_at(&r->progress, (double)r->state.i, extra);
     r->told = now;
     r->tokens_told = tokens;
+    if (!(now - r->peak_at < 1)) {                     /* asking the system costs a file's reading */
+        r->peak = run_peak();
+        r->peak_at = now;
+    }
     metric_start(m);
     if (metric_text(m, "t", "metric") || metric_int(m, "i", r->step.i) ||
         metric_real(m, "seconds", now - r->start) || metric_real(m, "tokens_per_second", rate) ||
-        metric_int(m, "peak_memory", run_peak()) || metric_end(m))
+        metric_int(m, "peak_memory", r->peak) || metric_end(m))
         return ST_SYS;
     return log_timing(&r->log, (struct view){ m->rec.p, m->rec.n });
 }
@@ -198,8 +203,11 @@ static enum st measure_slices(struct run *r, struct doing *t)
                 st = tally_add(&t->tally[o], t->use[o], names);
         if (st == ST_OK)
             st = check_finite(r, t);
+        t->use[0] = t->use[1] = NULL;
         arena_back(r->now, mark);
     }
+    if (st == ST_OK)
+        st = all_there(r, t);
     if (st == ST_OK)
         st = tell(r, t);
     arena_back(names, mark_names);

@@ -477,6 +477,10 @@ static void records(void **state)
     bad_record(u, 0, true, "has no pref rows");
     bad_record(update(1, OBJ_BOTH), 2, true, "step 1 of objective both has no sft rows");
     bad_record(u, 2, false, "s:5: a 'sft' row in a step of objective pref");
+    u.train = false;
+    u.why = WHY_EVAL;
+    bad_record(u, 0, true, "step 1 of objective pref has no pref rows");
+    u = update(1, OBJ_PREF);
     u.n = 3;
     bad_record(u, 2, true, "s:7: a step record where rows of step 1 should be");
     u = update(1, OBJ_SFT);
