@@ -55,8 +55,10 @@ int main(int argc, char **argv)
     sig_init();
     if ((st = describe(a)) == ST_OK)
         st = opt_parse(&tool, argc, argv, &n_streams);
-    if (st == ST_END)                                      /* --help was answered */
+    if (st == ST_END) {                                    /* --help was answered */
+        arena_free(a);
         return done(ST_OK);
+    }
     if (st == ST_OK)
         st = walk(&arg, argv + 1, n_streams, a);
     arena_free(a);

@@ -66,8 +66,10 @@ int main(int argc, char **argv)
     err_tool(argv[0]);
     tool.version = arena_printf(a, "%s, %s", unicode_library(), split_library());
     enum st st = opt_parse(&tool, argc, argv, &n_files);
-    if (st == ST_END)
+    if (st == ST_END) {                                    /* --help was answered */
+        arena_free(a);
         return done(ST_OK);
+    }
     if (st == ST_OK && !arg.tokenizer) {
         err_place("--tokenizer");
         st = fail(ST_USAGE, "missing; name a folder with tokenizer.json, the file, or bytes");
