@@ -173,7 +173,7 @@ static enum st tell_time(struct run *r, const struct doing *t)
     progress_at(&r->progress, (double)r->state.i, extra);
     r->told = now;
     r->tokens_told = tokens;
-    if (!(now - r->peak_at < 1)) {                     /* asking the system costs a file's reading */
+    if (!(now - r->peak_at < 1)) {                     /* it costs reading a file */
         r->peak = run_peak();
         r->peak_at = now;
     }
