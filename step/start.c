@@ -73,7 +73,7 @@ static const char *folder(const char *path, struct arena *a)
     return slash == path ? "/" : arena_text(a, (struct view){ path, (size_t)(slash - path) });
 }
 
-/* A folder with a model: dir, or the checkpoint its `latest` names where it is the --out of a run. */
+/* A folder with a model: dir, or the checkpoint its `latest` names where dir is a run's --out. */
 static enum st find_folder(const char **to, const char *dir, struct arena *a)
 {
     char *config = arena_printf(a, "%s/config.json", dir);
