@@ -54,7 +54,7 @@ static const struct side {
     size_t      ids_at, spans_at;
 } side_of[] = {
     { "ids", "span", offsetof(struct rec, ids), offsetof(struct rec, span) },
-    { "prompt", "", offsetof(struct rec, prompt), 0 },
+    { "prompt", NULL, offsetof(struct rec, prompt), 0 },
     { "chosen", "chosen_span", offsetof(struct rec, chosen), offsetof(struct rec, chosen_span) },
     { "rejected", "rejected_span", offsetof(struct rec, rejected),
       offsetof(struct rec, rejected_span) },
@@ -143,15 +143,26 @@ static bool learn_ref(struct shape *s, const uint8_t **from, const uint8_t *p, s
     return true;
 }
 
+/* The sides that a kind has.  A field of another kind's is unknown to it, and such a row is not
+ * learned. */
+static bool has_side(enum rec_kind k, int side)
+{
+    static const uint8_t sides[] = {
+        [REC_TEXT] = 1, [REC_SFT] = 1, [REC_PREF] = 2 | 4 | 8, [REC_LABEL] = 2 | 16,
+    };
+    return sides[k] >> side & 1;
+}
+
 /* One field; c stands before its value, *from at the fixed bytes not yet in a gap. */
-static bool learn_field(struct shape *s, struct view name, const uint8_t **from, struct mp_in *c)
+static bool learn_field(struct shape *s, enum rec_kind k, struct view name, const uint8_t **from,
+                        struct mp_in *c)
 {
     const uint8_t *p = c->p;
     enum gap_kind kind = GAP_END;
     int side = 0;
     struct mp v;
     if (view_is(name, "ref"))
-        return learn_ref(s, from, p, c);
+        return k >= REC_PREF && learn_ref(s, from, p, c);
     if (!mp_next(c, &v) || !mp_inside(c, &v, 1))
         return false;
     if (view_is(name, "t") || view_is(name, "src")) {  /* fixed, and before all gaps */
@@ -159,17 +170,18 @@ static bool learn_field(struct shape *s, struct view name, const uint8_t **from,
         return s->n_gaps == 0 && v.n < 32;
     }
     for (int i = 0; i < (int)countof(side_of); i++)
-        if (view_is(name, side_of[i].ids) || view_is(name, side_of[i].span)) {
+        if (has_side(k, i) && (view_is(name, side_of[i].ids) || (k != REC_TEXT && side_of[i].span &&
+                                                                 view_is(name, side_of[i].span)))) {
             kind = view_is(name, side_of[i].ids) ? GAP_IDS : GAP_SPANS;
             side = i;
         }
     if (view_is(name, "id")) {
         kind = GAP_ID;
         p += 2;
-    } else if (view_is(name, "w") && *p == 0xcb) {
+    } else if (view_is(name, "w") && *p == 0xcb && k != REC_TEXT) {
         kind = GAP_WEIGHT;
         p++;
-    } else if (view_is(name, "good")) {
+    } else if (view_is(name, "good") && k == REC_LABEL) {
         kind = GAP_GOOD;
     }
     if (kind == GAP_END || !add_gap(s, from, p, kind, side))
@@ -194,7 +206,7 @@ static void learn(struct shape *s, const struct rec *r)
     for (size_t i = 0; i < map.n; i++) {
         int n = s->n_gaps;
         if (!mp_next(&c, &key) ||
-            !learn_field(s, (struct view){ (const char *)key.p, key.n }, &from, &c))
+            !learn_field(s, r->kind, (struct view){ (const char *)key.p, key.n }, &from, &c))
             return;
         for (; n < s->n_gaps; n++) {
             if (s->gap[n].kind == GAP_IDS)
