@@ -124,7 +124,7 @@ static bool add_gap(struct shape *s, const uint8_t **from, const uint8_t *p, enu
 /* The reference column, in the bytes rec_write() gives it; *p is its value. */
 static bool learn_ref(struct shape *s, const uint8_t **from, const uint8_t *p, struct mp_in *c)
 {
-    static const char *const before[] = { "\x83\xa3key\xc4\x08", "\xa6" "chosen\x92\xcb",
+    static const char *const before[] = { "\x83\xa3key\xc4\x08", "\246chosen\x92\xcb",
                                           "\xa8rejected\x92\xcb" };
     for (int i = 0; i < 3; i++) {
         size_t n = strlen(before[i]);
@@ -175,7 +175,7 @@ static bool learn_field(struct shape *s, enum rec_kind k, struct view name, cons
             kind = view_is(name, side_of[i].ids) ? GAP_IDS : GAP_SPANS;
             side = i;
         }
-    if (view_is(name, "id")) {
+    if (view_is(name, "id") && *p == 0xc4) {
         kind = GAP_ID;
         p += 2;
     } else if (view_is(name, "w") && *p == 0xcb && k != REC_TEXT) {

@@ -42,7 +42,7 @@ static struct bpe *by_chance(bool whole)
 
     n_made = 0;
     for (int i = 0; i < LETTERS; i++)
-        token[i] = (struct view){ "abcd" + i, 1 };
+        token[i] = (struct view){ &"abcd"[i], 1 };
     for (uint64_t draw = 0; n_made < MERGES; draw++) {
         uint64_t r = rng(4, RNG_STREAM(RNG_TEST, 1), draw);
         struct view left = token[r % (uint64_t)n], right = token[(r >> 20) % (uint64_t)n],
