@@ -17,7 +17,8 @@ void    feedback_watch(struct feedback *f, int out_fd);
  *   ST_OK
  *   ST_END   step ended its feedback with status 0: it has what it wanted
  *   ST_STOP  a signal asked us to stop; or, where feedback_gone(), step was stopped
- *   ST_SYS   the reader of stdout, or step, is gone; with a message only where step was cut off in mid-feedback
+ *   ST_SYS   the reader of stdout, or step, is gone; with a message only where step was cut off
+ *            while it told losses
  *   ST_DATA  no metric;  other: step's own status, passed on without a message */
 enum st feedback_next(struct feedback *f, struct rec *r) must_use;
 /* True when nobody is left to write to: the end record would go nowhere. */

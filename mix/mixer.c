@@ -181,7 +181,7 @@ static enum st begin(struct mixer *m)
         return st;
     if (m->losses.fb)
         feedback_watch(m->losses.fb, out_fd(m->out));
-    m->live = m->live && (m->losses.fb || mixer_pipes(m));     /* else we never wait, and buffers fill */
+    m->live = m->live && (m->losses.fb || mixer_pipes(m));     /* else we never wait */
     if (!m->arg->log)
         return ST_OK;
     signal(SIGPIPE, SIG_IGN);                          /* the log is to be ended before we go */

@@ -48,8 +48,8 @@ static void batches(const struct mixer *m)
     for (int o = 0; o < 2; o++) {
         const struct side *s = &m->side[o];
         if (s->n_sources)
-            printf(", %s batches of %s %s", o ? "pref" : "sft", grouped(s->rows ? s->rows : s->tokens),
-                   s->rows ? "rows" : "trained tokens");
+            printf(", %s batches of %s %s", o ? "pref" : "sft",
+                   grouped(s->rows ? s->rows : s->tokens), s->rows ? "rows" : "trained tokens");
     }
     printf("\n");
     if (m->policy->needs & NEED_LOSSES)

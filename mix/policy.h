@@ -76,7 +76,8 @@ extern const struct policy *const policies[];  /* all of policy.def, ended by NU
 /* The policy by its name.  ST_USAGE lists those there are. */
 enum st policy_find(const struct policy **p, const char *name) must_use;
 
-/* Appends a group of options for each policy that has some; g ends with an empty one and holds n. */
+/* Appends a group of options for each policy that has some; g ends with an empty one and holds
+ * n. */
 void policy_groups(struct opt_group *g, int64_t n);
 
 /* The decision to train on one objective, its loss unscaled. */

@@ -34,7 +34,7 @@ enum st send_step(struct mixer *m, struct step_rec *s, const struct batch *const
     struct rec r = { .kind = REC_STEP, .w = 1 };
     enum st st;
 
-    if (m->i < m->first)                               /* decided again after a resume: step has it */
+    if (m->i < m->first)                               /* decided again after a resume */
         return ST_OK;
     s->i = m->i;
     s->state = (struct view){ m->saved.p, m->saved.n };

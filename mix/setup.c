@@ -176,7 +176,7 @@ static enum st count_steps(struct mixer *m)
             return fail(ST_USAGE, "a file among pipes never ends; say how many steps");
         if (opt_given("epochs"))
             return fail(ST_USAGE, "%s", piped ? "a pipe is read once; use files"
-                                              : "--steps says how long the run is; give one of them");
+                                              : "--steps says how long the run is; give one");
         return ST_OK;
     }
     for (int o = 0; o < 2; o++) {

@@ -3,7 +3,8 @@
 
 enum { BARREN_MAX = 1000000 };                 /* rows after which a token target is given up */
 
-/* The source of the next row, or -1 when all have ended; more[] rows are chosen beyond what was given. */
+/* The source of the next row, or -1 when all have ended; more[] rows are chosen beyond what was
+ * given. */
 static int64_t next_source(const struct side *s, const int64_t *more)
 {
     double rows = 1, weight = 0, least = 0;

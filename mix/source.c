@@ -1,6 +1,7 @@
-/* source.c - cursors.  Of a file, the frames of the group being read are kept decoded, each from its
- * first use on: a permuted order would otherwise decode a frame for every row.  They lie in one stretch
- * of memory, in large pages where the machine has them, for rows are then looked up in any order. */
+/* source.c - cursors.  Of a file, the frames of the group being read are kept decoded, each from
+ * its first use on: a permuted order would otherwise decode a frame for every row.  They lie in
+ * one stretch of memory, in large pages where the machine has them, for rows are then looked up
+ * in any order. */
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -23,7 +24,7 @@ struct source_own {
     struct shard  *shard;                      /* a file, or NULL */
     struct order   order;
     int64_t        group;                      /* of which frames are kept */
-    int64_t       *first;                      /* [n_frames] item of the frame's first row; -1: not kept */
+    int64_t       *first;                      /* [n_frames] item of its first row; -1: not kept */
     struct buf     raw, items;                 /* bytes of the rows kept, and struct item of each */
     struct { int64_t p; struct spot spot; } ring[RING];    /* p: position + 1 */
 };
@@ -86,11 +87,11 @@ static enum st check(const struct cursor *c, const struct line *l)
     const char *name = strcmp(c->how.name, "-") == 0 ? "stdin" : c->how.name;
     err_place("%s:%lld", name, (long long)l->row + 1);
     if (!serves(c->how.obj, l->kind))
-        return fail(ST_DATA, "a '%s' record, which --%s cannot train on; give the file to the other "
-                    "objective, or tokenize with another schema", rec_kind_name(l->kind),
+        return fail(ST_DATA, "a '%s' record, which --%s cannot train on; give the file to the "
+                    "other objective, or tokenize with another schema", rec_kind_name(l->kind),
                     obj_name(c->how.obj));
-    return fail(ST_DATA, "this row is held out too, so its held-out loss would be a trained one; make "
-                         "both files with tokenize --split, or say --allow-overlap");
+    return fail(ST_DATA, "this row is held out too, so its held-out loss would be a trained one; "
+                         "make both files with tokenize --split, or say --allow-overlap");
 }
 
 static enum st read_line(struct source_own *o, int64_t row, struct rec *r, struct line *l)
@@ -168,8 +169,8 @@ static struct spot spot_at(struct source_own *o, int64_t p)
     return o->ring[k].spot;
 }
 
-/* Memory is far away, and the order of rows is random on purpose: where a row lies is fetched when it is
- * FAR positions off, its bytes when it is NEAR. */
+/* Memory is far away, and the order of rows is random on purpose: where a row lies is fetched
+ * when it is FAR positions off, its bytes when it is NEAR. */
 static void fetch_ahead(struct source_own *o, int64_t p)
 {
     const struct item *far = item_at(o, spot_at(o, p + FAR));

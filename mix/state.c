@@ -170,7 +170,7 @@ enum st state_take(struct mixer *m, struct view saved)
         memcpy(&m->state[k], &bits, 8);
     }
     if (!whole || r.cut || r.n != 0)
-        return fail(ST_DATA, "no mixer's state of this version; the folder is damaged, or another's");
+        return fail(ST_DATA, "no mixer's state of this version; the folder is damaged");
     m->i = (int64_t)i;
     return ST_OK;
 }

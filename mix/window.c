@@ -35,8 +35,9 @@ enum st window_open(struct window **w, const char *name, int64_t n_rows, uint64_
 
     if (!(*w = ARENA_NEW(a, struct window, 1)))
         return ST_SYS;
-    **w = (struct window){ .arena = a, .seed = seed, .n_max = n_rows, .held = ARENA_NEW(a, struct slot *, n_rows),
-                           .stream = RNG_STREAM(RNG_SHUFFLE, (uint32_t)index) };
+    **w = (struct window){ .arena = a, .seed = seed, .n_max = n_rows,
+                           .stream = RNG_STREAM(RNG_SHUFFLE, (uint32_t)index),
+                           .held = ARENA_NEW(a, struct slot *, n_rows) };
     if (!(*w)->held)
         return ST_SYS;
     st = in_open(&(*w)->in, name, a);

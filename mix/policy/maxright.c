@@ -4,7 +4,8 @@
  * Gaps are lambda (f_pref - f_pref*) and (1 - lambda) (f_sft - f_sft*), negative ones counted as
  * 0.  Every --refresh steps both are measured on the coming rows; between, the trained one is
  * renewed by its own training loss, free of charge, and the other's grows stale.  The paper
- * evaluates on batches that it throws away; here a row that was only measured stays next in line. */
+ * evaluates on batches that it throws away; here a row that was only measured stays next in
+ * line. */
 #include <math.h>
 
 #include "base/rng.h"
@@ -28,8 +29,8 @@ static enum st check(const struct study *s)
     bool sft = opt_given("opt-sft"), pref = opt_given("opt-pref");
 
     if (!s->quiet && !(sft && pref))
-        warn("%s%s%s not given, 0 is taken: raw losses are compared, which are on different scales; "
-             "train on each objective alone to learn its optimum", sft ? "" : "--opt-sft",
+        warn("%s%s%s not given, 0 is taken: raw losses are compared, which are on different "
+             "scales; train on each objective alone to learn its optimum", sft ? "" : "--opt-sft",
              sft || pref ? "" : " and ", pref ? "" : "--opt-pref");
     return ST_OK;
 }
@@ -81,7 +82,7 @@ const struct policy policy_maxright = {
         { 0, "opt-pref", OPT_REAL, &opt_pref, "F", "training loss of pref alone", 0, 0 },
         { 0, "scale-sft", OPT_REAL, &scale_sft, "F", "divides the gap of sft", 1e-300, 1e300 },
         { 0, "scale-pref", OPT_REAL, &scale_pref, "F", "divides that of pref", 1e-300, 1e300 },
-        { 0, "refresh", OPT_INT, &refresh_every, "K", "measure both every K steps, 0: once", 0, 1e15 },
+        { 0, "refresh", OPT_INT, &refresh_every, "K", "measure both every K, 0: once", 0, 1e15 },
         { 0, "refresh-rows", OPT_INT, &refresh_rows, "N", "on so many rows, 0: a batch", 0, 1e9 },
         { 0, "epsilon", OPT_REAL, &epsilon, "P", "train the other one with probability P", 0, 1 },
     },

@@ -59,7 +59,7 @@ static enum st open_source(struct replay *p, const struct rec *r)
         return st;
     if ((rows > 0 && (double)c->n_rows != rows) || (rows > 0 && (double)now != print)) {
         err_place("%s", how.name);
-        return fail(ST_DATA, "not the file that the log is of; that had %.0f rows, or others", rows);
+        return fail(ST_DATA, "not the file that the log is of, which had %.0f rows", rows);
     }
     return header_same(p->m->header, in_name(p->log), c->header, how.name);
 }

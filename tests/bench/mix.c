@@ -1,9 +1,9 @@
-/* mix.c - the whole of mix over a raw stream in a file: rows in shuffled order, each step announced,
- * hashed and written into a pipe.
+/* mix.c - the whole of mix over a raw stream in a file: rows in shuffled order, each step
+ * announced, hashed and written into a pipe.
  *
- * The yardstick moves the same bytes from the file to the pipe by read(2) and write(2), 64 KiB at a time,
- * in the order of the file, and does nothing else.  Runs take turns; medians are told.  The first epoch of
- * a file pays for finding its rows; four epochs show what comes after. */
+ * The yardstick moves the same bytes from the file to the pipe by read(2) and write(2), 64 KiB
+ * at a time, in the order of the file, and does nothing else.  Runs take turns; medians are
+ * told.  The first epoch of a file pays for finding its rows; four epochs show what comes after. */
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -57,8 +57,9 @@ static enum st make_file(const struct buf *rows, int width, struct arena *a)
 static enum st run_mix(double epochs)
 {
     static struct mixer m;
-    struct args arg = { .policy = "weighted", .out = "-", .to = "auto", .lambda = 0.5, .rows_sft = 16,
-                        .rows_pref = 16, .epochs = epochs, .sft = { 1, { name } } };
+    struct args arg = { .policy = "weighted", .out = "-", .to = "auto", .lambda = 0.5,
+                        .rows_sft = 16, .rows_pref = 16, .epochs = epochs,
+                        .sft = { 1, { name } } };
     m.arg = &arg;
     return mixer_run(&m);
 }

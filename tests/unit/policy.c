@@ -1,11 +1,13 @@
-/* policy.c - every policy of the list: shares, weights, limits, resume; and the laws of the paper's two by hand. */
+/* policy.c - every policy of the list: shares, weights, limits, resume; and the laws of the
+ * paper's two by hand. */
 #include "base/rng.h"
 #include "mix/policy.h"
 #include "tests/check.h"
 
 static const struct study usual = { .lambda = 0.3, .seed_draw = 5, .steps = 1000, .quiet = true };
 
-/* A loss that falls with the updates of its objective, a little noisy: a function of (objective, updates, step). */
+/* A loss that falls with the updates of its objective, a little noisy: a function of (objective,
+ * updates, step). */
 static double script(enum obj o, int64_t updates, int64_t i)
 {
     double noise = rng_unit(9, RNG_STREAM(RNG_TEST, o), (uint64_t)i);

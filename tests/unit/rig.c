@@ -1,11 +1,13 @@
-/* rig.c - the other side of mix, for tests: small files of rows, and a `step` that trains nothing.
+/* rig.c - the other side of mix, for tests: small files of rows, and a `step` that trains
+ * nothing.
  *
  *     rig rows KIND N FIRST FILE [BYTES]   rows FIRST .. FIRST + N - 1 of a kind (sft, pref, text)
  *     rig step [OPTION]...                 reads steps, checks them, answers losses by a formula
  *     rig look FILE                        one line per step record and per row
  *
- * The loss of an objective after n of its updates is start * rate^n, so every choice of a policy can be worked
- * out by hand.  Without arguments it plays a short round with itself, as the unit tests are called. */
+ * The loss of an objective after n of its updates is start * rate^n, so every choice of a policy
+ * can be worked out by hand.  Without arguments it plays a short round with itself, as the unit
+ * tests are called. */
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
@@ -14,9 +16,8 @@
 
 #include "base/file.h"
 #include "base/opt.h"
-#include "base/rng.h"
-#include "stream/io.h"
 #include "tests/check.h"
+#include "tests/unit/rigrows.h"
 
 static struct {
     const char *feedback, *out;
@@ -28,7 +29,7 @@ static struct {
 
 static const struct opt opts[] = {
     { 0, "feedback",  OPT_TEXT, &arg.feedback,  "FIFO", "tell losses there", 0, 0 },
-    { 0, "out",       OPT_TEXT, &arg.out,       "DIR", "metrics.rec and checkpoints as step writes them", 0, 0 },
+    { 0, "out",       OPT_TEXT, &arg.out,       "DIR", "metrics.rec and a checkpoint", 0, 0 },
     { 0, "sft",       OPT_REAL, &arg.sft,       "F", "loss of sft before any update", 0, 0 },
     { 0, "pref",      OPT_REAL, &arg.pref,      "F", "loss of pref", 0, 0 },
     { 0, "rate-sft",  OPT_REAL, &arg.rate_sft,  "F", "what an update leaves of it", 0, 0 },
@@ -37,7 +38,7 @@ static const struct opt opts[] = {
     { 0, "stop",      OPT_INT,  &arg.stop,      "N", "be content after N updates", 0, 0 },
     { 0, "die",       OPT_INT,  &arg.die,       "N", "be killed after N updates", 0, 0 },
     { 0, "fail",      OPT_INT,  &arg.fail,      "N", "fail with a message after N updates", 0, 0 },
-    { 0, "close",     OPT_FLAG, &arg.close,     NULL, "with --fail: leave without an end record", 0, 0 },
+    { 0, "close",     OPT_FLAG, &arg.close,     NULL, "with --fail: no end record", 0, 0 },
     { 0, "wait",      OPT_INT,  &arg.wait_ms,   "MS", "before each update", 0, 0 },
     { 0, "resume",    OPT_FLAG, &arg.resume,    NULL, "go on from the checkpoint in --out", 0, 0 },
     { 0, "rows",      OPT_FLAG, &arg.rows,      NULL, "print the rows of updates", 0, 0 },
@@ -50,80 +51,6 @@ static const struct opt_tool tool = {
     .name = "rig", .line = "the other side of mix, for tests", .usage = "rows|step|look ...",
     .groups = { { NULL, opts } },
 };
-
-/* ---- rows ---- */
-
-static struct header plain(void)
-{
-    struct header h = { .version = HEADER_VERSION, .width = 2, .vocab = 300, .bos = -1, .eos = 256,
-                        .pad = -1, .n_specials = 1, .special = { 256 } };
-
-    memcpy(h.tokenizer, "a tokenizer of tests, 32 bytes..", 32);
-    h.tokenizer[0] += arg.other;
-    return h;
-}
-
-/* A row whose first ids tell which one it is; its length varies unless `bytes` fixes it. */
-static enum st put_row(struct out *o, struct buf *b, enum rec_kind k, int64_t i, const char *src,
-                       int64_t bytes)
-{
-    static uint8_t ids[1 << 16];
-    int64_t vary = (int64_t)(rng(7, RNG_STREAM(RNG_TEST, k), (uint64_t)i) % 40);
-    int64_t n = bytes ? bytes / 2 : 12 + vary;
-    char text[32];
-    struct rec r = { .kind = k, .w = 1, .src = view_of(src) };
-
-    for (int64_t j = 0; j < n; j++) {
-        uint32_t v = j < 4 ? (uint32_t)(i >> (24 - 8 * j) & 255) : (uint32_t)(j % 250);
-        ids_put(ids + 2 * j, &v, 1, 2);
-    }
-    snprintf(text, sizeof text, "%lld", (long long)i);
-    r.id = rec_id(k, &(struct view){ text, strlen(text) }, 1);
-    struct span half = { n / 2, n };
-    r.ids = (struct ids){ ids, n, 2 };
-    r.span = (struct spans){ &half, 1, true };
-    if (k == REC_PREF) {
-        r.prompt = (struct ids){ ids, n - 8, 2 };
-        r.chosen = (struct ids){ ids + 2 * (n - 8), 4, 2 };
-        r.rejected = (struct ids){ ids + 2 * (n - 4), 4, 2 };
-        r.ids = (struct ids){ 0 };
-        r.span = (struct spans){ 0 };
-    }
-    rec_count(&r);
-    b->n = 0;
-    enum st st = rec_write(b, &r, 2);
-    return st == ST_OK ? out_put(o, b->p, b->n, r.n_tokens) : st;
-}
-
-static enum st make_rows(const char *kind, int64_t n, int64_t first, const char *file,
-                         int64_t bytes, struct arena *a)
-{
-    bool sft = strcmp(kind, "sft") == 0, pref = strcmp(kind, "pref") == 0;
-    enum rec_kind k = sft ? REC_SFT : pref ? REC_PREF : REC_TEXT;
-    struct header h = plain();
-    struct buf b = { 0 };
-    struct out *o;
-    const char *base = strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
-
-    h.n_sources = 1;
-    h.source[0] = (struct source){ .src = view_of(base), .schema = VIEW("test"), .split = VIEW(""),
-                                   .template = VIEW("none"), .mask = VIEW("last"),
-                                   .truncate = VIEW("drop") };
-    enum st st = out_open(&o, file, &h, strstr(file, ".raw") ? OUT_RAW : OUT_AUTO, a);
-    if (st != ST_OK)
-        return st;
-    for (int64_t i = 0; i < n && st == ST_OK; i++)
-        st = put_row(o, &b, k, first + i, base, bytes);
-    buf_free(&b);
-    return out_close(o, st, (struct view){ NULL, 0 });
-}
-
-static int64_t row_of(const struct rec *r)
-{
-    struct ids v = r->kind == REC_PREF ? r->prompt : r->ids;
-    return (int64_t)ids_at(v, 0) << 24 | (int64_t)ids_at(v, 1) << 16 | ids_at(v, 2) << 8 |
-           ids_at(v, 3);
-}
 
 /* ---- step ---- */
 
@@ -157,7 +84,7 @@ static enum st metric(struct fake *f, const struct step_rec *s, struct buf *b)
     if (f->metrics && (out_put(f->metrics, b->p, b->n, 0) || out_flush(f->metrics)))
         return ST_SYS;
     if (f->feedback && (out_put(f->feedback, b->p, b->n, 0) || out_flush(f->feedback))) {
-        err_clear();                                   /* mix is gone: its end of the stream tells */
+        err_clear();                                   /* mix is gone: the stream tells */
         (void)!out_close(f->feedback, ST_SYS, (struct view){ NULL, 0 });
         f->feedback = NULL;
     }
@@ -221,7 +148,7 @@ static enum st take_rows(struct fake *f, const struct step_rec *s)
         if (st != ST_OK)
             return st == ST_END ? fail(ST_DATA, "rows are missing") : st;
         if (k < countof(f->now.row))
-            f->now.row[f->now.n++] = row_of(&r);
+            f->now.row[f->now.n++] = rig_row(&r);
     }
     if (s->use && (s->n || s->obj == OBJ_BOTH || f->held[s->obj].n == 0))
         return fail(ST_DATA, "step %lld uses rows that nobody holds", (long long)s->i);
@@ -358,7 +285,7 @@ static enum st look(const char *name, struct arena *a)
                    why_name(r.step.why), r.step.use ? " use" : "", r.step.weight_sft,
                    r.step.weight_pref, (long long)r.step.n);
         else
-            printf("  %s %lld\n", rec_kind_name(r.kind), (long long)row_of(&r));
+            printf("  %s %lld\n", rec_kind_name(r.kind), (long long)rig_row(&r));
     }
     in_close(in);
     return st == ST_END ? ST_OK : st;
@@ -377,11 +304,11 @@ static void rows_come_back(void **state)
     (void)state;
     CHECK(fd >= 0);
     close(fd);
-    CHECK_ST(make_rows("pref", 70, 5, name, 0, a), ST_OK);
+    CHECK_ST(rig_rows("pref", 70, 5, name, 0, false, a), ST_OK);
     CHECK_ST(in_open(&in, name, a), ST_OK);
     for (int64_t i = 0; i < 70; i++) {
         CHECK_ST(in_next(in, &r), ST_OK);
-        CHECK(r.kind == REC_PREF && row_of(&r) == 5 + i);
+        CHECK(r.kind == REC_PREF && rig_row(&r) == 5 + i);
     }
     CHECK_ST(in_next(in, &r), ST_END);
     in_close(in);
@@ -401,17 +328,19 @@ int main(int argc, char **argv)
         return RUN(TEST(rows_come_back));
     int n;
     err_tool(argv[0]);
-    struct arena *a = arena_new(0);
+    static struct arena *a;                            /* --close leaves an open stream in it */
+    a = arena_new(0);
     enum st st = opt_parse(&tool, argc, argv, &n);
     if (st == ST_OK && n >= 5 && strcmp(argv[1], "rows") == 0)
-        st = make_rows(argv[2], number(argv[3]), number(argv[4]), argv[5],
-                       n > 5 ? number(argv[6]) : 0, a);
+        st = rig_rows(argv[2], number(argv[3]), number(argv[4]), argv[5],
+                       n > 5 ? number(argv[6]) : 0, arg.other, a);
     else if (st == ST_OK && n == 1 && strcmp(argv[1], "step") == 0)
         st = fake_step(a);
     else if (st == ST_OK && n == 2 && strcmp(argv[1], "look") == 0)
         st = look(argv[2], a);
     else if (st == ST_OK)
         st = fail(ST_USAGE, "rig rows KIND N FIRST FILE [BYTES] | rig step | rig look FILE");
-    arena_free(a);
+    if (!arg.close)
+        arena_free(a);
     return done(st);
 }

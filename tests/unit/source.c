@@ -1,4 +1,5 @@
-/* source.c - orders, cursors and shares: every row once an epoch, whatever the file's size, and again the same. */
+/* source.c - orders, cursors and shares: every row once an epoch, whatever the file's size, and
+ * again the same. */
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -46,7 +47,8 @@ static void make(const char *name, int64_t n, int64_t n_ids, enum rec_kind kind)
     buf_free(&b);
 }
 
-/* Each epoch has every row once; returns how many positions keep their row from the epoch before. */
+/* Each epoch has every row once; returns how many positions keep their row from the epoch
+ * before. */
 static int64_t epochs(struct order *o, int64_t n_epochs)
 {
     uint8_t *seen = arena_get(mem, (size_t)o->n_rows);
@@ -108,7 +110,7 @@ static void grouped_order(void **state)
     CHECK(shard_frames(s) >= 6);
     CHECK_ST(order_new(&o, s, 3, 0, true, 2 << 20, mem), ST_OK);
     CHECK(epochs(&o, 3) < 30);
-    CHECK(o.n_groups >= 3 && o.n_groups <= 5);
+    CHECK(o.epoch[0].n_groups >= 3 && o.epoch[0].n_groups <= 5);
     for (int64_t p = 1; p < 8000; p++)
         changes += order_at(&o, p).group != order_at(&o, p - 1).group;
     order_at(&o, 0);
