@@ -81,7 +81,7 @@ static enum st frame_end(struct feed *f, uint64_t hash)
 }
 
 /* The compressed size of the frame that begins here, once it is there whole; 0: it is not one to
- * wait for. ST_END: the stream ends in it. */
+ * wait for.  ST_END: the stream ends in it. */
 static enum st whole_frame(struct feed *f, unsigned long long *raw, size_t *bytes)
 {
     enum st st = feed_need(f, FRAME_HEAD);

@@ -1,7 +1,7 @@
 /* in.c - the reader: parts, headers, records, ends.
  *
  * Every record is hashed as it goes by, so at the end record the reader knows whether it has seen
- * what the writer wrote. A record that is not yet whole waits in the buffer; a walk that goes on
+ * what the writer wrote.  A record that is not yet whole waits in the buffer; a walk that goes on
  * where it stopped tells when it is. */
 #include <errno.h>
 #include <fcntl.h>
@@ -116,23 +116,22 @@ static enum st cut(struct in *in)
 {
     const struct feed *f = &in->f;
     err_place("%s:%lld", f->name, (long long)in->count);
-    if (!f->regular)
-        return in->failed = sig_stop_wait(1000)
-                                ? ST_STOP
-                                : fail(ST_SYS, "the stream stops without an end record; the "
-                                               "program before this one died");
-    if (in->state == START && f->base == 0 && f->file.n == 0)
-        return in->failed = fail(ST_DATA, "empty, not a stream of records");
-    if (f->framed)
-        return in->failed = fail(ST_DATA,
-                                 "the file was cut %s %lld, which starts at byte %lld; make it "
-                                 "again, or recover what "
-                                 "is before",
-                                 f->torn ? f->torn : "behind frame", (long long)f->frame,
-                                 (long long)f->frame_at);
-    return in->failed = fail(
-               ST_DATA,
-               "the file stops without an end record; make it again, or recover what is there");
+    if (!f->regular && sig_stop_wait(1000))
+        in->failed = ST_STOP;
+    else if (!f->regular)
+        in->failed = fail(ST_SYS, "the stream stops without an end record; the program before this "
+                                  "one died");
+    else if (in->state == START && f->base == 0 && f->file.n == 0)
+        in->failed = fail(ST_DATA, "empty, not a stream of records");
+    else if (f->framed)
+        in->failed = fail(ST_DATA, "the file was cut %s %lld, which starts at byte %lld; make it "
+                                   "again, or recover what is before",
+                          f->torn ? f->torn : "behind frame", (long long)f->frame,
+                          (long long)f->frame_at);
+    else
+        in->failed = fail(ST_DATA, "the file stops without an end record; make it again, or "
+                                   "recover what is there");
+    return in->failed;
 }
 
 /* What the feed says, with our place. */
