@@ -309,6 +309,8 @@ static void maxright_stale(void **state)
     CHECK_NEAR(f[3].value, 7, 0);
     policy_maxright.pick(&s, own, 7, &k);
     CHECK(k.obj == OBJ_PREF);
+    policy_maxright.learn(&s, own, &(struct seen){ 8, OBJ_PREF, WHY_UPDATE, -1 });
+    CHECK(policy_maxright.figures(&s, own, 9, f) == 4 && f[1].value == 0);     /* no gap */
 }
 
 int main(void)

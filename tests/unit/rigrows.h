@@ -16,8 +16,8 @@ static inline struct header rig_header(bool other)
 }
 
 /* A row whose first ids tell which one it is; its length varies unless `bytes` fixes it. */
-static inline enum st rig_put(struct out *o, struct buf *b, enum rec_kind k, int64_t i, const char *src,
-                              int64_t bytes)
+static inline enum st rig_put(struct out *o, struct buf *b, enum rec_kind k, int64_t i,
+                              const char *src, int64_t bytes)
 {
     static uint8_t ids[1 << 16];
     int64_t vary = (int64_t)(rng(7, RNG_STREAM(RNG_TEST, k), (uint64_t)i) % 40);
