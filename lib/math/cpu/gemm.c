@@ -1,18 +1,20 @@
-/* gemm.c - the blocked product: packed strips of B in L2, rows of A as they lie, a register tile of 6 x 64.
+/* gemm.c - the blocked product: packed strips of B in L2, A as it lies, a register tile of 6 x 64.
  *
- *     for each block of GEMM_J columns          B's block: strips of 64 columns, [strip][k][64], zero-padded
- *       for each GEMM_K of the sum              A's rows are read in place where k runs along them;
- *         for each 6 rows                       else packed to [strip][k][6]
- *           for each strip: the tile            Goto & van de Geijn 2008, with B's block in the inner cache
+ *     for each block of GEMM_J columns      B's block: strips of 64 columns, [strip][k][64],
+ *       for each GEMM_K of the sum          zero-padded
+ *         for each 6 rows of A
+ *           for each strip: the tile        Goto & van de Geijn 2008, with B's block inside
  *
- * The tile's strip of A (6 KiB) stays in L1 while B streams from L2, four vectors for 24 multiply-adds. */
+ * The tile's rows of A (6 KiB) stay in L1 while B streams from L2, four vectors for 24 multiply-adds.
+ * A is read in place whichever way it lies: the tile takes six numbers of it for 24 multiply-adds, so
+ * packing it costs more than it saves. */
 #include "math/cpu/gemm.h"
 
 #define ROWS_LEAST 24                          /* of a task: packing B for fewer would show */
 
 /* R and W are constants at every call, so the loops unroll and the accumulators stay in registers. */
-INLINE void tile(const int R, const int W, int64_t K, struct view2 a, const float *b, int64_t ldb, float *c, int64_t ldc,
-                 int64_t cols, const float *bias, enum gemm_mode mode)
+INLINE void tile(const int R, const int W, int64_t K, struct view2 a, const float *b, int64_t ldb,
+                 float *c, int64_t ldc, int64_t cols, const float *bias, enum gemm_mode mode)
 {
     v16 acc[GEMM_R][GEMM_W];
 
@@ -25,7 +27,7 @@ INLINE void tile(const int R, const int W, int64_t K, struct view2 a, const floa
 #pragma GCC unroll 8
     for (int r = 0; r < R; r++)
         row[r] = a.p + r * a.row;
-    if (mode == GEMM_ADD)                      /* C comes from afar: fetched while the sum is made */
+    if (mode == GEMM_ADD)                      /* C comes from afar: fetched during the sum */
 #pragma GCC unroll 8
         for (int r = 0; r < R; r++)
 #pragma GCC unroll 8
@@ -58,17 +60,18 @@ INLINE void tile(const int R, const int W, int64_t K, struct view2 a, const floa
         }
 }
 
-#define TILE(R, W)                                                                                          \
-    static void tile_##R##_##W(int64_t K, struct view2 a, const float *b, int64_t ldb, float *c, int64_t ldc, \
-                               int64_t cols, const float *bias, enum gemm_mode mode)                                   \
-    {                                                                                                       \
-        tile(R, W, K, a, b, ldb, c, ldc, cols, bias, mode);                                                  \
+#define TILE(R, W)                                                                          \
+    static void tile_##R##_##W(int64_t K, struct view2 a, const float *b, int64_t ldb,      \
+                               float *c, int64_t ldc, int64_t cols, const float *bias,      \
+                               enum gemm_mode mode)                                         \
+    {                                                                                       \
+        tile(R, W, K, a, b, ldb, c, ldc, cols, bias, mode);                                 \
     }
 #define TILES(W) TILE(1, W) TILE(2, W) TILE(3, W) TILE(4, W) TILE(5, W) TILE(6, W)
 #define NAMES(W) { tile_1_##W, tile_2_##W, tile_3_##W, tile_4_##W, tile_5_##W, tile_6_##W },
 
-typedef void tile_fn(int64_t K, struct view2 a, const float *b, int64_t ldb, float *c, int64_t ldc, int64_t cols,
-                     const float *bias, enum gemm_mode mode);
+typedef void tile_fn(int64_t K, struct view2 a, const float *b, int64_t ldb, float *c, int64_t ldc,
+                     int64_t cols, const float *bias, enum gemm_mode mode);
 #if GEMM_W == 4
 TILES(1) TILES(2) TILES(3) TILES(4)
 static tile_fn *const tiles[GEMM_W][GEMM_R] = { NAMES(1) NAMES(2) NAMES(3) NAMES(4) };
@@ -77,8 +80,8 @@ TILES(1)
 static tile_fn *const tiles[GEMM_W][GEMM_R] = { NAMES(1) };
 #endif
 
-void gemm_tile(int64_t rows, int64_t cols, int64_t K, struct view2 a, const float *b, int64_t ldb, float *c, int64_t ldc,
-               const float *bias, enum gemm_mode mode)
+void gemm_tile(int64_t rows, int64_t cols, int64_t K, struct view2 a, const float *b, int64_t ldb,
+               float *c, int64_t ldc, const float *bias, enum gemm_mode mode)
 {
     tiles[(cols - 1) / LANES][rows - 1](K, a, b, ldb, c, ldc, cols, bias, mode);
 }
@@ -103,54 +106,38 @@ static void pack_strip(float *to, struct view2 b, int64_t K, int64_t J, int64_t 
         }
 }
 
-/* Rows of A where they lie side by side and k runs across: [strip][k][6]. */
-static void pack_a(float *to, struct view2 a, int64_t I, int64_t K)
+/* Rows [i0, i1) against a packed block of J columns, one piece of the sum. */
+static void sweep(const struct gemm *g, int64_t i0, int64_t i1, int64_t j0, int64_t J, int64_t k0,
+                  int64_t K, const float *packed)
 {
-    for (int64_t k = 0; k < K; k++) {
-        const float *from = a.p + k * a.col;
-        float *at = to + k * GEMM_R;
-        int64_t i = 0;
-        for (; i + GEMM_R <= I; i += GEMM_R, at += GEMM_R * K)
-            memcpy(at, from + i, GEMM_R * sizeof(float));
-        memcpy(at, from + i, (size_t)(I - i) * sizeof(float));
-    }
-}
-
-/* I rows against a packed block of J columns, one piece of the sum. */
-static void sweep(const struct gemm *g, int64_t i0, int64_t I, int64_t j0, int64_t J, int64_t k0, int64_t K, const float *bp,
-                  float *ap)
-{
-    struct view2 a = { g->a.p + i0 * g->a.row + k0 * g->a.col, g->a.row, g->a.col };
     enum gemm_mode mode = k0 > 0 ? GEMM_ADD : g->mode;
-    bool packed = a.col != 1;
 
-    if (packed)
-        pack_a(ap, a, I, K);
-    for (int64_t i = 0; i < I; i += GEMM_R) {
-        struct view2 ai = packed ? (struct view2){ ap + i * K, 1, GEMM_R } : (struct view2){ a.p + i * a.row, a.row, 1 };
+    for (int64_t i = i0; i < i1; i += GEMM_R) {
+        struct view2 a = { g->a.p + i * g->a.row + k0 * g->a.col, g->a.row, g->a.col };
         for (int64_t j = 0; j < J; j += GEMM_COLS) {
             int64_t cols = MIN(GEMM_COLS, J - j);
-            gemm_tile(MIN(GEMM_R, I - i), cols, K, ai, bp + j * K, round16(cols), g->c + (i0 + i) * g->ldc + j0 + j, g->ldc,
+            gemm_tile(MIN(GEMM_R, i1 - i), cols, K, a, packed + j * K, round16(cols),
+                      g->c + i * g->ldc + j0 + j, g->ldc,
                       g->bias && k0 == 0 ? g->bias + j0 + j : NULL, mode);
         }
     }
 }
 
 /* Columns [j0, j1) of rows [i0, i1). */
-static void block(const struct gemm *g, int64_t i0, int64_t i1, int64_t j0, int64_t j1, float *scratch)
+static void block(const struct gemm *g, int64_t i0, int64_t i1, int64_t j0, int64_t j1,
+                  float *packed)
 {
-    float *bp = scratch, *ap = scratch + GEMM_K * GEMM_J;
-
     for (int64_t j = j0; j < j1; j += GEMM_J) {
         int64_t J = MIN(GEMM_J, j1 - j);
         for (int64_t k = 0; k < g->K; k += GEMM_K) {
             int64_t K = MIN(GEMM_K, g->K - k);
             for (int64_t s = 0; s < J; s += GEMM_COLS) {
-                struct view2 b = { g->b.p + k * g->b.row + (j + s) * g->b.col, g->b.row, g->b.col };
-                pack_strip(bp + s * K, b, K, MIN(GEMM_COLS, J - s), round16(MIN(GEMM_COLS, J - s)));
+                const float *from = g->b.p + k * g->b.row + (j + s) * g->b.col;
+                int64_t cols = MIN(GEMM_COLS, J - s);
+                pack_strip(packed + s * K, (struct view2){ from, g->b.row, g->b.col }, K, cols,
+                           round16(cols));
             }
-            for (int64_t i = i0; i < i1; i += GEMM_I)
-                sweep(g, i, MIN(GEMM_I, i1 - i), j, J, k, K, bp, ap);
+            sweep(g, i0, i1, j, J, k, K, packed);
         }
     }
 }
@@ -172,16 +159,15 @@ static void cut_task(void *of, int64_t i, int worker)
           k->scratch + (size_t)worker * (GEMM_SCRATCH_BYTES / sizeof(float)));
 }
 
-/* Columns of B are packed once by each task that uses them, columns of A where A is packed: so a task is
- * wide first, and rows are cut where there are not tasks enough. */
+/* Columns are cut first, so that B is packed once; rows where there are not tasks enough. */
 void gemm_all(struct dev *d, const struct gemm *g)
 {
     int64_t worth = cpu_worth(d, (double)g->I * (double)g->J * (double)g->K * 0.02);
-    struct cut k = { .g = g, .cols = g->a.col == 1 ? GEMM_J / 2 : GEMM_J, .rows = g->I };
+    struct cut k = { .g = g };
 
     if (g->I == 0 || g->J == 0)
         return;
-    k.across = worth > 1 ? (g->J + k.cols - 1) / k.cols : 1;
+    k.across = worth > 1 ? (g->J + GEMM_J / 2 - 1) / (GEMM_J / 2) : 1;
     k.cols = ((g->J + k.across - 1) / k.across + GEMM_COLS - 1) / GEMM_COLS * GEMM_COLS;
     k.across = (g->J + k.cols - 1) / k.cols;
     int64_t down = MAX(1, MIN((worth + k.across - 1) / k.across, g->I / ROWS_LEAST));

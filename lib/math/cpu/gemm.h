@@ -1,9 +1,10 @@
 /* gemm.h - the product that all others are made of.
  *
- * C(i, j) = sum over k of A(i, k) B(k, j), each number of C a chain of fused multiply-adds in the order of k, begun anew
- * every GEMM_K: so it depends on its own row of A and column of B and on nothing else, whatever the blocks, the threads
- * and the neighbours.  (A library's product picks its kernels and its cuts by the whole shape: oneDNN's, with 777 to
- * sum over, gives a row other bits among 192 rows than among 256.) */
+ * C(i, j) = sum over k of A(i, k) B(k, j), each number of C a chain of fused multiply-adds in the
+ * order of k, begun anew every GEMM_K: so it depends on its own row of A and column of B and on
+ * nothing else, whatever the blocks, the threads and the neighbours.  (A library's product picks its
+ * kernels and cuts by the whole shape: oneDNN's, with 777 to sum over, gives a row other bits among
+ * 192 rows than among 256.) */
 #ifndef GEMM_H
 #define GEMM_H
 
@@ -11,14 +12,13 @@
 
 #define GEMM_R 6                               /* rows of a register tile */
 #ifdef __AVX512F__
-#define GEMM_W 4                               /* and its columns, in v16: 24 accumulators of 32 registers */
+#define GEMM_W 4                               /* its columns in v16: 24 sums in 32 registers */
 #else
 #define GEMM_W 1
 #endif
 #define GEMM_COLS (GEMM_W * LANES)             /* columns of a packed strip */
-#define GEMM_K    256                          /* a chain's length, and a block's depth */
-#define GEMM_J    512                          /* columns of a block of B: GEMM_K * GEMM_J floats stay in L2 */
-#define GEMM_I    96                           /* rows of a packed block of A */
+#define GEMM_K    256                          /* a chain's length, a block's depth */
+#define GEMM_J    512                          /* columns of a block: with GEMM_K, half of L2 */
 
 /* A(i, k) = p[i * row + k * col]; one of row, col is 1. */
 struct view2 { const float *p; int64_t row, col; };
@@ -26,28 +26,29 @@ struct view2 { const float *p; int64_t row, col; };
 enum gemm_mode {
     GEMM_SET,                                  /* C = sum */
     GEMM_ADD,                                  /* C = C + sum */
-    GEMM_CHAIN,                                /* the chain begins at C: cut anywhere, the same bits (tiles only) */
-};
-/* I x J numbers at c, rows ldc apart; with a bias[J], sum + bias. */
+    GEMM_CHAIN,                                /* the chain begins at C: the same bits wherever */
+};                                             /* it is cut (tiles only) */
+
+/* C's I x J numbers at c, rows ldc apart; with a bias[J], sum + bias. */
 struct gemm {
-    float        *c;
-    int64_t       ldc, I, J, K;
-    struct view2  a, b;
-    const float  *bias;
+    float         *c;
+    int64_t        ldc, I, J, K;
+    struct view2   a, b;
+    const float   *bias;
     enum gemm_mode mode;
 };
 
-#define GEMM_SCRATCH_BYTES ((size_t)(GEMM_K * GEMM_J + GEMM_K * (GEMM_I + GEMM_R)) * sizeof(float))
+#define GEMM_SCRATCH_BYTES ((size_t)(GEMM_K * GEMM_J) * sizeof(float))
 
 /* By one thread; scratch of GEMM_SCRATCH_BYTES, aligned to 64. */
 void gemm_one(const struct gemm *g, float *scratch);
 
-/* By all threads.  Its scratch is the device's. */
+/* By all threads, with the device's scratch. */
 void gemm_all(struct dev *d, const struct gemm *g);
 
-/* A tile from memory as it is: rows <= GEMM_R, cols <= GEMM_COLS, b's rows readable to a whole number of LANES.
- * One chain over all of K. */
-void gemm_tile(int64_t rows, int64_t cols, int64_t K, struct view2 a, const float *b, int64_t ldb, float *c, int64_t ldc,
-               const float *bias, enum gemm_mode mode);
+/* A tile from memory as it is: rows <= GEMM_R, cols <= GEMM_COLS, b's rows readable in whole
+ * vectors.  One chain over all of K. */
+void gemm_tile(int64_t rows, int64_t cols, int64_t K, struct view2 a, const float *b, int64_t ldb,
+               float *c, int64_t ldc, const float *bias, enum gemm_mode mode);
 
 #endif
