@@ -122,6 +122,10 @@ static enum st open_part(struct shard *s, const struct table_row *row, const str
                            .raw = row[i].raw,
                            .len = row[i].raw,
                            .number = number };
+        if (x.raw > SLICE_FRAME_MAX)
+            return fail(ST_DATA, "frame %lld has %lld bytes, the most is %d; the seek table is "
+                                 "not that of a stream",
+                        (long long)number, (long long)x.raw, SLICE_FRAME_MAX);
         if (row[i].rows && (st = add_slice(s, x)) != ST_OK)
             return st;
     }
@@ -191,8 +195,7 @@ static enum st scan_row(struct shard *s, struct scan *c, struct in *in, const st
     enum st st = ST_OK;
     if (where < 0)
         return fail(ST_DATA, "a row reaches over the edge of a zstd frame, rows cannot be picked "
-                             "from it; zstd -dc it into "
-                             "a file first");
+                             "from it; zstd -dc it into a file first");
     bool goes_on = x->info.rows && x->packed == f->framed &&
                    (f->framed
                         ? x->at == at && x->skip + x->len == where
