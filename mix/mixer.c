@@ -100,32 +100,41 @@ static enum st update(struct mixer *m, const struct pick *p)
     return st;
 }
 
+/* The pipes are empty: the last measurement, unless it was just taken. */
+static enum st ends_early(struct mixer *m, bool measured)
+{
+    bool held = m->held[0].n_sources + m->held[1].n_sources > 0;
+
+    if (m->study.steps && !m->arg->quiet)
+        warn("no rows are left at step %lld of %lld; the run ends here", (long long)m->i,
+             (long long)m->study.steps);
+    return held && !measured ? held_send(m) : ST_OK;
+}
+
 enum st mixer_loop(struct mixer *m)
 {
+    struct pick p;
     enum st st;
 
-    for (bool rows = true;; m->i++) {
-        bool due = held_due(m), last = m->study.steps && m->i >= m->study.steps;
-        struct pick p;
+    for (;; m->i++) {
+        bool due = held_due(m);
         if (sig_stop())
             return ST_STOP;
         if ((st = state_put(m)) != ST_OK || (due && (st = held_send(m)) != ST_OK))
             return st;
-        if (last)
+        if (m->study.steps && m->i >= m->study.steps)
             break;
         if (m->policy->refresh && m->policy->refresh(&m->study, m->i) && (st = measure(m)) != ST_OK)
             return st;
         if ((st = decide(m, &p)) != ST_OK)
             return st;
-        if ((st = update(m, &p)) == ST_END)
-            rows = false;
-        else if (st != ST_OK)
-            return st;
-        if (!rows) {                                   /* the pipes are empty */
-            if (m->held[0].n_sources + m->held[1].n_sources && !due && (st = held_send(m)) != ST_OK)
+        if ((st = update(m, &p)) == ST_END) {
+            if ((st = ends_early(m, due)) != ST_OK)
                 return st;
             break;
         }
+        if (st != ST_OK)
+            return st;
     }
     return losses_learn(&m->losses, m->policy, &m->study, m->state, INT64_MAX);
 }

@@ -14,6 +14,8 @@ head -n 8 window | tr '\n' ' '; echo
 cat b.raw >p &
 mix --policy mix --sft - --pref p --held-sft ha.rec <a.raw | $rig look - | grep -v '^ '
 wait
+# the rows end before the steps do
+mix --sft - --steps 5 <a.raw 2>&1 >steps; $rig look steps | grep -c update
 try() { mix "$@" <a.raw >out 2>err; st=$?; cat err; [ -s out ] && echo "something was written"; echo "$st $*"; }
 try --sft - --epochs 2
 try --sft - --pref b.raw --policy alright
