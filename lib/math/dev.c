@@ -1,8 +1,9 @@
 /* dev.c - opens a device by name and owns its memory.
  *
- * This build knows the CPU alone.  Every block carries a small head, so that dev_close() can free what is left and
- * the sum of all is held against what the machine lends before anything is asked of it.  Large blocks are mapped on
- * 2 MiB boundaries with huge pages wished for: products walk weights by columns, and the TLB would feel it. */
+ * This build knows the CPU alone.  Every block carries a small head, so that dev_close() can
+ * free what is left and the sum of all is held against what the machine lends before anything is
+ * asked of it.  Large blocks are mapped on 2 MiB boundaries with huge pages wished for: products
+ * walk weights by columns, and the TLB would feel it. */
 #include <sys/mman.h>
 
 #include "base/run.h"
@@ -24,13 +25,15 @@ _Static_assert(sizeof(struct block) <= HEAD_BYTES, "the head keeps the alignment
 enum st dev_open(struct dev **out, const char *name, int threads, struct arena *a)
 {
     if (strcmp(name, "auto") != 0 && strcmp(name, "cpu") != 0)
-        return fail(ST_USAGE, "--device: '%s' is not in this build; this build has cpu", shown(view_of(name)));
+        return fail(ST_USAGE, "--device: '%s' is not in this build; this build has cpu",
+                    shown(view_of(name)));
     struct dev *d = ARENA_NEW(a, struct dev, 1);
     struct dev_own *own = d ? ARENA_NEW(a, struct dev_own, 1) : NULL;
     if (!own)
         return ST_SYS;
     own->limit_bytes = (size_t)run_memory();
-    *d = (struct dev){ .op = &cpu_ops, .name = "cpu", .threads = threads > 0 ? threads : run_threads(), .own = own };
+    *d = (struct dev){ .op = &cpu_ops, .name = "cpu", .own = own,
+                       .threads = threads > 0 ? threads : run_threads() };
     *out = d;
     return ST_OK;
 }
@@ -67,8 +70,9 @@ void *dev_alloc(struct dev *d, size_t n_bytes)
             memset(p, 0, bytes);
     }
     if (!p) {
-        fail(ST_SYS, "%.1f MB of device memory asked for, %.1f MB of %.1f MB are taken; fewer tokens at once, or a "
-             "smaller model", (double)n_bytes / 1e6, (double)own->used_bytes / 1e6, (double)own->limit_bytes / 1e6);
+        fail(ST_SYS, "%.1f MB of device memory asked for, %.1f MB of %.1f MB are taken; "
+             "fewer tokens at once, or a smaller model", (double)n_bytes / 1e6,
+             (double)own->used_bytes / 1e6, (double)own->limit_bytes / 1e6);
         return NULL;
     }
     struct block *b = p;

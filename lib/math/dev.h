@@ -1,4 +1,5 @@
-/* dev.h - a device: memory, copies, its ops, and the fault it keeps.  The only owner of device memory. */
+/* dev.h - a device: memory, copies, its ops, and the fault it keeps.  The only owner of device
+ * memory. */
 #ifndef DEV_H
 #define DEV_H
 
@@ -14,16 +15,18 @@ struct dev {
     struct dev_own   *own;                     /* the backend's: scratch, handles */
 };
 
-/* name: "auto" (the best there is) or "cpu"; anything else is ST_USAGE naming what this build has.  threads 0: run_threads(). */
+/* name: "auto" (the best there is) or "cpu"; anything else is ST_USAGE naming what this build
+ * has.  threads 0: run_threads(). */
 enum st dev_open(struct dev **d, const char *name, int threads, struct arena *a) must_use;
 void dev_close(struct dev *d);                 /* frees all device memory */
 
-/* n bytes on the device, zeroed, aligned to 64; lives until dev_close() or dev_free().  NULL: fail(ST_SYS) was called, telling how
- * much was asked and what the machine has. */
+/* n bytes on the device, zeroed, aligned to 64; lives until dev_close() or dev_free().  NULL:
+ * fail(ST_SYS) was called, telling how much was asked and what the machine has. */
 void *dev_alloc(struct dev *d, size_t n_bytes) must_use;
 void  dev_free(struct dev *d, void *p);
 void  dev_put(struct dev *d, void *to, const void *host, size_t n_bytes);
-void  dev_get(struct dev *d, void *host, const void *from, size_t n_bytes);   /* waits for what was enqueued */
+/* Waits for what was enqueued. */
+void  dev_get(struct dev *d, void *host, const void *from, size_t n_bytes);
 void  dev_zero(struct dev *d, void *p, size_t n_bytes);
 /* Waits for everything; a device fault since the last call comes back here. */
 enum st dev_sync(struct dev *d) must_use;

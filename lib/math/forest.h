@@ -1,7 +1,8 @@
 /* forest.h - one batch layout for everything: a forest of segments.
  *
- * N packed tokens are cut into segments, each with a parent segment or none.  A token sees all of its segment's
- * ancestors and its own segment up to itself; its position counts from the root:
+ * N packed tokens are cut into segments, each with a parent segment or none.  A token sees all
+ * of its segment's ancestors and its own segment up to itself; its position counts from the
+ * root:
  *
  *     seg 0 (prompt)   parent -1   tokens [0, 5)    positions 0 1 2 3 4
  *     seg 1 (chosen)   parent  0   tokens [5, 8)    positions 5 6 7
@@ -16,7 +17,8 @@
 
 #define FOREST_DEPTH_MAX 8                     /* segments on a path from the root */
 
-struct seg { int32_t begin, end, parent; };    /* tokens [begin, end), in order and without gaps; parent < own index, or -1 */
+/* Tokens [begin, end), in order and without gaps; parent < own index, or -1. */
+struct seg { int32_t begin, end, parent; };
 
 struct forest {                                /* all arrays on the device */
     int64_t     n_tokens, n_segs;

@@ -1,89 +1,109 @@
 /* ops.h - every operation of a training step, the only description of each.
  *
- * An op enqueues and cannot fail: a wrong shape is a bug, a device fault is kept and comes back from dev_sync().
- * Backends: cpu/ (here), each with the same signatures, checked by the compiler through ops.def.
+ * An op enqueues and cannot fail: a wrong shape is a bug, a device fault is kept and comes back
+ * from dev_sync().  Backends: cpu/ (here), each with the same signatures, checked by the compiler
+ * through ops.def.
  *
  * Two promises bind every backend.
  *  1. Same bits: the result does not depend on the number of threads.
- *  2. A row's bits do not depend on its company: in every forward op the value of a token depends, to the bit, on its
- *     own inputs and (attention) on its path from the root, never on N, its place in the batch or its neighbours, nor on where a path is cut
- *     into segments.  Weight gradients sum over tokens in a fixed order of the pack.
- * Gradients named d* are accumulated (+=) unless the contract says "=" ; outputs are written (=). */
+ *  2. A row's bits do not depend on its company: in every forward op the value of a token depends,
+ *     to the bit, on its own inputs and (attention) on its path from the root, never on N, its
+ *     place in the batch or its neighbours, nor on where a path is cut into segments.  Weight
+ *     gradients sum over tokens in a fixed order of the pack.
+ * Gradients named d* are accumulated (+=) unless the contract says "="; outputs are written (=). */
 #ifndef OPS_H
 #define OPS_H
 
 #include "math/dev.h"
 #include "math/forest.h"
 
-struct adamw { double lr, beta1, beta2, eps, decay; int64_t step; };  /* step counts from 1, for bias correction */
+/* step counts from 1, for bias correction. */
+struct adamw { double lr, beta1, beta2, eps, decay; int64_t step; };
 
 struct ops {
-    /* y[N M] = x[N K] w[M K]^T + bias[M]; bias.p may be NULL.  With add, y += instead (bias once). */
-    void (*matmul)(struct dev *d, struct mat y, struct mat x, struct tensor w, struct tensor bias, bool add);
+    /* y[N M] = x[N K] w[M K]^T + bias[M]; bias.p may be NULL.  With add, y += that. */
+    void (*matmul)(struct dev *d, struct mat y, struct mat x, struct tensor w, struct tensor bias,
+                   bool add);
     /* dx[N K] = dy[N M] w[M K]; with add, dx +=. */
     void (*matmul_dx)(struct dev *d, struct mat dx, struct mat dy, struct tensor w, bool add);
     /* dw[M K] += dy[N M]^T x[N K]; dbias[M] += column sums of dy, unless dbias.p is NULL. */
-    void (*matmul_dw)(struct dev *d, struct tensor dw, struct tensor dbias, struct mat dy, struct mat x);
+    void (*matmul_dw)(struct dev *d, struct tensor dw, struct tensor dbias, struct mat dy,
+                      struct mat x);
 
     /* x[N D] = table[token[i] D].  dtable += dx by rows, in the order of the tokens. */
     void (*embed)(struct dev *d, struct tensor x, struct tensor table, const int32_t *token);
     void (*embed_bwd)(struct dev *d, struct tensor dtable, struct tensor dx, const int32_t *token);
 
-    /* y[n D] = x[at[i] D] and its transpose dx[at[i] D] += dy[i D], in the order of i (at may repeat). */
+    /* y[n D] = x[at[i] D] and its transpose dx[at[i] D] += dy[i D], in the order of i (at may
+     * repeat). */
     void (*gather)(struct dev *d, struct tensor y, struct tensor x, const int32_t *at);
     void (*gather_bwd)(struct dev *d, struct tensor dx, struct tensor dy, const int32_t *at);
 
-    /* y[N D] = x / rms(x) * w[D], rms = sqrt(mean x^2 + eps); rstd[N] = 1 / rms kept.  Zhang & Sennrich 2019, arXiv:1910.07467, eq. 4.
-     * bwd: dx += ..., dw += ... */
-    void (*rmsnorm)(struct dev *d, struct tensor y, struct tensor rstd, struct tensor x, struct tensor w, double eps);
-    void (*rmsnorm_bwd)(struct dev *d, struct tensor dx, struct tensor dw, struct tensor dy, struct tensor x,
-                        struct tensor w, struct tensor rstd);
+    /* y[N D] = x / rms(x) * w[D], rms = sqrt(mean x^2 + eps); rstd[N] = 1 / rms kept.  Zhang &
+     * Sennrich 2019, arXiv:1910.07467, eq. 4.  bwd: dx += ..., dw += ... */
+    void (*rmsnorm)(struct dev *d, struct tensor y, struct tensor rstd, struct tensor x,
+                    struct tensor w, double eps);
+    void (*rmsnorm_bwd)(struct dev *d, struct tensor dx, struct tensor dw, struct tensor dy,
+                        struct tensor x, struct tensor w, struct tensor rstd);
 
-    /* y[N D] = (x - mean) * rstd * w + b; mean[N], rstd[N] kept.  Ba et al. 2016, arXiv:1607.06450.  bwd: dx, dw, db += */
-    void (*layernorm)(struct dev *d, struct tensor y, struct tensor mean, struct tensor rstd, struct tensor x,
-                      struct tensor w, struct tensor b, double eps);
-    void (*layernorm_bwd)(struct dev *d, struct tensor dx, struct tensor dw, struct tensor db, struct tensor dy,
-                          struct tensor x, struct tensor w, struct tensor mean, struct tensor rstd);
+    /* y[N D] = (x - mean) * rstd * w + b; mean[N], rstd[N] kept.  Ba et al. 2016,
+     * arXiv:1607.06450.  bwd: dx, dw, db += */
+    void (*layernorm)(struct dev *d, struct tensor y, struct tensor mean, struct tensor rstd,
+                      struct tensor x, struct tensor w, struct tensor b, double eps);
+    void (*layernorm_bwd)(struct dev *d, struct tensor dx, struct tensor dw, struct tensor db,
+                          struct tensor dy, struct tensor x, struct tensor w, struct tensor mean,
+                          struct tensor rstd);
 
-    /* Rotary embedding in place on the first R = 2 * n_freq numbers of each head, pairs (j, j + n_freq) as GPT-NeoX and Hugging Face
-     * Llama have them: angle = pos[i] * freq[j].  sign +1 forward, -1 backward (the inverse rotation).  freq on the host, float64 angles.  Su et al. 2021,
-     * arXiv:2104.09864. */
-    void (*rope)(struct dev *d, struct heads x, const struct forest *f, const double *freq, int64_t n_freq, int sign);
+    /* Rotary embedding in place on the first R = 2 * n_freq numbers of each head, pairs (j, j +
+     * n_freq) as GPT-NeoX and Hugging Face Llama have them: angle = pos[i] * freq[j].  sign +1
+     * forward, -1 backward (the inverse rotation).  freq on the host, float64 angles.  Su et al.
+     * 2021, arXiv:2104.09864. */
+    void (*rope)(struct dev *d, struct heads x, const struct forest *f, const double *freq,
+                 int64_t n_freq, int sign);
 
-    /* o = softmax(scale * q k^T over what the forest lets token i see) v; lse[N H] = log of the softmax's sum, kept.  q, o have
-     * H heads, k, v have G; head h uses h / (H / G).  window > 0: only keys with position > own - window.  Keys are taken in the order of the
-     * path from the root, in blocks cut by position. */
-    void (*attention)(struct dev *d, struct heads o, struct tensor lse, struct heads q, struct heads k, struct heads v,
-                      const struct forest *f, double scale, int64_t window);
+    /* o = softmax(scale * q k^T over what the forest lets token i see) v; lse[N H] = log of the
+     * softmax's sum, kept.  q, o have H heads, k, v have G; head h uses h / (H / G).  window >
+     * 0: only keys with position > own - window.  Keys are taken in the order of the path from
+     * the root, in blocks cut by position. */
+    void (*attention)(struct dev *d, struct heads o, struct tensor lse, struct heads q,
+                      struct heads k, struct heads v, const struct forest *f, double scale,
+                      int64_t window);
     /* dq, dk, dv = (written, not accumulated).  do_ is the gradient of o. */
-    void (*attention_bwd)(struct dev *d, struct heads dq, struct heads dk, struct heads dv, struct heads do_, struct heads o,
-                          struct tensor lse, struct heads q, struct heads k, struct heads v, const struct forest *f,
-                          double scale, int64_t window);
+    void (*attention_bwd)(struct dev *d, struct heads dq, struct heads dk, struct heads dv,
+                          struct heads do_, struct heads o, struct tensor lse, struct heads q,
+                          struct heads k, struct heads v, const struct forest *f, double scale,
+                          int64_t window);
 
     /* y[N F] = silu(gate) * up.  bwd: dgate, dup = (may alias gate's and up's own buffers). */
     void (*swiglu)(struct dev *d, struct tensor y, struct tensor gate, struct tensor up);
-    void (*swiglu_bwd)(struct dev *d, struct tensor dgate, struct tensor dup, struct tensor dy, struct tensor gate, struct tensor up);
+    void (*swiglu_bwd)(struct dev *d, struct tensor dgate, struct tensor dup, struct tensor dy,
+                       struct tensor gate, struct tensor up);
     /* y = gelu(x), exact (erf) or the tanh form.  bwd: dx = (may be dy or x). */
     void (*gelu)(struct dev *d, struct tensor y, struct tensor x, bool tanh_form);
-    void (*gelu_bwd)(struct dev *d, struct tensor dx, struct tensor dy, struct tensor x, bool tanh_form);
+    void (*gelu_bwd)(struct dev *d, struct tensor dx, struct tensor dy, struct tensor x,
+                     bool tanh_form);
 
     /* y = a + b, elementwise; y may be a or b. */
     void (*add)(struct dev *d, struct tensor y, struct tensor a, struct tensor b);
 
-    /* The head: logp[i] = log softmax(x[i D] w[V D]^T)[target[i]] for n rows, in chunks: never a [n V] buffer beyond `chunk` rows.
-     * lse[n] is kept; hit[n] = 1 where the target is the arg max (first of equals), else 0.
-     * With coef (n numbers, dl/dlogp, known beforehand) the gradient is taken in the same pass: dx[n D] =, dw[V D] +=.
-     * coef NULL: dx, dw untouched. */
-    void (*logprob)(struct dev *d, struct tensor logp, struct tensor lse, struct tensor hit, struct tensor x, struct tensor w,
-                    const int32_t *target, const float *coef, struct tensor dx, struct tensor dw);
+    /* The head: logp[i] = log softmax(x[i D] w[V D]^T)[target[i]] for n rows, in chunks: never a
+     * [n V] buffer beyond `chunk` rows. lse[n] is kept; hit[n] = 1 where the target is the arg
+     * max (first of equals), else 0. With coef (n numbers, dl/dlogp, known beforehand) the
+     * gradient is taken in the same pass: dx[n D] =, dw[V D] +=. coef NULL: dx, dw untouched. */
+    void (*logprob)(struct dev *d, struct tensor logp, struct tensor lse, struct tensor hit,
+                    struct tensor x, struct tensor w, const int32_t *target, const float *coef,
+                    struct tensor dx, struct tensor dw);
     /* The gradient later, from lse: dx[n D] =, dw[V D] +=; dw.p NULL: not wanted. */
-    void (*logprob_bwd)(struct dev *d, struct tensor dx, struct tensor dw, struct tensor x, struct tensor w, struct tensor lse,
-                        const int32_t *target, const float *coef);
+    void (*logprob_bwd)(struct dev *d, struct tensor dx, struct tensor dw, struct tensor x,
+                        struct tensor w, struct tensor lse, const int32_t *target,
+                        const float *coef);
 
     /* *sum (device, double) += sum of x^2 in a fixed order, accumulated in double. */
     void (*sumsq)(struct dev *d, double *sum, struct tensor x);
-    /* w, m, v in place from g * gscale; decoupled weight decay.  Loshchilov & Hutter 2017, arXiv:1711.05101. g is left as it is. */
-    void (*adamw)(struct dev *d, struct tensor w, struct tensor m, struct tensor v, struct tensor g, double gscale, struct adamw h);
+    /* w, m, v in place from g * gscale; decoupled weight decay.  Loshchilov & Hutter 2017,
+     * arXiv:1711.05101.  g is left as it is. */
+    void (*adamw)(struct dev *d, struct tensor w, struct tensor m, struct tensor v, struct tensor g,
+                  double gscale, struct adamw h);
 };
 
 #define OP(name) extern __typeof__(*((struct ops *)0)->name) cpu_##name;

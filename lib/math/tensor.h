@@ -1,5 +1,6 @@
-/* tensor.h - where numbers lie, of what type and shape.  Letters as in the papers: N tokens in the
- * batch, D width, H heads, G key/value heads, E head width, F feed-forward width, L layers, V vocabulary. */
+/* tensor.h - where numbers lie, of what type and shape.  Letters as in the papers: N tokens in
+ * the batch, D width, H heads, G key/value heads, E head width, F feed-forward width, L layers,
+ * V vocabulary. */
 #ifndef TENSOR_H
 #define TENSOR_H
 
@@ -8,7 +9,7 @@
 enum dtype { F32, BF16, F16, I32 };            /* parameters and activations are F32 today */
 
 struct tensor {                                /* row-major, dense */
-    void      *p;                              /* on the device; NULL: absent (an optional argument) */
+    void      *p;                              /* on the device; NULL: absent */
     int        rank;
     int64_t    d[3];
     enum dtype type;
@@ -31,15 +32,16 @@ static inline float *f32(struct tensor t)
     return (float *)t.p;
 }
 
-/* A matrix inside a wider one: rows of `cols` floats, `ld` floats apart.  Products take these, so a fused [N (H+2G)E]
- * buffer needs no copies. */
+/* A matrix inside a wider one: rows of `cols` floats, `ld` floats apart.  Products take these,
+ * so a fused [N (H+2G)E] buffer needs no copies. */
 struct mat { float *p; int64_t rows, cols, ld; };
 static inline struct mat mat_of(struct tensor t)
 {
     return (struct mat){ f32(t), t.d[0], t.d[1] * t.d[2], t.d[1] * t.d[2] };
 }
 
-/* n heads of width E inside rows of a wider buffer: head h of token i starts at p + i * row + h * head. */
+/* n heads of width E inside rows of a wider buffer: head h of token i starts at p + i * row + h
+ * * head. */
 struct heads { float *p; int64_t n, E, row, head; };
 
 #define SHAPE1(t, a)    BUG_IF((t).rank != 1 || (t).d[0] != (a))

@@ -1,7 +1,7 @@
 /* arr.h - arrays for tests of ops: the same numbers as float on the device and as double here.
  *
- * Inputs are fresh each run; the seed is told where a test fails (and PLAIT_SEED gives it again).  Outputs are poisoned, so
- * that a number nobody wrote is a NaN, and a NaN never passes. */
+ * Inputs are fresh each run; the seed is told where a test fails (and PLAIT_SEED gives it
+ * again).  Outputs are poisoned, so that a number nobody wrote is a NaN, and a NaN never passes. */
 #ifndef ARR_H
 #define ARR_H
 
@@ -32,7 +32,8 @@ static inline void *heap(size_t bytes)
 /* n doubles; the floats are theirs rounded, and the doubles are rounded with them. */
 static inline struct arr arr_of(int64_t n, double scale, bool poison)
 {
-    struct arr a = { heap((size_t)n * sizeof(double)), dev_alloc(dev, (size_t)n * sizeof(float)), n };
+    struct arr a = { heap((size_t)n * sizeof(double)), dev_alloc(dev, (size_t)n * sizeof(float)),
+                     n };
     BUG_IF(!a.p);
     for (int64_t i = 0; i < n; i++) {
         a.p[i] = poison ? NAN : (float)(scale * rng_normal(seed, RNG_STREAM(RNG_TEST, 1), drawn++));
@@ -69,19 +70,21 @@ static inline int32_t *indices(int64_t n, int64_t below)
     return p;
 }
 
-/* Every |p - x| at most tol times the largest |x|; `least`: or times that, where x is a difference of numbers so large. */
+/* Every |p - x| at most tol times the largest |x|; `least`: or times that, where x is a
+ * difference of numbers so large. */
 #define NEAR(a, tol)           near_at(__FILE__, __LINE__, #a, (a).p, (a).x, (a).n, tol, 1e-30)
 #define NEAR_OF(a, tol, least) near_at(__FILE__, __LINE__, #a, (a).p, (a).x, (a).n, tol, least)
-static inline void near_at(const char *file, int line, const char *what, const float *p, const double *x, int64_t n, double tol,
-                           double least)
+static inline void near_at(const char *file, int line, const char *what, const float *p,
+                           const double *x, int64_t n, double tol, double least)
 {
     double top = least;
     for (int64_t i = 0; i < n; i++)
         top = fmax(top, fabs(x[i]));
     for (int64_t i = 0; i < n; i++)
         if (!(fabs((double)p[i] - x[i]) <= tol * top))
-            check_failed(file, line, "%s[%lld] is %.9g, not %.9g (largest %.3g, tolerance %.1e); seed %llu", what, (long long)i,
-                         (double)p[i], x[i], top, tol, (unsigned long long)seed);
+            check_failed(
+                file, line, "%s[%lld] is %.9g, not %.9g (largest %.3g, tolerance %.1e); seed %llu",
+                what, (long long)i, (double)p[i], x[i], top, tol, (unsigned long long)seed);
 }
 
 static inline bool same_bits(const float *a, const float *b, int64_t n)
@@ -91,8 +94,10 @@ static inline bool same_bits(const float *a, const float *b, int64_t n)
 
 enum { LOOKS = 40 };                               /* numbers of a gradient looked at */
 
-/* grad[i] = seed[i] + dL/dx[i] for numbers drawn from x, by central differences of loss(); tol is relative to the largest. */
-static inline void fd_check(const char *what, double (*loss)(void *), void *of, struct arr x, struct arr grad, double tol)
+/* grad[i] = seed[i] + dL/dx[i] for numbers drawn from x, by central differences of loss(); tol
+ * is relative to the largest. */
+static inline void fd_check(const char *what, double (*loss)(void *), void *of, struct arr x,
+                            struct arr grad, double tol)
 {
     int64_t looks = MIN(LOOKS, x.n), at[LOOKS];
     double want[LOOKS], top = 0.1;               /* some are exactly 0 */
@@ -110,8 +115,9 @@ static inline void fd_check(const char *what, double (*loss)(void *), void *of, 
     for (int64_t i = 0; i < looks; i++) {
         double got = (double)grad.p[at[i]] - grad.x[at[i]];
         if (!(fabs(got - want[i]) <= tol * top + 1e-6 * fabs(grad.x[at[i]])))
-            check_failed(__FILE__, __LINE__, "%s[%lld]: gradient %.9g, differences %.9g (largest %.3g); seed %llu", what,
-                         (long long)at[i], got, want[i], top, (unsigned long long)seed);
+            check_failed(__FILE__, __LINE__,
+                         "%s[%lld]: gradient %.9g, differences %.9g (largest %.3g); seed %llu",
+                         what, (long long)at[i], got, want[i], top, (unsigned long long)seed);
     }
 }
 
@@ -131,13 +137,14 @@ static inline double weighed(const double *y, struct arr by)
     return sum;
 }
 
-static inline void round_off(struct arr a)                /* the doubles become what the floats say */
+static inline void round_off(struct arr a)         /* the doubles become what the floats say */
 {
     for (int64_t i = 0; i < a.n; i++)
         a.x[i] = (double)a.p[i];
 }
 
-/* A forest of random trees over about n tokens: pairs, chains, empty segments, lone rows.  Host is device. */
+/* A forest of random trees over about n tokens: pairs, chains, empty segments, lone rows.  Host
+ * is device. */
 static inline struct forest random_forest(int64_t n)
 {
     struct forest f = { 0 };
@@ -150,14 +157,16 @@ static inline struct forest random_forest(int64_t n)
         int64_t len = draw(8) == 0 ? 0 : 1 + (int64_t)draw((uint64_t)n / 2 + 1);
         len = MIN(len, n - f.n_tokens);
         depth[f.n_segs] = parent < 0 ? 1 : depth[parent] + 1;
-        f.seg[f.n_segs++] = (struct seg){ (int32_t)f.n_tokens, (int32_t)(f.n_tokens + len), parent };
+        f.seg[f.n_segs++] = (struct seg){ (int32_t)f.n_tokens, (int32_t)(f.n_tokens + len),
+                                          parent };
         f.n_tokens += len;
     }
     f.pos = heap((size_t)(f.n_tokens + 1) * sizeof(*f.pos));
     int64_t start[64];
     for (int64_t s = 0; s < f.n_segs; s++) {
         struct seg g = f.seg[s];
-        start[s] = g.parent < 0 ? 0 : start[g.parent] + (f.seg[g.parent].end - f.seg[g.parent].begin);
+        start[s] = g.parent < 0 ? 0
+                                : start[g.parent] + (f.seg[g.parent].end - f.seg[g.parent].begin);
         for (int32_t i = g.begin; i < g.end; i++)
             f.pos[i] = (int32_t)(start[s] + (i - g.begin));
     }
@@ -170,7 +179,8 @@ static inline void arr_open(int threads)
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     if (!seed)
-        seed = again ? strtoull(again, NULL, 10) : (uint64_t)now.tv_nsec * 1000003 + (uint64_t)now.tv_sec;
+        seed = again ? strtoull(again, NULL, 10)
+                     : (uint64_t)now.tv_nsec * 1000003 + (uint64_t)now.tv_sec;
     if (!mem)
         mem = arena_new(0);
     CHECK_ST(dev_open(&dev, "cpu", threads, mem), ST_OK);

@@ -1,24 +1,29 @@
-/* company.c - the two promises of math/ops.h, to the bit: no result shows the number of threads, and no forward row
- * shows its company: how many rows there are, where it stands, what its neighbours are (NaN among them), or where its path is cut. */
+/* company.c - the two promises of math/ops.h, to the bit: no result shows the number of threads,
+ * and no forward row shows its company: how many rows there are, where it stands, what its
+ * neighbours are (NaN among them), or where its path is cut. */
 #include "tests/unit/arr.h"
 
 /* ---- a row's company */
 
 static void product_rows(void **state)
 {
-    static const int64_t shape[][2] = { { 64, 64 }, { 192, 64 }, { 65, 33 }, { 130, 777 }, { 512, 300 }, { 17, 1 }, { 1, 513 } };
+    static const int64_t shape[][2] = { { 64, 64 },   { 192, 64 }, { 65, 33 }, { 130, 777 },
+                                        { 512, 300 }, { 17, 1 },   { 1, 513 } };
 
     (void)state;
     for (int64_t s = 0; s < countof(shape); s++) {
         arr_open(2);
         int64_t N = 600, M = shape[s][0], K = shape[s][1];
-        struct arr x = fresh(N * K, 1), w = fresh(M * K, 1), b = fresh(M, 1), y = poisoned(N * M), part = poisoned(N * M);
-        struct arr w2 = fresh(K * M, 1), dx = poisoned(N * M), back = poisoned(N * M), acc = fresh(N * M, 1), sum = copied(acc);
+        struct arr x = fresh(N * K, 1), w = fresh(M * K, 1), b = fresh(M, 1), y = poisoned(N * M),
+                   part = poisoned(N * M);
+        struct arr w2 = fresh(K * M, 1), dx = poisoned(N * M), back = poisoned(N * M),
+                   acc = fresh(N * M, 1), sum = copied(acc);
         struct tensor W = tensor2(w.p, M, K), B = tensor1(b.p, M), W2 = tensor2(w2.p, K, M);
         struct mat all = { y.p, N, M, M }, alldx = { dx.p, N, M, M };
         dev->op->matmul(dev, all, (struct mat){ x.p, N, K, K }, W, B, false);
         dev->op->matmul_dx(dev, alldx, (struct mat){ x.p, N, K, K }, W2, false);
-        dev->op->matmul(dev, (struct mat){ sum.p, N, M, M }, (struct mat){ x.p, N, K, K }, W, B, true);
+        dev->op->matmul(dev, (struct mat){ sum.p, N, M, M }, (struct mat){ x.p, N, K, K }, W, B,
+                        true);
         for (int64_t n = 1; n <= 600; n += n < 30 ? 1 : 1 + (int64_t)draw(40)) {
             int64_t from = (int64_t)draw((uint64_t)(N - n + 1));
             struct mat in = { x.p + from * K, n, K, K }, out = { part.p, n, M, M };
@@ -35,14 +40,16 @@ static void product_rows(void **state)
 }
 
 /* Rows [from, from + n) of what `op` makes of N rows, against what it makes of them alone. */
-static void alone(void (*op)(float *y, const float *x, int64_t n, int64_t D, const float *w), int64_t D)
+static void alone(void (*op)(float *y, const float *x, int64_t n, int64_t D, const float *w),
+                  int64_t D)
 {
     int64_t N = 300;
     struct arr x = fresh(N * D, 2), w = fresh(D, 1), y = poisoned(N * D), part = poisoned(N * D);
 
     op(y.p, x.p, N, D, w.p);
     for (int round = 0; round < 40; round++) {
-        int64_t n = 1 + (int64_t)draw(round < 20 ? 20 : 200), from = (int64_t)draw((uint64_t)(N - n + 1));
+        int64_t n = 1 + (int64_t)draw(round < 20 ? 20 : 200),
+                from = (int64_t)draw((uint64_t)(N - n + 1));
         op(part.p, x.p + from * D, n, D, w.p);
         CHECK(same_bits(part.p, y.p + from * D, n * D));
     }
@@ -52,13 +59,15 @@ static float kept[1000], kept2[1000];
 
 static void rms(float *y, const float *x, int64_t n, int64_t D, const float *w)
 {
-    dev->op->rmsnorm(dev, tensor2(y, n, D), tensor1(kept, n), tensor2((void *)(uintptr_t)x, n, D), tensor1((void *)(uintptr_t)w, D), 1e-5);
+    dev->op->rmsnorm(dev, tensor2(y, n, D), tensor1(kept, n), tensor2((void *)(uintptr_t)x, n, D),
+                     tensor1((void *)(uintptr_t)w, D), 1e-5);
 }
 
 static void layer(float *y, const float *x, int64_t n, int64_t D, const float *w)
 {
     struct tensor W = tensor1((void *)(uintptr_t)w, D);
-    dev->op->layernorm(dev, tensor2(y, n, D), tensor1(kept, n), tensor1(kept2, n), tensor2((void *)(uintptr_t)x, n, D), W, W, 1e-5);
+    dev->op->layernorm(dev, tensor2(y, n, D), tensor1(kept, n), tensor1(kept2, n),
+                       tensor2((void *)(uintptr_t)x, n, D), W, W, 1e-5);
 }
 
 static void gelu(float *y, const float *x, int64_t n, int64_t D, const float *w)
@@ -105,17 +114,20 @@ static void head_rows(void **state)
         for (int gradient = 0; gradient < 2; gradient++) {
             arr_open(2);
             int64_t N = 400, V = words[i], D = 48, n = 0;
-            struct arr x = fresh(N * D, 1), w = fresh(V * D, 0.5), a = poisoned(3 * N), b = poisoned(3 * N), coef = fresh(N, 1);
+            struct arr x = fresh(N * D, 1), w = fresh(V * D, 0.5), a = poisoned(3 * N),
+                       b = poisoned(3 * N), coef = fresh(N, 1);
             struct arr dx = poisoned(N * D), dw = fresh(V * D, 0);
             int32_t *target = indices(N, V);
-            dev->op->logprob(dev, tensor1(a.p, N), tensor1(a.p + N, N), tensor1(a.p + 2 * N, N), tensor2(x.p, N, D),
-                             tensor2(w.p, V, D), target, gradient ? coef.p : NULL, tensor2(dx.p, N, D), tensor2(dw.p, V, D));
+            dev->op->logprob(dev, tensor1(a.p, N), tensor1(a.p + N, N), tensor1(a.p + 2 * N, N),
+                             tensor2(x.p, N, D), tensor2(w.p, V, D), target,
+                             gradient ? coef.p : NULL, tensor2(dx.p, N, D), tensor2(dw.p, V, D));
             for (int64_t from = 0; from < N; from += n) {
                 n = 1 + (int64_t)draw(90);         /* draw() by itself: MIN looks twice */
                 n = MIN(n, N - from);
-                dev->op->logprob(dev, tensor1(b.p + from, n), tensor1(b.p + N + from, n), tensor1(b.p + 2 * N + from, n),
-                                 tensor2(x.p + from * D, n, D), tensor2(w.p, V, D), target + from, NULL,
-                                 (struct tensor){ 0 }, (struct tensor){ 0 });
+                dev->op->logprob(dev, tensor1(b.p + from, n), tensor1(b.p + N + from, n),
+                                 tensor1(b.p + 2 * N + from, n), tensor2(x.p + from * D, n, D),
+                                 tensor2(w.p, V, D), target + from, NULL, (struct tensor){ 0 },
+                                 (struct tensor){ 0 });
             }
             CHECK(same_bits(a.p, b.p, 3 * N));
             arr_close();
@@ -126,11 +138,14 @@ static void head_rows(void **state)
 
 struct paths { struct arr q, k, v, o, lse; int64_t H, G, E; };
 
-/* Rows of a logical path, copied to where a forest has them; runs attention; o and lse come back. */
-static struct arr attend(const struct forest *f, const int32_t *from, struct paths *p, int64_t window)
+/* Rows of a logical path, copied to where a forest has them; runs attention; o and lse come
+ * back. */
+static struct arr attend(const struct forest *f, const int32_t *from, struct paths *p,
+                         int64_t window)
 {
     int64_t N = f->n_tokens, H = p->H, G = p->G, E = p->E;
-    struct arr q = poisoned(N * H * E), k = poisoned(N * G * E), v = poisoned(N * G * E), out = poisoned(N * H * (E + 1));
+    struct arr q = poisoned(N * H * E), k = poisoned(N * G * E), v = poisoned(N * G * E),
+               out = poisoned(N * H * (E + 1));
 
     for (int64_t i = 0; i < N; i++) {
         if (from[i] < 0)                           /* a stranger: NaN through and through */
@@ -139,30 +154,37 @@ static struct arr attend(const struct forest *f, const int32_t *from, struct pat
         memcpy(k.p + i * G * E, p->k.p + from[i] * G * E, (size_t)(G * E) * sizeof(float));
         memcpy(v.p + i * G * E, p->v.p + from[i] * G * E, (size_t)(G * E) * sizeof(float));
     }
-    dev->op->attention(dev, (struct heads){ out.p, H, E, H * E, E }, tensor2(out.p + N * H * E, N, H),
-                       (struct heads){ q.p, H, E, H * E, E }, (struct heads){ k.p, G, E, G * E, E },
-                       (struct heads){ v.p, G, E, G * E, E }, f, 1 / sqrt((double)E), window);
+    dev->op->attention(dev, (struct heads){ out.p, H, E, H * E, E },
+                       tensor2(out.p + N * H * E, N, H), (struct heads){ q.p, H, E, H * E, E },
+                       (struct heads){ k.p, G, E, G * E, E }, (struct heads){ v.p, G, E, G * E, E },
+                       f, 1 / sqrt((double)E), window);
     return out;
 }
 
 /* Token i of forest a, j of forest b: the same numbers? */
-static bool same_token(struct arr a, const struct forest *fa, int64_t i, struct arr b, const struct forest *fb, int64_t j,
-                       const struct paths *p)
+static bool same_token(struct arr a, const struct forest *fa, int64_t i, struct arr b,
+                       const struct forest *fb, int64_t j, const struct paths *p)
 {
     return same_bits(a.p + i * p->H * p->E, b.p + j * p->H * p->E, p->H * p->E) &&
-           same_bits(a.p + fa->n_tokens * p->H * p->E + i * p->H, b.p + fb->n_tokens * p->H * p->E + j * p->H, p->H);
+           same_bits(a.p + fa->n_tokens * p->H * p->E + i * p->H,
+                     b.p + fb->n_tokens * p->H * p->E + j * p->H, p->H);
 }
 
-/* A prompt of A tokens, sides of B and C: as a tree, and as two rows of their own between strangers; logical tokens are the prompt, then
- * the sides. */
+/* A prompt of A tokens, sides of B and C: as a tree, and as two rows of their own between
+ * strangers; logical tokens are the prompt, then the sides. */
 static void pair(int64_t A, int64_t B, int64_t C, int64_t window, struct paths *p)
 {
     int64_t cut = A > 1 ? (int64_t)draw((uint64_t)A) : 0, N = A + B + C, M = 2 * A + B + C + 3 + 5;
-    struct seg tree[] = { { 0, (int32_t)cut, -1 }, { (int32_t)cut, (int32_t)A, 0 }, { (int32_t)A, (int32_t)(A + B), 1 },
+    struct seg tree[] = { { 0, (int32_t)cut, -1 },
+                          { (int32_t)cut, (int32_t)A, 0 },
+                          { (int32_t)A, (int32_t)(A + B), 1 },
                           { (int32_t)(A + B), (int32_t)N, 1 } };
-    struct seg rows[] = { { 0, 3, -1 }, { 3, (int32_t)(3 + A + C), -1 }, { (int32_t)(3 + A + C), (int32_t)(M - 5), -1 },
-                          { (int32_t)(M - 5), (int32_t)M, 2 } };     /* the last: NaN after the path's end */
-    int32_t *pos = heap((size_t)M * 4), *pos2 = heap((size_t)M * 4), *from = heap((size_t)M * 4), *from2 = heap((size_t)M * 4);
+    struct seg rows[] = { { 0, 3, -1 },
+                          { 3, (int32_t)(3 + A + C), -1 },
+                          { (int32_t)(3 + A + C), (int32_t)(M - 5), -1 },
+                          { (int32_t)(M - 5), (int32_t)M, 2 } };   /* NaN after the path's end */
+    int32_t *pos = heap((size_t)M * 4), *pos2 = heap((size_t)M * 4), *from = heap((size_t)M * 4),
+            *from2 = heap((size_t)M * 4);
     struct forest f = { N, 4, tree, pos }, g = { M, 4, rows, pos2 };
 
     for (int64_t i = 0; i < N; i++) {
@@ -186,7 +208,8 @@ static void paths(void **state)
     (void)state;
     for (int round = 0; round < 24; round++) {
         arr_open(1 + round % 4);
-        int64_t A = 1 + (int64_t)draw(150), B = 1 + (int64_t)draw(100), C = 1 + (int64_t)draw(100), N = A + B + C;
+        int64_t A = 1 + (int64_t)draw(150), B = 1 + (int64_t)draw(100), C = 1 + (int64_t)draw(100),
+                N = A + B + C;
         struct paths p = { .H = 4, .G = round % 2 ? 2 : 4, .E = width[round % 4] };
         p.q = fresh(N * p.H * p.E, 2);
         p.k = fresh(N * p.G * p.E, 2);
@@ -214,21 +237,27 @@ static void all_ops(struct outs *o)
     int64_t N = 700, D = 96, V = 3000, H = 6, G = 3, E = 16;
     struct forest f = random_forest(N);
     N = f.n_tokens;
-    struct arr x = fresh(N * D, 1), dy = fresh(N * D, 1), w = fresh(V * D, 0.3), b = fresh(D, 1), lse = poisoned(N * H);
-    struct arr stat = poisoned(3 * N), k = fresh(N * G * E, 1), v = fresh(N * G * E, 1), coef = fresh(N, 1);
+    struct arr x = fresh(N * D, 1), dy = fresh(N * D, 1), w = fresh(V * D, 0.3), b = fresh(D, 1),
+               lse = poisoned(N * H);
+    struct arr stat = poisoned(3 * N), k = fresh(N * G * E, 1), v = fresh(N * G * E, 1),
+               coef = fresh(N, 1);
     int32_t *at = indices(N, V);
-    struct tensor X = tensor2(x.p, N, D), DY = tensor2(dy.p, N, D), B = tensor1(b.p, D), W = tensor2(w.p, V, D);
-    struct heads q = { x.p, H, E, D, E }, hk = { k.p, G, E, G * E, E }, hv = { v.p, G, E, G * E, E }, dout = { dy.p, H, E, D, E };
-    struct tensor S0 = tensor1(stat.p, N), S1 = tensor1(stat.p + N, N), S2 = tensor1(stat.p + 2 * N, N);
+    struct tensor X = tensor2(x.p, N, D), DY = tensor2(dy.p, N, D), B = tensor1(b.p, D),
+                  W = tensor2(w.p, V, D);
+    struct heads q = { x.p, H, E, D, E }, hk = { k.p, G, E, G * E, E },
+                 hv = { v.p, G, E, G * E, E }, dout = { dy.p, H, E, D, E };
+    struct tensor S0 = tensor1(stat.p, N), S1 = tensor1(stat.p + N, N),
+                  S2 = tensor1(stat.p + 2 * N, N);
 
     o->n = 0;
     dev->op->embed_bwd(dev, tensor2(out_of(o, V * D, 1), V, D), DY, at);
     dev->op->layernorm(dev, tensor2(out_of(o, N * D, 0), N, D), S0, S1, X, B, B, 1e-5);
-    dev->op->layernorm_bwd(dev, tensor2(out_of(o, N * D, 1), N, D), tensor1(out_of(o, D, 1), D), tensor1(out_of(o, D, 1), D), DY,
-                           X, B, S0, S1);
+    dev->op->layernorm_bwd(dev, tensor2(out_of(o, N * D, 1), N, D), tensor1(out_of(o, D, 1), D),
+                           tensor1(out_of(o, D, 1), D), DY, X, B, S0, S1);
     struct heads oo = { out_of(o, N * D, 0), H, E, D, E };
     dev->op->attention(dev, oo, tensor2(lse.p, N, H), q, hk, hv, &f, 0.25, 0);
-    struct heads dq = { out_of(o, N * D, 0), H, E, D, E }, dk = { out_of(o, N * G * E, 0), G, E, G * E, E };
+    struct heads dq = { out_of(o, N * D, 0), H, E, D, E },
+                 dk = { out_of(o, N * G * E, 0), G, E, G * E, E };
     struct heads dv = { out_of(o, N * G * E, 0), G, E, G * E, E };
     dev->op->attention_bwd(dev, dq, dk, dv, dout, oo, tensor2(lse.p, N, H), q, hk, hv, &f, 0.25, 0);
     float *dx = out_of(o, N * D, 0), *dw = out_of(o, V * D, 1);

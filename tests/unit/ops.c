@@ -1,7 +1,9 @@
-/* ops.c - every op of the list against the reference in double, and every gradient against its differences.
+/* ops.c - every op of the list against the reference in double, and every gradient against its
+ * differences.
  *
- * The list names the tests: an op without one does not compile.  Shapes are drawn anew each run: odd, tiny, and past
- * every block size.  Here: what works on the forest, number by number, the head, the update; ops_dense.h has the rest. */
+ * The list names the tests: an op without one does not compile.  Shapes are drawn anew each run:
+ * odd, tiny, and past every block size.  Here: what works on the forest, number by number, the
+ * head; ops_dense.h has the rest. */
 #include "tests/unit/ops_dense.h"
 
 /* ---- the forest */
@@ -12,13 +14,15 @@ static void test_rope(void **state)
     for (int round = 0; round < 12; round++) {
         arr_open(1 + round % 3);
         struct forest f = random_forest(1 + (int64_t)draw(200));
-        int64_t E = 2 + (int64_t)draw(70), n_freq = 1 + (int64_t)draw((uint64_t)E / 2), n = 1 + (int64_t)draw(4), gap = round % 3;
+        int64_t E = 2 + (int64_t)draw(70), n_freq = 1 + (int64_t)draw((uint64_t)E / 2),
+                n = 1 + (int64_t)draw(4), gap = round % 3;
         double freq[64];
         for (int64_t j = 0; j < n_freq; j++)
             freq[j] = pow(10000, -(double)j / (double)n_freq);
         struct arr x = fresh(f.n_tokens * n * E, 1);
         struct mat m = wide(x, f.n_tokens, n * E, gap);
-        dev->op->rope(dev, (struct heads){ m.p, n, E, m.ld, E }, &f, freq, n_freq, round % 2 ? -1 : 1);
+        dev->op->rope(dev, (struct heads){ m.p, n, E, m.ld, E }, &f, freq, n_freq,
+                      round % 2 ? -1 : 1);
         narrow(x, m);
         ref_rope(x.x, f.pos, freq, n_freq, round % 2 ? -1 : 1, f.n_tokens, n, E);
         NEAR(x, 1e-6);
@@ -26,12 +30,20 @@ static void test_rope(void **state)
     }
 }
 
-struct att { struct forest f; int64_t H, G, E, window; double scale; struct arr q, k, v, o, lse, dout; double *ox, *lx; };
+struct att {
+    struct forest f;
+    int64_t H, G, E, window;
+    double scale;
+    struct arr q, k, v, o, lse, dout;
+    double *ox, *lx;
+};
 
 static struct att draw_att(int round)
 {
     static const int64_t width[] = { 16, 8, 64, 20, 128, 33 };
-    struct att t = { .f = random_forest(round < 4 ? 1 + (int64_t)draw(30) : 60 + (int64_t)draw(150)), .E = width[round % 6] };
+    struct att t = { .f = random_forest(round < 4 ? 1 + (int64_t)draw(30)
+                                                  : 60 + (int64_t)draw(150)),
+                     .E = width[round % 6] };
     t.G = 1 + (int64_t)draw(3);
     t.H = t.G * (1 + (int64_t)draw(3));
     t.window = round % 3 == 2 ? 1 + (int64_t)draw(90) : 0;
@@ -55,14 +67,16 @@ static struct heads heads_of(struct arr a, int64_t n, int64_t E)
 static double att_loss(void *of)
 {
     struct att *t = of;
-    ref_attention(t->ox, t->lx, t->q.x, t->k.x, t->v.x, &t->f, t->H, t->G, t->E, t->scale, t->window);
+    ref_attention(t->ox, t->lx, t->q.x, t->k.x, t->v.x, &t->f, t->H, t->G, t->E, t->scale,
+                  t->window);
     return weighed(t->ox, t->dout);
 }
 
 static void att_run(struct att *t)
 {
-    dev->op->attention(dev, heads_of(t->o, t->H, t->E), tensor2(t->lse.p, t->f.n_tokens, t->H), heads_of(t->q, t->H, t->E),
-                       heads_of(t->k, t->G, t->E), heads_of(t->v, t->G, t->E), &t->f, t->scale, t->window);
+    dev->op->attention(dev, heads_of(t->o, t->H, t->E), tensor2(t->lse.p, t->f.n_tokens, t->H),
+                       heads_of(t->q, t->H, t->E), heads_of(t->k, t->G, t->E),
+                       heads_of(t->v, t->G, t->E), &t->f, t->scale, t->window);
 }
 
 static void test_attention(void **state)
@@ -87,10 +101,11 @@ static void test_attention_bwd(void **state)
         struct att t = draw_att(round < 4 ? round : round - 4);
         struct arr dq = written(t.q.n), dk = written(t.k.n), dv = written(t.v.n);
         att_run(&t);
-        dev->op->attention_bwd(dev, heads_of(dq, t.H, t.E), heads_of(dk, t.G, t.E), heads_of(dv, t.G, t.E),
-                               heads_of(t.dout, t.H, t.E), heads_of(t.o, t.H, t.E), tensor2(t.lse.p, t.f.n_tokens, t.H),
-                               heads_of(t.q, t.H, t.E), heads_of(t.k, t.G, t.E), heads_of(t.v, t.G, t.E), &t.f, t.scale,
-                               t.window);
+        dev->op->attention_bwd(dev, heads_of(dq, t.H, t.E), heads_of(dk, t.G, t.E),
+                               heads_of(dv, t.G, t.E), heads_of(t.dout, t.H, t.E),
+                               heads_of(t.o, t.H, t.E), tensor2(t.lse.p, t.f.n_tokens, t.H),
+                               heads_of(t.q, t.H, t.E), heads_of(t.k, t.G, t.E),
+                               heads_of(t.v, t.G, t.E), &t.f, t.scale, t.window);
         fd_check("dq", att_loss, &t, t.q, dq, 3e-5);
         fd_check("dk", att_loss, &t, t.k, dk, 3e-5);
         fd_check("dv", att_loss, &t, t.v, dv, 3e-5);
@@ -98,8 +113,8 @@ static void test_attention_bwd(void **state)
     }
 }
 
-/* Long rows, where a key block is seen whole and several follow: the gradients against those of short tiles summed in
- * double by hand, p = e^(s - lse), ds = p (do v - do o). */
+/* Long rows, where a key block is seen whole and several follow: the gradients against those of
+ * short tiles summed in double by hand, p = e^(s - lse), ds = p (do v - do o). */
 static void attention_long(void **state)
 {
     (void)state;
@@ -109,10 +124,13 @@ static void attention_long(void **state)
     struct arr dq = written(t.q.n), dk = written(t.k.n), dv = written(t.v.n);
     att_run(&t);
     ref_attention(t.ox, t.lx, t.q.x, t.k.x, t.v.x, &t.f, t.H, t.G, t.E, t.scale, 0);
-    dev->op->attention_bwd(dev, heads_of(dq, t.H, t.E), heads_of(dk, t.G, t.E), heads_of(dv, t.G, t.E),
-                           heads_of(t.dout, t.H, t.E), heads_of(t.o, t.H, t.E), tensor2(t.lse.p, t.f.n_tokens, t.H),
-                           heads_of(t.q, t.H, t.E), heads_of(t.k, t.G, t.E), heads_of(t.v, t.G, t.E), &t.f, t.scale, 0);
-    ref_attention_bwd(dq.x, dk.x, dv.x, t.dout.x, t.ox, t.lx, t.q.x, t.k.x, t.v.x, &t.f, t.H, t.G, t.E, t.scale);
+    dev->op->attention_bwd(dev, heads_of(dq, t.H, t.E), heads_of(dk, t.G, t.E),
+                           heads_of(dv, t.G, t.E), heads_of(t.dout, t.H, t.E),
+                           heads_of(t.o, t.H, t.E), tensor2(t.lse.p, t.f.n_tokens, t.H),
+                           heads_of(t.q, t.H, t.E), heads_of(t.k, t.G, t.E),
+                           heads_of(t.v, t.G, t.E), &t.f, t.scale, 0);
+    ref_attention_bwd(dq.x, dk.x, dv.x, t.dout.x, t.ox, t.lx, t.q.x, t.k.x, t.v.x, &t.f, t.H, t.G,
+                      t.E, t.scale);
     NEAR(dq, 3e-6);
     NEAR(dk, 3e-6);
     NEAR(dv, 3e-6);
@@ -143,8 +161,8 @@ static void close_each(const char *what, struct arr y, struct arr x)
 {
     for (int64_t i = 0; i < y.n; i++)
         if (!(fabs((double)y.p[i] - y.x[i]) <= 1e-6 * fabs(y.x[i]) + 1e-30))
-            check_failed(__FILE__, __LINE__, "%s(%.9g) is %.9g, not %.9g; seed %llu", what, x.x[i], (double)y.p[i], y.x[i],
-                         (unsigned long long)seed);
+            check_failed(__FILE__, __LINE__, "%s(%.9g) is %.9g, not %.9g; seed %llu", what, x.x[i],
+                         (double)y.p[i], y.x[i], (unsigned long long)seed);
 }
 
 static void test_swiglu(void **state)
@@ -169,9 +187,11 @@ static void test_swiglu_bwd(void **state)
         arr_open(1 + round % 3);
         int64_t n = 1 + (int64_t)draw(20000);
         struct arr gate = fresh(n, 3), up = fresh(n, 1), dy = fresh(n, 1);
-        struct arr dgate = round % 2 ? copied(gate) : poisoned(n), dup = round % 2 ? copied(up) : poisoned(n);
+        struct arr dgate = round % 2 ? copied(gate) : poisoned(n),
+                   dup = round % 2 ? copied(up) : poisoned(n);
         dev->op->swiglu_bwd(dev, tensor1(dgate.p, n), tensor1(dup.p, n), tensor1(dy.p, n),
-                            tensor1(round % 2 ? dgate.p : gate.p, n), tensor1(round % 2 ? dup.p : up.p, n));
+                            tensor1(round % 2 ? dgate.p : gate.p, n),
+                            tensor1(round % 2 ? dup.p : up.p, n));
         for (int64_t i = 0; i < n; i++) {
             double h = 1e-5, g = gate.x[i], u = up.x[i];
             dgate.x[i] = dy.x[i] * (ref_swiglu(g + h, u) - ref_swiglu(g - h, u)) / (2 * h);
@@ -212,11 +232,16 @@ static void test_gelu_bwd(void **state)
         arr_open(1 + round % 3);
         bool tanh_form = round % 2, over_x = round % 4 == 2;
         int64_t n = 1 + (int64_t)draw(20000);
-        struct arr x = fresh(n, 2), dy = fresh(n, 1), dx = over_x ? copied(x) : round % 4 == 3 ? copied(dy) : poisoned(n);
-        dev->op->gelu_bwd(dev, tensor1(dx.p, n), tensor1(round % 4 == 3 ? dx.p : dy.p, n), tensor1(over_x ? dx.p : x.p, n),
-                          tanh_form);
+        struct arr x = fresh(n, 2), dy = fresh(n, 1),
+                   dx = over_x           ? copied(x)
+                        : round % 4 == 3 ? copied(dy)
+                                         : poisoned(n);
+        dev->op->gelu_bwd(dev, tensor1(dx.p, n), tensor1(round % 4 == 3 ? dx.p : dy.p, n),
+                          tensor1(over_x ? dx.p : x.p, n), tanh_form);
         for (int64_t i = 0; i < n; i++)
-            dx.x[i] = dy.x[i] * (ref_gelu(x.x[i] + 1e-5, tanh_form) - ref_gelu(x.x[i] - 1e-5, tanh_form)) / 2e-5;
+            dx.x[i] = dy.x[i] *
+                      (ref_gelu(x.x[i] + 1e-5, tanh_form) - ref_gelu(x.x[i] - 1e-5, tanh_form)) /
+                      2e-5;
         NEAR(dx, 1e-6);
         arr_close();
     }
@@ -224,12 +249,19 @@ static void test_gelu_bwd(void **state)
 
 /* ---- the head */
 
-struct head { int64_t n, V, D; struct arr x, w, logp, lse, hit, coef; int32_t *target; double *out[3]; };
+struct head {
+    int64_t n, V, D;
+    struct arr x, w, logp, lse, hit, coef;
+    int32_t *target;
+    double *out[3];
+};
 
 static struct head draw_head(int round)
 {
     static const int64_t words[] = { 2, 7, 264, 600, 2048, 2049, 5000 };
-    struct head t = { .n = 1 + (int64_t)draw(round % 2 ? 40 : 300), .V = words[round % 7], .D = 1 + (int64_t)draw(70) };
+    struct head t = { .n = 1 + (int64_t)draw(round % 2 ? 40 : 300),
+                      .V = words[round % 7],
+                      .D = 1 + (int64_t)draw(70) };
     t.x = fresh(t.n * t.D, 1);
     t.w = fresh(t.V * t.D, 0.5);
     t.logp = poisoned(t.n);
@@ -268,9 +300,10 @@ static void head_gradient(struct head *t, double *dx, double *dw)
 
 static void head_run(struct head *t, const float *coef, struct arr dx, struct arr dw)
 {
-    dev->op->logprob(dev, tensor1(t->logp.p, t->n), tensor1(t->lse.p, t->n), tensor1(t->hit.p, t->n),
-                     tensor2(t->x.p, t->n, t->D), tensor2(t->w.p, t->V, t->D), t->target, coef,
-                     tensor2(dx.p, t->n, t->D), tensor2(dw.p, t->V, t->D));
+    dev->op->logprob(dev, tensor1(t->logp.p, t->n), tensor1(t->lse.p, t->n),
+                     tensor1(t->hit.p, t->n), tensor2(t->x.p, t->n, t->D),
+                     tensor2(t->w.p, t->V, t->D), t->target, coef, tensor2(dx.p, t->n, t->D),
+                     tensor2(dw.p, t->V, t->D));
     ref_logprob(t->logp.x, t->lse.x, t->hit.x, t->x.x, t->w.x, t->target, t->n, t->V, t->D);
 }
 
@@ -317,48 +350,12 @@ static void test_logprob_bwd(void **state)
         struct arr dx = written(t.n * t.D), dw = fresh(t.V * t.D, 1), none = { 0 };
         bool wanted = round != 3;
         head_run(&t, NULL, none, none);
-        dev->op->logprob_bwd(dev, tensor2(dx.p, t.n, t.D), tensor2(wanted ? dw.p : NULL, t.V, t.D), tensor2(t.x.p, t.n, t.D),
-                             tensor2(t.w.p, t.V, t.D), tensor1(t.lse.p, t.n), t.target, t.coef.p);
+        dev->op->logprob_bwd(dev, tensor2(dx.p, t.n, t.D), tensor2(wanted ? dw.p : NULL, t.V, t.D),
+                             tensor2(t.x.p, t.n, t.D), tensor2(t.w.p, t.V, t.D),
+                             tensor1(t.lse.p, t.n), t.target, t.coef.p);
         fd_check("dx", head_loss, &t, t.x, dx, 1e-5);
         if (wanted)
             fd_check("dw", head_loss, &t, t.w, dw, 1e-5);
-        arr_close();
-    }
-}
-
-/* ---- the update */
-
-static void test_sumsq(void **state)
-{
-    (void)state;
-    for (int round = 0; round < 6; round++) {
-        arr_open(1 + round % 3);
-        int64_t n = 1 + (int64_t)draw(200000);
-        struct arr x = fresh(n, 3);
-        double sum = 5;
-        dev->op->sumsq(dev, &sum, tensor1(x.p, n));
-        CHECK_NEAR(sum, 5 + ref_sumsq(x.x, n), 1e-12 * sum);
-        arr_close();
-    }
-}
-
-static void test_adamw(void **state)
-{
-    (void)state;
-    for (int round = 0; round < 6; round++) {
-        arr_open(1 + round % 3);
-        int64_t n = 1 + (int64_t)draw(20000);
-        struct adamw h = { 1e-2, 0.9, 0.95, 1e-8, round % 2 ? 0.1 : 0, 1 };
-        struct arr w = fresh(n, 1), m = fresh(n, 0), v = fresh(n, 0);
-        for (h.step = 1; h.step <= 4; h.step++) {
-            struct arr g = fresh(n, 1), kept = copied(g);
-            dev->op->adamw(dev, tensor1(w.p, n), tensor1(m.p, n), tensor1(v.p, n), tensor1(g.p, n), 0.3, h);
-            ref_adamw(w.x, m.x, v.x, g.x, n, 0.3, h);
-            CHECK(same_bits(g.p, kept.p, n));
-        }
-        NEAR(w, 1e-6);
-        NEAR(m, 1e-6);
-        NEAR(v, 1e-6);
         arr_close();
     }
 }

@@ -1,4 +1,4 @@
-/* ops_dense.h - the part of ops.c about products, rows and norms. */
+/* ops_dense.h - the part of ops.c about products, rows, norms and the update. */
 #ifndef OPS_DENSE_H
 #define OPS_DENSE_H
 
@@ -11,10 +11,12 @@ struct prod { int64_t N, M, K; };
 
 static struct prod draw_prod(int round)
 {
-    static const int64_t edge[] = { 1, 5, 6, 7, 16, 63, 64, 65, 96, 97, 130, 255, 256, 257, 300, 512, 520 };
+    static const int64_t edge[] = { 1,  5,   6,   7,   16,  63,  64,  65, 96,
+                                    97, 130, 255, 256, 257, 300, 512, 520 };
     if (round < 6)
         return (struct prod){ 1 + (int64_t)draw(9), 1 + (int64_t)draw(20), 1 + (int64_t)draw(20) };
-    return (struct prod){ edge[draw(countof(edge))], edge[draw(countof(edge))], edge[draw(countof(edge))] };
+    return (struct prod){ edge[draw(countof(edge))], edge[draw(countof(edge))],
+                          edge[draw(countof(edge))] };
 }
 
 /* A matrix of `rows` inside a wider buffer; a.x stays dense. */
@@ -43,7 +45,8 @@ static void test_matmul(void **state)
         arr_open(1 + round % 3);
         struct prod s = draw_prod(round);
         bool add = round % 2;
-        struct arr x = fresh(s.N * s.K, 1), w = fresh(s.M * s.K, 1), b = fresh(s.M, 1), old = fresh(s.N * s.M, 1);
+        struct arr x = fresh(s.N * s.K, 1), w = fresh(s.M * s.K, 1), b = fresh(s.M, 1),
+                   old = fresh(s.N * s.M, 1);
         struct arr y = add ? copied(old) : poisoned(s.N * s.M);
         struct tensor bias = tensor1(round % 4 < 2 ? NULL : b.p, s.M);
         struct mat xm = wide(x, s.N, s.K, round % 5), ym = wide(y, s.N, s.M, round % 3);
@@ -87,7 +90,8 @@ static void test_matmul_dw(void **state)
     for (int round = 0; round < 24; round++) {
         arr_open(1 + round % 3);
         struct prod s = draw_prod(round);
-        struct arr dy = fresh(s.N * s.M, 1), x = fresh(s.N * s.K, 1), dw = fresh(s.M * s.K, 1), db = fresh(s.M, 1);
+        struct arr dy = fresh(s.N * s.M, 1), x = fresh(s.N * s.K, 1), dw = fresh(s.M * s.K, 1),
+                   db = fresh(s.M, 1);
         struct mat dym = wide(dy, s.N, s.M, round % 4), xm = wide(x, s.N, s.K, round % 3);
         bool bias = round % 2;
         dev->op->matmul_dw(dev, tensor2(dw.p, s.M, s.K), tensor1(bias ? db.p : NULL, s.M), dym, xm);
@@ -135,12 +139,19 @@ static void test_gather_bwd(void **state) { (void)state; rows(false, true); }
 
 /* ---- norms */
 
-struct norm { int64_t N, D; double eps; struct arr x, w, b, mean, rstd, y, dy; double *yx, *m, *r; };
+struct norm {
+    int64_t N, D;
+    double eps;
+    struct arr x, w, b, mean, rstd, y, dy;
+    double *yx, *m, *r;
+};
 
 static struct norm draw_norm(int round)
 {
     static const int64_t width[] = { 1, 2, 3, 15, 16, 17, 64, 100, 255, 256, 257, 512, 777, 2048 };
-    struct norm t = { .N = 1 + (int64_t)draw(70), .D = width[round % countof(width)], .eps = round % 2 ? 1e-5 : 1e-6 };
+    struct norm t = { .N = 1 + (int64_t)draw(70),
+                      .D = width[round % countof(width)],
+                      .eps = round % 2 ? 1e-5 : 1e-6 };
     t.x = fresh(t.N * t.D, round % 5 == 4 ? 100 : 1);
     for (int64_t i = 0; i < t.x.n; i++)
         t.x.p[i] += round % 3 == 2 ? 3 : 0;
@@ -173,14 +184,15 @@ static double layer_loss(void *of)
 
 static void rms(struct norm *t)
 {
-    dev->op->rmsnorm(dev, tensor2(t->y.p, t->N, t->D), tensor1(t->rstd.p, t->N), tensor2(t->x.p, t->N, t->D),
-                     tensor1(t->w.p, t->D), t->eps);
+    dev->op->rmsnorm(dev, tensor2(t->y.p, t->N, t->D), tensor1(t->rstd.p, t->N),
+                     tensor2(t->x.p, t->N, t->D), tensor1(t->w.p, t->D), t->eps);
 }
 
 static void layer(struct norm *t)
 {
-    dev->op->layernorm(dev, tensor2(t->y.p, t->N, t->D), tensor1(t->mean.p, t->N), tensor1(t->rstd.p, t->N),
-                       tensor2(t->x.p, t->N, t->D), tensor1(t->w.p, t->D), tensor1(t->b.p, t->D), t->eps);
+    dev->op->layernorm(dev, tensor2(t->y.p, t->N, t->D), tensor1(t->mean.p, t->N),
+                       tensor1(t->rstd.p, t->N), tensor2(t->x.p, t->N, t->D), tensor1(t->w.p, t->D),
+                       tensor1(t->b.p, t->D), t->eps);
 }
 
 static void test_rmsnorm(void **state)
@@ -222,8 +234,9 @@ static void test_rmsnorm_bwd(void **state)
         struct norm t = draw_norm(round);
         struct arr dx = fresh(t.N * t.D, 1), dw = fresh(t.D, 1);
         rms(&t);
-        dev->op->rmsnorm_bwd(dev, tensor2(dx.p, t.N, t.D), tensor1(dw.p, t.D), tensor2(t.dy.p, t.N, t.D),
-                             tensor2(t.x.p, t.N, t.D), tensor1(t.w.p, t.D), tensor1(t.rstd.p, t.N));
+        dev->op->rmsnorm_bwd(dev, tensor2(dx.p, t.N, t.D), tensor1(dw.p, t.D),
+                             tensor2(t.dy.p, t.N, t.D), tensor2(t.x.p, t.N, t.D),
+                             tensor1(t.w.p, t.D), tensor1(t.rstd.p, t.N));
         fd_check("dx", rms_loss, &t, t.x, dx, 1e-5);
         fd_check("dw", rms_loss, &t, t.w, dw, 1e-5);
         arr_close();
@@ -239,11 +252,49 @@ static void test_layernorm_bwd(void **state)
         struct arr dx = fresh(t.N * t.D, 1), dw = fresh(t.D, 1), db = fresh(t.D, 1);
         layer(&t);
         dev->op->layernorm_bwd(dev, tensor2(dx.p, t.N, t.D), tensor1(dw.p, t.D), tensor1(db.p, t.D),
-                               tensor2(t.dy.p, t.N, t.D), tensor2(t.x.p, t.N, t.D), tensor1(t.w.p, t.D),
-                               tensor1(t.mean.p, t.N), tensor1(t.rstd.p, t.N));
+                               tensor2(t.dy.p, t.N, t.D), tensor2(t.x.p, t.N, t.D),
+                               tensor1(t.w.p, t.D), tensor1(t.mean.p, t.N), tensor1(t.rstd.p, t.N));
         fd_check("dx", layer_loss, &t, t.x, dx, 1e-5);
         fd_check("dw", layer_loss, &t, t.w, dw, 1e-5);
         fd_check("db", layer_loss, &t, t.b, db, 1e-5);
+        arr_close();
+    }
+}
+
+/* ---- the update */
+
+static void test_sumsq(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 6; round++) {
+        arr_open(1 + round % 3);
+        int64_t n = 1 + (int64_t)draw(200000);
+        struct arr x = fresh(n, 3);
+        double sum = 5;
+        dev->op->sumsq(dev, &sum, tensor1(x.p, n));
+        CHECK_NEAR(sum, 5 + ref_sumsq(x.x, n), 1e-12 * sum);
+        arr_close();
+    }
+}
+
+static void test_adamw(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 6; round++) {
+        arr_open(1 + round % 3);
+        int64_t n = 1 + (int64_t)draw(20000);
+        struct adamw h = { 1e-2, 0.9, 0.95, 1e-8, round % 2 ? 0.1 : 0, 1 };
+        struct arr w = fresh(n, 1), m = fresh(n, 0), v = fresh(n, 0);
+        for (h.step = 1; h.step <= 4; h.step++) {
+            struct arr g = fresh(n, 1), kept = copied(g);
+            dev->op->adamw(dev, tensor1(w.p, n), tensor1(m.p, n), tensor1(v.p, n), tensor1(g.p, n),
+                           0.3, h);
+            ref_adamw(w.x, m.x, v.x, g.x, n, 0.3, h);
+            CHECK(same_bits(g.p, kept.p, n));
+        }
+        NEAR(w, 1e-6);
+        NEAR(m, 1e-6);
+        NEAR(v, 1e-6);
         arr_close();
     }
 }

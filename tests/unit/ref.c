@@ -3,7 +3,8 @@
 
 #include "tests/unit/ref.h"
 
-void ref_matmul(double *y, const double *x, const double *w, const double *bias, int64_t N, int64_t M, int64_t K)
+void ref_matmul(double *y, const double *x, const double *w, const double *bias, int64_t N,
+                int64_t M, int64_t K)
 {
     for (int64_t i = 0; i < N; i++)
         for (int64_t j = 0; j < M; j++) {
@@ -21,7 +22,8 @@ void ref_rows(double *y, const double *table, const int32_t *at, int64_t n, int6
             y[i * D + j] = table[at[i] * D + j];
 }
 
-void ref_rmsnorm(double *y, double *rstd, const double *x, const double *w, int64_t N, int64_t D, double eps)
+void ref_rmsnorm(double *y, double *rstd, const double *x, const double *w, int64_t N, int64_t D,
+                 double eps)
 {
     for (int64_t i = 0; i < N; i++) {
         double sum = 0;
@@ -33,8 +35,8 @@ void ref_rmsnorm(double *y, double *rstd, const double *x, const double *w, int6
     }
 }
 
-void ref_layernorm(double *y, double *mean, double *rstd, const double *x, const double *w, const double *b, int64_t N,
-                   int64_t D, double eps)
+void ref_layernorm(double *y, double *mean, double *rstd, const double *x, const double *w,
+                   const double *b, int64_t N, int64_t D, double eps)
 {
     for (int64_t i = 0; i < N; i++) {
         double sum = 0, square = 0;
@@ -49,12 +51,14 @@ void ref_layernorm(double *y, double *mean, double *rstd, const double *x, const
     }
 }
 
-void ref_rope(double *x, const int32_t *pos, const double *freq, int64_t n_freq, int sign, int64_t N, int64_t n, int64_t E)
+void ref_rope(double *x, const int32_t *pos, const double *freq, int64_t n_freq, int sign,
+              int64_t N, int64_t n, int64_t E)
 {
     for (int64_t i = 0; i < N; i++)
         for (int64_t h = 0; h < n; h++)
             for (int64_t j = 0; j < n_freq; j++) {
-                double *a = x + (i * n + h) * E + j, *b = a + n_freq, angle = pos[i] * freq[j] * sign;
+                double *a = x + (i * n + h) * E + j, *b = a + n_freq,
+                       angle = pos[i] * freq[j] * sign;
                 double u = *a * cos(angle) - *b * sin(angle), v = *b * cos(angle) + *a * sin(angle);
                 *a = u;
                 *b = v;
@@ -69,7 +73,8 @@ static int64_t seg_of(const struct forest *f, int64_t token)
     BUG_IF(true);
 }
 
-/* Does token i see token j?  j is i or before it in its segment, or in an ancestor; and within the window. */
+/* Does token i see token j?  j is i or before it in its segment, or in an ancestor; and within
+ * the window. */
 static bool sees(const struct forest *f, int64_t i, int64_t j, int64_t window)
 {
     int64_t si = seg_of(f, i), sj = seg_of(f, j);
@@ -91,8 +96,9 @@ static double dot(const double *a, const double *b, int64_t n)
     return sum;
 }
 
-void ref_attention(double *o, double *lse, const double *q, const double *k, const double *v, const struct forest *f,
-                   int64_t H, int64_t G, int64_t E, double scale, int64_t window)
+void ref_attention(double *o, double *lse, const double *q, const double *k, const double *v,
+                   const struct forest *f, int64_t H, int64_t G, int64_t E, double scale,
+                   int64_t window)
 {
     for (int64_t i = 0; i < f->n_tokens; i++)
         for (int64_t h = 0; h < H; h++) {
@@ -116,8 +122,9 @@ void ref_attention(double *o, double *lse, const double *q, const double *k, con
         }
 }
 
-void ref_attention_bwd(double *dq, double *dk, double *dv, const double *dout, const double *o, const double *lse, const double *q,
-                       const double *k, const double *v, const struct forest *f, int64_t H, int64_t G, int64_t E, double scale)
+void ref_attention_bwd(double *dq, double *dk, double *dv, const double *dout, const double *o,
+                       const double *lse, const double *q, const double *k, const double *v,
+                       const struct forest *f, int64_t H, int64_t G, int64_t E, double scale)
 {
     for (int64_t i = 0; i < f->n_tokens; i++)
         for (int64_t h = 0; h < H; h++)
@@ -147,8 +154,8 @@ double ref_gelu(double x, bool tanh_form)
     return x * erfc(-x / sqrt(2)) / 2;
 }
 
-void ref_logprob(double *logp, double *lse, double *hit, const double *x, const double *w, const int32_t *target, int64_t n,
-                 int64_t V, int64_t D)
+void ref_logprob(double *logp, double *lse, double *hit, const double *x, const double *w,
+                 const int32_t *target, int64_t n, int64_t V, int64_t D)
 {
     for (int64_t i = 0; i < n; i++) {
         double top = -INFINITY, sum = 0;
@@ -173,13 +180,15 @@ double ref_sumsq(const double *x, int64_t n)
     return dot(x, x, n);
 }
 
-void ref_adamw(double *w, double *m, double *v, const double *g, int64_t n, double gscale, struct adamw h)
+void ref_adamw(double *w, double *m, double *v, const double *g, int64_t n, double gscale,
+               struct adamw h)
 {
     for (int64_t i = 0; i < n; i++) {
         double gi = g[i] * gscale;
         m[i] = h.beta1 * m[i] + (1 - h.beta1) * gi;
         v[i] = h.beta2 * v[i] + (1 - h.beta2) * gi * gi;
-        double mean = m[i] / (1 - pow(h.beta1, (double)h.step)), square = v[i] / (1 - pow(h.beta2, (double)h.step));
+        double mean = m[i] / (1 - pow(h.beta1, (double)h.step)),
+               square = v[i] / (1 - pow(h.beta2, (double)h.step));
         w[i] -= h.lr * (mean / (sqrt(square) + h.eps) + h.decay * w[i]);
     }
 }

@@ -1,18 +1,18 @@
 /* attention.c - causal attention over the forest of segments, grouped heads: forward.
  *
- * Keys are taken along the path from the root in blocks cut by position, never by segment, with a
- * running maximum and sum per row (Milakov & Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022,
- * arXiv:2205.14135).  A block's keys are packed turned, so that the lanes of a vector are keys and each
- * score is one chain over the head's width; a row then sees the same numbers in the same order
- * whether its prompt is shared, repeated or alone.  A task is a run of queries of one segment and
- * one key head. */
+ * Keys are taken along the path from the root in blocks cut by position, never by segment, with
+ * a running maximum and sum per row (Milakov & Gimelshein 2018, arXiv:1805.02867; Dao et al.
+ * 2022, arXiv:2205.14135).  A block's keys are packed turned, so that the lanes of a vector are
+ * keys and each score is one chain over the head's width; a row then sees the same numbers in
+ * the same order whether its prompt is shared, repeated or alone.  A task is a run of queries of
+ * one segment and one key head. */
 #include <math.h>
 
 #include "math/cpu/attention.h"
 
-/* Scores of rows from position pos on -> their weights, in place; their m, l brought up to date and
- * o scaled to the new maximum.  Sweeps, so that one row's long chain (maximum, exponential, sum) runs
- * beside the next row's. */
+/* Scores of rows from position pos on -> their weights, in place; their m, l brought up to date
+ * and o scaled to the new maximum.  Sweeps, so that one row's long chain (maximum, exponential,
+ * sum) runs beside the next row's. */
 static void soften(const struct att *a, float *s, float *m, float *l, float *o, int64_t rows,
                    int64_t pos, int64_t b0, int64_t b1)
 {
@@ -105,8 +105,8 @@ static void finish(const struct att *a, const struct att_scratch *t, int64_t i0,
 }
 
 /* Queries [i0, i1) of segment s against all their path, for one key head. */
-static void attend(const struct att *a, const struct att_scratch *t, int64_t s, int64_t i0, int64_t i1,
-                   int64_t g)
+static void attend(const struct att *a, const struct att_scratch *t, int64_t s, int64_t i0,
+                   int64_t i1, int64_t g)
 {
     int64_t rows = i1 - i0, pos = a->start[s] + (i0 - a->f->seg[s].begin);
 

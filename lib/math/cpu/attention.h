@@ -7,7 +7,7 @@
 
 #define KEYS 64                                /* keys of a block, cut by position */
 #define ROWS 64                                /* queries of a tile */
-#define RUN  256                               /* queries of a task of the forward: they share the packed keys */
+#define RUN  256                               /* of a forward task: they share packed keys */
 
 struct att {
     struct heads   o, q, k, v, dq, dk, dv, dout;
@@ -26,18 +26,20 @@ struct att_scratch {                           /* one thread's */
     float *dk, *dv;                            /* [KEYS Ep] gradients */
     float *s, *dp;                             /* [ROWS KEYS] scores, their gradients */
     float *q, *dout;                           /* [ROWS Ep] */
-    float *o, *m, *l;                          /* forward: [group RUN Ep] sums; [group RUN] maximum, sum */
+    float *o;                                  /* forward: [group RUN Ep] sums of values */
+    float *m, *l;                              /* [group RUN] maximum, sum of weights */
 };
 
-struct att att_of(struct heads q, struct heads k, struct heads v, const struct forest *f, double scale,
-                  int64_t window);
+struct att att_of(struct heads q, struct heads k, struct heads v, const struct forest *f,
+                  double scale, int64_t window);
 size_t att_floats(const struct att *a);        /* of one thread's scratch */
 struct att_scratch att_carve(const struct att *a, int worker);
 
 /* Fills start[n_segs]; a forest too deep, or with a parent behind its child, is a bug. */
 void att_starts(const struct forest *f, int32_t *start);
 
-/* The token at `pos` on the path to segment s, and how many more of the path follow it in the pack. */
+/* The token at `pos` on the path to segment s, and how many more of the path follow it in the
+ * pack. */
 int64_t att_token(const struct att *a, int64_t s, int64_t pos, int64_t *n);
 
 /* Rows [p0, p1) of the path to s, one head, as [.][Ep], zero-padded. */

@@ -1,9 +1,10 @@
 /* attention_bwd.c - attention's gradients: weights again from lse, block of keys by block.
  *
- * A task is one tree and one key head, which alone writes the gradients of their tokens: so a prompt
- * that many share sums them in a fixed order, segments as they stand in the pack.
+ * A task is one tree and one key head, which alone writes the gradients of their tokens: so a
+ * prompt that many share sums them in a fixed order, segments as they stand in the pack.
  *
- *     p = e^(s - lse)    ds = scale p (do v^T - sum of do o)    dq = ds k    dk = ds^T q    dv = p^T do */
+ *     p = e^(s - lse)    ds = scale p (do v^T - sum of do o)
+ *     dq = ds k          dk = ds^T q          dv = p^T do */
 #include <math.h>
 
 #include "math/cpu/attention.h"
@@ -35,8 +36,8 @@ static void pack(float *to, struct heads x, int64_t head, int64_t i0, int64_t ro
             v_store(to + r * Ep + e, v_row(x.p + (i0 + r) * x.row + head * x.head, e, x.E));
 }
 
-/* Queries [i0, i0 + rows) of segment s, one head, against the packed block [b0, b1): dq in place, dk and dv
- * into t. */
+/* Queries [i0, i0 + rows) of segment s, one head, against the packed block [b0, b1): dq in
+ * place, dk and dv into t. */
 static void back_tile(const struct att *a, const struct att_scratch *t, int64_t s, int64_t i0,
                       int64_t rows, int64_t b0, int64_t b1, int64_t head)
 {
@@ -50,7 +51,8 @@ static void back_tile(const struct att *a, const struct att_scratch *t, int64_t 
     att_product(rows, round16(n), Ep, (struct view2){ t->dout, Ep, 1 }, t->vt, KEYS, t->dp, KEYS,
                 GEMM_SET);
     harden(a, t, i0, rows, pos, b0, b1, head);
-    att_product(rows, a->q.E, n, (struct view2){ t->dp, KEYS, 1 }, t->k, Ep, dq, a->dq.row, GEMM_ADD);
+    att_product(rows, a->q.E, n, (struct view2){ t->dp, KEYS, 1 }, t->k, Ep, dq, a->dq.row,
+                GEMM_ADD);
     att_product(n, Ep, rows, (struct view2){ t->dp, 1, KEYS }, t->q, Ep, t->dk, Ep, GEMM_ADD);
     att_product(n, Ep, rows, (struct view2){ t->s, 1, KEYS }, t->dout, Ep, t->dv, Ep, GEMM_ADD);
 }

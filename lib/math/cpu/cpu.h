@@ -1,7 +1,8 @@
 /* cpu.h - what the CPU ops share: the device's scratch, its threads, small sums.
  *
  * Threads share out tasks whose every number is computed by one of them, in an order that the
- * shapes alone decide; so neither the number of threads nor who took which task shows in the bits. */
+ * shapes alone decide; so neither the number of threads nor who took which task shows in the
+ * bits. */
 #ifndef CPU_H
 #define CPU_H
 
@@ -29,13 +30,14 @@ struct dev_own {
  * outputs as they are. */
 void *cpu_scratch(struct dev *d, size_t n_bytes) must_use;
 
-/* Runs task(of, i, worker) for i in [0, n), shared among the threads; worker < d->threads tells whose
- * scratch to use.  Returns when all are done.  The caller takes tasks too and never waits for a
- * thread that has not begun one: a machine with other work to do costs no more than its share. */
+/* Runs task(of, i, worker) for i in [0, n), shared among the threads; worker < d->threads tells
+ * whose scratch to use.  Returns when all are done.  The caller takes tasks too and never waits
+ * for a thread that has not begun one: a machine with other work to do costs no more than its
+ * share. */
 void cpu_tasks(struct dev *d, int64_t n, void (*task)(void *of, int64_t i, int worker), void *of);
 
-/* The same for n things of about `ns` nanoseconds each, cut into runs of whole `unit`s that are worth
- * a thread's while. */
+/* The same for n things of about `ns` nanoseconds each, cut into runs of whole `unit`s that are
+ * worth a thread's while. */
 void cpu_share(struct dev *d, int64_t n, int64_t unit, double ns,
                void (*part)(void *of, int64_t begin, int64_t end), void *of);
 

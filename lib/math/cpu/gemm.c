@@ -1,18 +1,20 @@
-/* gemm.c - the blocked product: packed strips of B in L2, A as it lies, a register tile of 6 x 64.
+/* gemm.c - the blocked product: packed strips of B in L2, A as it lies, a register tile of 6 x
+ * 64.
  *
  *     for each block of GEMM_J columns      B's block: strips of 64 columns, [strip][k][64],
  *       for each GEMM_K of the sum          zero-padded
  *         for each 6 rows of A
  *           for each strip: the tile        Goto & van de Geijn 2008, with B's block inside
  *
- * The tile's rows of A (6 KiB) stay in L1 while B streams from L2, four vectors for 24 multiply-adds.
- * A is read in place whichever way it lies: the tile takes six numbers of it for 24 multiply-adds, so
- * packing it costs more than it saves. */
+ * The tile's rows of A (6 KiB) stay in L1 while B streams from L2, four vectors for 24
+ * multiply-adds. A is read in place whichever way it lies: the tile takes six numbers of it for
+ * 24 multiply-adds, so packing it costs more than it saves. */
 #include "math/cpu/gemm.h"
 
 #define ROWS_LEAST 24                          /* of a task: packing B for fewer would show */
 
-/* R and W are constants at every call, so the loops unroll and the accumulators stay in registers. */
+/* R and W are constants at every call, so the loops unroll and the accumulators stay in
+ * registers. */
 INLINE void tile(const int R, const int W, int64_t K, struct view2 a, const float *b, int64_t ldb,
                  float *c, int64_t ldc, int64_t cols, const float *bias, enum gemm_mode mode)
 {

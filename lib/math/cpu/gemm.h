@@ -1,10 +1,10 @@
 /* gemm.h - the product that all others are made of.
  *
- * C(i, j) = sum over k of A(i, k) B(k, j), each number of C a chain of fused multiply-adds in the
- * order of k, begun anew every GEMM_K: so it depends on its own row of A and column of B and on
- * nothing else, whatever the blocks, the threads and the neighbours.  (A library's product picks its
- * kernels and cuts by the whole shape: oneDNN's, with 777 to sum over, gives a row other bits among
- * 192 rows than among 256.) */
+ * C(i, j) = sum over k of A(i, k) B(k, j), each number of C a chain of fused multiply-adds in
+ * the order of k, begun anew every GEMM_K: so it depends on its own row of A and column of B and
+ * on nothing else, whatever the blocks, the threads and the neighbours.  (A library's product
+ * picks its kernels and cuts by the whole shape: oneDNN's, with 777 to sum over, gives a row
+ * other bits among 192 rows than among 256.) */
 #ifndef GEMM_H
 #define GEMM_H
 

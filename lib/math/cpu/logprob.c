@@ -1,9 +1,9 @@
 /* logprob.c - the head: log-probabilities of targets and their gradient, never holding [n V].
  *
- * Logits are made turned, [V][rows], for a chunk of rows at a time: the head's weights are then read
- * as they lie by all three products, a vector's lanes are rows, and each row's maximum and sum run
- * down the vocabulary by themselves.  The vocabulary is cut into slabs, the tasks of the threads; a
- * row's slabs are combined in their order, in double.
+ * Logits are made turned, [V][rows], for a chunk of rows at a time: the head's weights are then
+ * read as they lie by all three products, a vector's lanes are rows, and each row's maximum and
+ * sum run down the vocabulary by themselves.  The vocabulary is cut into slabs, the tasks of the
+ * threads; a row's slabs are combined in their order, in double.
  *
  *     logits [V][chunk] = w x^T      top, sum, arg max per slab and row      -> lse, logp, hit
  *     in place: coef (1[v = target] - e^(logit - lse))
@@ -25,7 +25,8 @@ struct head {
     const int32_t *target;
     float         *logp, *lse, *hit, *dx, *dw;
     int64_t        n, V, D;
-    int64_t        chunk, ld, slab, slabs;     /* rows of a chunk and between words; words of a slab */
+    int64_t        chunk, ld;                  /* rows of a chunk; floats between words */
+    int64_t        slab, slabs;                /* words of a slab; slabs */
     int64_t        rows;                       /* held at once: whole chunks */
     float         *logit;                      /* [chunks][V][ld] */
     float         *top, *sum, *own;            /* [slabs][rows] twice; [rows] the target's logit */
@@ -97,7 +98,8 @@ static void count(const float *logit, int64_t ld, int64_t v0, int64_t v1, float 
 }
 
 /* Logits of the c-th chunk held, from row r0 of all, against one slab. */
-static void forward(const struct head *h, int64_t r0, int64_t c, int64_t s, bool stats, float *scratch)
+static void forward(const struct head *h, int64_t r0, int64_t c, int64_t s, bool stats,
+                    float *scratch)
 {
     int64_t rows = MIN(h->chunk, h->n - r0), at = s * h->rows + c * h->chunk;
     int64_t end = MIN(h->V, (s + 1) * h->slab);
@@ -180,7 +182,8 @@ static void weights(const struct head *h, int64_t r0, int64_t chunks, int64_t v0
     }
 }
 
-/* Rows [r0, r0 + n) of all: what is held at once.  known: lse is given, only the gradient wanted. */
+/* Rows [r0, r0 + n) of all: what is held at once.  known: lse is given, only the gradient
+ * wanted. */
 struct pass { const struct head *h; int64_t r0, n, chunks, word; bool known; };
 
 static float *scratch_of(const struct head *h, int worker)

@@ -1,30 +1,41 @@
 /* matmul.c - the products of a layer: forward, by the input, by the weight.
  *
- * All three are one product with its views turned; what makes their bits stand still is in gemm.h. */
+ * All three are one product with its views turned; what makes their bits stand still is in
+ * gemm.h. */
 #include "math/cpu/gemm.h"
 
-void cpu_matmul(struct dev *d, struct mat y, struct mat x, struct tensor w, struct tensor bias, bool add)
+void cpu_matmul(struct dev *d, struct mat y, struct mat x, struct tensor w, struct tensor bias,
+                bool add)
 {
+    struct gemm g = { .c = y.p, .ldc = y.ld, .I = y.rows, .J = y.cols, .K = x.cols,
+                      .a = { x.p, x.ld, 1 }, .b = { f32(w), 1, x.cols }, .bias = f32(bias),
+                      .mode = add ? GEMM_ADD : GEMM_SET };
+
     SHAPE2(w, y.cols, x.cols);
     BUG_IF(y.rows != x.rows || (bias.p && tensor_n(bias) != y.cols));
-    gemm_all(d, &(struct gemm){ .c = y.p, .ldc = y.ld, .I = y.rows, .J = y.cols, .K = x.cols, .a = { x.p, x.ld, 1 },
-                                .b = { f32(w), 1, x.cols }, .bias = f32(bias), .mode = add ? GEMM_ADD : GEMM_SET });
+    gemm_all(d, &g);
 }
 
 void cpu_matmul_dx(struct dev *d, struct mat dx, struct mat dy, struct tensor w, bool add)
 {
+    struct gemm g = { .c = dx.p, .ldc = dx.ld, .I = dx.rows, .J = dx.cols, .K = dy.cols,
+                      .a = { dy.p, dy.ld, 1 }, .b = { f32(w), dx.cols, 1 },
+                      .mode = add ? GEMM_ADD : GEMM_SET };
+
     SHAPE2(w, dy.cols, dx.cols);
     BUG_IF(dx.rows != dy.rows);
-    gemm_all(d, &(struct gemm){ .c = dx.p, .ldc = dx.ld, .I = dx.rows, .J = dx.cols, .K = dy.cols, .a = { dy.p, dy.ld, 1 },
-                                .b = { f32(w), dx.cols, 1 }, .mode = add ? GEMM_ADD : GEMM_SET });
+    gemm_all(d, &g);
 }
 
-void cpu_matmul_dw(struct dev *d, struct tensor dw, struct tensor dbias, struct mat dy, struct mat x)
+void cpu_matmul_dw(struct dev *d, struct tensor dw, struct tensor dbias, struct mat dy,
+                   struct mat x)
 {
+    struct gemm g = { .c = f32(dw), .ldc = x.cols, .I = dy.cols, .J = x.cols, .K = dy.rows,
+                      .a = { dy.p, 1, dy.ld }, .b = { x.p, x.ld, 1 }, .mode = GEMM_ADD };
+
     SHAPE2(dw, dy.cols, x.cols);
     BUG_IF(dy.rows != x.rows || (dbias.p && tensor_n(dbias) != dy.cols));
-    gemm_all(d, &(struct gemm){ .c = f32(dw), .ldc = x.cols, .I = dy.cols, .J = x.cols, .K = dy.rows, .a = { dy.p, 1, dy.ld },
-                                .b = { x.p, x.ld, 1 }, .mode = GEMM_ADD });
+    gemm_all(d, &g);
     if (dbias.p)
         cpu_columns(d, f32(dbias), dy.p, dy.rows, dy.ld, dy.cols);
 }

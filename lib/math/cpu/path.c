@@ -1,8 +1,8 @@
 /* path.c - attention's keys: gathered along the path from the root, packed in blocks. */
 #include "math/cpu/attention.h"
 
-struct att att_of(struct heads q, struct heads k, struct heads v, const struct forest *f, double scale,
-                  int64_t window)
+struct att att_of(struct heads q, struct heads k, struct heads v, const struct forest *f,
+                  double scale, int64_t window)
 {
     BUG_IF(k.n < 1 || q.n % k.n || v.n != k.n || k.E != q.E || v.E != q.E);
     struct att a = { .q = q, .k = k, .v = v, .f = f, .scale = (float)scale, .window = window,

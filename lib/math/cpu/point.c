@@ -219,7 +219,8 @@ void cpu_gelu(struct dev *d, struct tensor y, struct tensor x, bool tanh_form)
           (struct point){ { f32(y) }, { f32(x) } });
 }
 
-void cpu_gelu_bwd(struct dev *d, struct tensor dx, struct tensor dy, struct tensor x, bool tanh_form)
+void cpu_gelu_bwd(struct dev *d, struct tensor dx, struct tensor dy, struct tensor x,
+                  bool tanh_form)
 {
     BUG_IF(tensor_n(dx) != tensor_n(x) || tensor_n(dy) != tensor_n(x));
     point(d, tensor_n(x), 0.7, tanh_form ? tanh_back : erf_back,

@@ -1,13 +1,13 @@
 /* pool.c - the threads of a device, and work shared among them.
  *
- * One word says it all: the number of the job and how many of its tasks nobody has taken.  Taking a task
- * is a compare-and-swap on it, so a thread that was away for three jobs cannot take an old one.
- * The caller works too and at the end waits for tasks that were begun, not for threads: OpenMP's
- * barrier waits for every thread, and on a machine with other work to do that costs a time slice
- * at each of the hundred small loops of a step.
+ * One word says it all: the number of the job and how many of its tasks nobody has taken.
+ * Taking a task is a compare-and-swap on it, so a thread that was away for three jobs cannot
+ * take an old one. The caller works too and at the end waits for tasks that were begun, not for
+ * threads: OpenMP's barrier waits for every thread, and on a machine with other work to do that
+ * costs a time slice at each of the hundred small loops of a step.
  *
- * A thread without work looks for some for a while, then sleeps.  Threads take no signals: those belong to whoever
- * reads and writes. */
+ * A thread without work looks for some for a while, then sleeps.  Threads take no signals: those
+ * belong to whoever reads and writes. */
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -15,9 +15,9 @@
 
 #include "math/cpu/cpu.h"
 
-#define LOOKS     20000                        /* before a thread sleeps: some 50 us */
-#define WORTH_NS  10000.0                      /* of a task: taking one costs 0.1 us, waking a thread 50 */
-#define PER_THREAD 4                           /* tasks, so that a slow thread leaves some to others */
+#define LOOKS      20000                       /* before a thread sleeps */
+#define WORTH_NS   10000.0                     /* of a task: taking one costs some 100 */
+#define PER_THREAD 4                           /* tasks: a slow thread leaves some to others */
 
 struct pool {
     _Atomic uint64_t open;                     /* job << 32 | tasks not taken */
@@ -178,7 +178,8 @@ struct share {
 static void one_part(void *of, int64_t i, int worker)
 {
     const struct share *s = of;
-    int64_t begin = cpu_part(s->n, s->unit, s->parts, i), end = cpu_part(s->n, s->unit, s->parts, i + 1);
+    int64_t begin = cpu_part(s->n, s->unit, s->parts, i),
+            end = cpu_part(s->n, s->unit, s->parts, i + 1);
 
     (void)worker;
     if (begin < end)
@@ -188,7 +189,8 @@ static void one_part(void *of, int64_t i, int worker)
 void cpu_share(struct dev *d, int64_t n, int64_t unit, double ns,
                void (*part)(void *of, int64_t begin, int64_t end), void *of)
 {
-    struct share s = { n, unit, MIN(cpu_worth(d, ns * (double)n), (n + unit - 1) / unit), part, of };
+    struct share s = { n, unit, MIN(cpu_worth(d, ns * (double)n), (n + unit - 1) / unit), part,
+                       of };
 
     if (n > 0)
         cpu_tasks(d, MAX(1, s.parts), one_part, &s);

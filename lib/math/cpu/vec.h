@@ -1,9 +1,10 @@
 /* vec.h - sixteen floats at a time, and exp, sigmoid, erfc on them.
  *
- * Every loop of this backend takes its numbers sixteen by sixteen through these functions, the rest of a row padded with
- * zeros through the same ones: so a number's bits depend neither on its place in a row nor on what the compiler makes of
- * the loop around it.  Plain GCC vectors: one register with AVX-512, two with AVX2, four with SSE or NEON.  The few
- * things that have no operator have an AVX-512 form and a plain one. */
+ * Every loop of this backend takes its numbers sixteen by sixteen through these functions, the
+ * rest of a row padded with zeros through the same ones: so a number's bits depend neither on
+ * its place in a row nor on what the compiler makes of the loop around it.  Plain GCC vectors:
+ * one register with AVX-512, two with AVX2, four with SSE or NEON.  The few things that have no
+ * operator have an AVX-512 form and a plain one. */
 #ifndef VEC_H
 #define VEC_H
 
@@ -83,7 +84,7 @@ INLINE void v_row_put(float *p, int64_t j, int64_t n, v16 a)
         v_store_part(p + j, a, n - j);
 }
 
-INLINE v16 v_if(i16 mask, v16 a, v16 b)        /* lanes of a where the mask is -1, of b where it is 0 */
+INLINE v16 v_if(i16 mask, v16 a, v16 b)        /* a where the mask is -1, b where it is 0 */
 {
     return (v16)((mask & (i16)a) | (~mask & (i16)b));
 }
@@ -186,8 +187,9 @@ INLINE void v_turn(v16 r[LANES])
          LISTS(1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
 }
 
-/* e^x to 2 units in the last place.  x = n ln 2 + r, e^r by a polynomial (Cephes, S. Moshier), 2^n by the exponent.
- * NaN comes through; below -87.3 the plain form gives 0, from 88.4 on infinity. */
+/* e^x to 2 units in the last place.  x = n ln 2 + r, e^r by a polynomial (Cephes, S. Moshier),
+ * 2^n by the exponent. NaN comes through; below -87.3 the plain form gives 0, from 88.4 on
+ * infinity. */
 INLINE v16 v_exp(v16 x)
 {
     const float log2e = 1.44269504f;
@@ -234,7 +236,8 @@ INLINE v16 v_sigmoid(v16 x, v16 *rest)
     return s;
 }
 
-/* e^(-x^2 / 2), with the rounding error of x^2 given back: right to 1e-7 relative where x^2 alone would lose 5e-6. */
+/* e^(-x^2 / 2), with the rounding error of x^2 given back: right to 1e-7 relative where x^2
+ * alone would lose 5e-6. */
 INLINE v16 v_gauss(v16 x)
 {
     v16 hi = x * x;
@@ -249,12 +252,13 @@ INLINE v16 v_gauss(v16 x)
     return e - e * (0.5f * lo);
 }
 
-/* ln x for normal x > 0, to 2e-7 of max(1, |ln x|): x = 2^n m with m around 1, a polynomial (Cephes) for m.  NaN and
- * infinity give NaN. */
+/* ln x for normal x > 0, to 2e-7 of max(1, |ln x|): x = 2^n m with m around 1, a polynomial
+ * (Cephes) for m.  NaN and infinity give NaN. */
 INLINE v16 v_log(v16 x)
 {
     i16 bits = (i16)x, n = ((bits - 0x3f3504f3) >> 23);         /* m from sqrt(1/2) */
-    v16 m = (v16)(bits - (n << 23)) - 1.0f, e = __builtin_convertvector(n, v16), p = v_splat(7.0376836292e-2f);
+    v16 m = (v16)(bits - (n << 23)) - 1.0f, e = __builtin_convertvector(n, v16),
+        p = v_splat(7.0376836292e-2f);
     p = p * m - 1.1514610310e-1f;
     p = p * m + 1.1676998740e-1f;
     p = p * m - 1.2420140846e-1f;
@@ -267,8 +271,9 @@ INLINE v16 v_log(v16 x)
     return (m - 0.5f * sq + p * (m * sq)) + e * 0.693147181f + (x - x);
 }
 
-/* erfc(z) for z >= 0, gauss = e^(-z^2): erfcx(z) (1 + 2z) is smooth in t = (z - 3) / (z + 3) and a polynomial of degree ten
- * fits it to 3e-9 on [0, 10.4] (Chebyshev fit in double); past that gauss is 0 already. */
+/* erfc(z) for z >= 0, gauss = e^(-z^2): erfcx(z) (1 + 2z) is smooth in t = (z - 3) / (z + 3) and
+ * a polynomial of degree ten fits it to 3e-9 on [0, 10.4] (Chebyshev fit in double); past that
+ * gauss is 0 already. */
 INLINE v16 v_erfc(v16 z, v16 gauss)
 {
     v16 t = (z - 3.0f) / (z + 3.0f), p = v_splat(-2.685607760e-04f);
