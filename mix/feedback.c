@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ struct feedback {
     struct in  *in;
     bool        seen, gone;                    /* a writer came; nobody is left */
     bool        quiet, told;                   /* no warnings; the warning was given */
+    bool        alone;                         /* who reads our steps has no --feedback */
     int64_t     n;                             /* metrics read */
 };
 
@@ -34,6 +36,14 @@ static enum st last_word(struct feedback *f, int fd)
     if (f->seen && poll(&p, 1, LAST_WORD_MS) > 0)
         return ST_OK;
     return ST_SYS;
+}
+
+/* A step that still loads its model has read nothing; one that has read the header opens the
+ * FIFO at once. */
+static bool all_read(int fd)
+{
+    int unread;
+    return fd >= 0 && ioctl(fd, FIONREAD, &unread) == 0 && unread == 0;
 }
 
 static enum st wait_for(void *arg, int fd)
@@ -57,7 +67,15 @@ static enum st wait_for(void *arg, int fd)
             return last_word(f, fd);
         if (f->gone)                                   /* and no last word came */
             return ST_SYS;
-        if (!f->told && run_clock() - since >= SILENT_S) {
+        if (run_clock() - since < SILENT_S)
+            continue;
+        if (!f->seen && all_read(f->out_fd)) {
+            f->alone = true;
+            err_place("%s", f->name);
+            return fail(ST_SYS, "our steps were read, and nobody opened the FIFO for %d s; give step "
+                                "the same --feedback", SILENT_S);
+        }
+        if (!f->told) {
             f->told = true;
             if (!f->quiet)
                 warn("%s: no loss for %d s; a filter between mix and step must flush each step",
@@ -106,7 +124,7 @@ enum st feedback_next(struct feedback *f, struct rec *r)
     }
     if (st == ST_STOP && sig_stop())
         return ST_STOP;
-    if (st == ST_SYS) {
+    if (st == ST_SYS && !f->alone) {
         bool told = f->gone || f->n == 0;              /* by step itself, or by the shell */
         err_clear();
         f->gone = true;
@@ -114,7 +132,7 @@ enum st feedback_next(struct feedback *f, struct rec *r)
         return told ? ST_SYS : fail(ST_SYS, "step was cut off after %lld losses; start again with "
                                     "--resume", (long long)f->n);
     }
-    f->gone |= st != ST_DATA;
+    f->gone |= st != ST_DATA && !f->alone;
     return st;
 }
 
