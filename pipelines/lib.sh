@@ -1,10 +1,11 @@
-# lib.sh - what joint.sh and report.sh share: reading streams as lines of JSON, in awk.  Sourced, never run.
+# lib.sh - what joint.sh, report.sh and quickstart.sh share: streams as lines of JSON, read in awk.  Sourced, never run.
+# shellcheck shell=sh
 
 # A stream as lines of JSON
 lines() { mix --policy cat --to json "$@"; }
 
 # awk functions: num("loss") and str("method") of the line at hand; "" where there is none
-# shellcheck disable=SC2034 -- used by who sources this
+# shellcheck disable=SC2034,SC2016 # used by who sources this, in awk
 json='
 function num(k,    i, s) {
     i = index($0, "\"" k "\":"); if (!i) return ""
