@@ -42,12 +42,14 @@ hit() { # NAME SIGNAL
     mkfifo "$1.in"
     {
         mix --policy maxright -q --sft a.rec --pref b.rec --steps 200 --feedback "$1.fb" >"$1.in" &
-        sleep 0.3
-        kill "-$2" $!
-        wait $!
+        mix=$!
+        until [ -s "$1.run/metrics.rec" ]; do sleep 0.05; done
+        sleep 0.1
+        kill "-$2" $mix
+        wait $mix
         echo "mix $?" >"$1.mix"
     } &
-    step "$1" --wait 20 <"$1.in"
+    step "$1" --wait 20 --out "$1.run" <"$1.in"
     st=$?
     wait
     return $st
