@@ -4,10 +4,10 @@
  *     FAULT=write:3+       it and all after it do: a full disk
  *     FAULT=read:1:EIO     with another error: a name below, or a number
  *
- * Kinds: read, write, fsync, rename, and alloc, which is what the program itself asks for: libraries
- * have their own ways to fail at the start.  FAULT_FIRED=FILE is made when the fault has struck, so
- * that a test which counts n up knows when it has been through them all.  Standard error is never
- * touched. */
+ * Kinds: read, write, fsync, rename, and alloc, which is what the program itself asks for:
+ * libraries have their own ways to fail at the start.  FAULT_FIRED=FILE is made when the fault has
+ * struck, so that a test which counts n up knows when it has been through them all.  Standard error
+ * is never touched. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
