@@ -32,7 +32,7 @@ header zlib.h zlib1g-dev
 header openssl/evp.h libssl-dev
 for what in "$@"; do
     case $what in
-    tests)    header cmocka.h libcmocka-dev; program mandoc mandoc; program jq jq; program zstd zstd ;;
+    tests)    header cmocka.h libcmocka-dev; program mandoc mandoc; program zstd zstd ;;
     pictures) program gnuplot gnuplot-nox ;;
     clang)    program clang clang ;;
     *)        echo "setup.sh: '$what' is none of tests, pictures, clang" >&2; exit 2 ;;
