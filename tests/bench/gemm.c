@@ -98,8 +98,8 @@ static bool compare(const struct data *t, int which, const char *what, double su
     }
     double mine = bench_median(a, BENCH_TURNS), other = bench_median(b, BENCH_TURNS);
     bench_line(name, flop / mine / 1e9, "GFLOP/s", "dnnl_sgemm", flop / other / 1e9, 0.75, true);
-    sum[0] += mine * flop / 1e9;
-    sum[1] += other * flop / 1e9;
+    sum[0] += mine;
+    sum[1] += other;
     return true;
 }
 
@@ -148,7 +148,7 @@ int main(int argc, char **argv)
         for (int64_t i = 0; i < countof(shapes); i++)
             right &= bench_shape(&shapes[i], d, sum);
         snprintf(name, sizeof(name), "all products, %d threads", threads);
-        bench_line(name, 1 / sum[0], "of all", "dnnl_sgemm", 1 / sum[1], 0.9, true);
+        bench_line(name, 1 / sum[0], "times/s", "dnnl_sgemm", 1 / sum[1], 0.9, true);
         dev_close(d);
     }
     arena_free(a);

@@ -143,6 +143,20 @@ static inline void round_off(struct arr a)         /* the doubles become what th
         a.x[i] = (double)a.p[i];
 }
 
+/* Fills pos from the segments. */
+static inline void forest_place(struct forest *f)
+{
+    int64_t start[64];
+
+    f->pos = heap((size_t)(f->n_tokens + 1) * sizeof(*f->pos));
+    for (int64_t s = 0; s < f->n_segs; s++) {
+        struct seg g = f->seg[s], up = g.parent < 0 ? (struct seg){ 0 } : f->seg[g.parent];
+        start[s] = g.parent < 0 ? 0 : start[g.parent] + (up.end - up.begin);
+        for (int32_t i = g.begin; i < g.end; i++)
+            f->pos[i] = (int32_t)(start[s] + (i - g.begin));
+    }
+}
+
 /* A forest of random trees over about n tokens: pairs, chains, empty segments, lone rows.  Host
  * is device. */
 static inline struct forest random_forest(int64_t n)
@@ -161,15 +175,7 @@ static inline struct forest random_forest(int64_t n)
                                           parent };
         f.n_tokens += len;
     }
-    f.pos = heap((size_t)(f.n_tokens + 1) * sizeof(*f.pos));
-    int64_t start[64];
-    for (int64_t s = 0; s < f.n_segs; s++) {
-        struct seg g = f.seg[s];
-        start[s] = g.parent < 0 ? 0
-                                : start[g.parent] + (f.seg[g.parent].end - f.seg[g.parent].begin);
-        for (int32_t i = g.begin; i < g.end; i++)
-            f.pos[i] = (int32_t)(start[s] + (i - g.begin));
-    }
+    forest_place(&f);
     return f;
 }
 

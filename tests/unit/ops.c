@@ -38,12 +38,10 @@ struct att {
     double *ox, *lx;
 };
 
-static struct att draw_att(int round)
+static struct att draw_att(int round, struct forest f)
 {
     static const int64_t width[] = { 16, 8, 64, 20, 128, 33 };
-    struct att t = { .f = random_forest(round < 4 ? 1 + (int64_t)draw(30)
-                                                  : 60 + (int64_t)draw(150)),
-                     .E = width[round % 6] };
+    struct att t = { .f = f, .E = width[round % 6] };
     t.G = 1 + (int64_t)draw(3);
     t.H = t.G * (1 + (int64_t)draw(3));
     t.window = round % 3 == 2 ? 1 + (int64_t)draw(90) : 0;
@@ -79,12 +77,17 @@ static void att_run(struct att *t)
                        heads_of(t->v, t->G, t->E), &t->f, t->scale, t->window);
 }
 
+static struct forest draw_forest(int round)
+{
+    return random_forest(round < 4 ? 1 + (int64_t)draw(30) : 60 + (int64_t)draw(150));
+}
+
 static void test_attention(void **state)
 {
     (void)state;
     for (int round = 0; round < 18; round++) {
         arr_open(1 + round % 3);
-        struct att t = draw_att(round);
+        struct att t = draw_att(round, draw_forest(round));
         att_run(&t);
         ref_attention(t.o.x, t.lse.x, t.q.x, t.k.x, t.v.x, &t.f, t.H, t.G, t.E, t.scale, t.window);
         NEAR(t.o, 2e-6);
@@ -98,7 +101,8 @@ static void test_attention_bwd(void **state)
     (void)state;
     for (int round = 0; round < 6; round++) {
         arr_open(1 + round % 3);
-        struct att t = draw_att(round < 4 ? round : round - 4);
+        int small = round < 4 ? round : round - 4;
+        struct att t = draw_att(small, draw_forest(small));
         struct arr dq = written(t.q.n), dk = written(t.k.n), dv = written(t.v.n);
         att_run(&t);
         dev->op->attention_bwd(dev, heads_of(dq, t.H, t.E), heads_of(dk, t.G, t.E),
@@ -117,9 +121,14 @@ static void test_attention_bwd(void **state)
  * short tiles summed in double by hand, p = e^(s - lse), ds = p (do v - do o). */
 static void attention_long(void **state)
 {
+    int round = 2 + (int)draw(2);
+
     (void)state;
     arr_open(2);
-    struct att t = draw_att(8);
+    struct seg seg[] = { { 0, 270, -1 }, { 270, 330, 0 }, { 330, 380, 0 } };
+    struct forest f = { .n_tokens = 380, .n_segs = 3, .seg = seg };
+    forest_place(&f);
+    struct att t = draw_att(round, f);
     t.window = 0;
     struct arr dq = written(t.q.n), dk = written(t.k.n), dv = written(t.v.n);
     att_run(&t);
@@ -253,17 +262,25 @@ struct head {
     int64_t n, V, D;
     struct arr x, w, logp, lse, hit, coef;
     int32_t *target;
+    int64_t hot, twin;                             /* two equal words, likely the largest */
     double *out[3];
 };
 
 static struct head draw_head(int round)
 {
-    static const int64_t words[] = { 2, 7, 264, 600, 2048, 2049, 5000 };
+    static const int64_t words[] = { 3, 7, 264, 600, 2048, 2049, 5000 };
     struct head t = { .n = 1 + (int64_t)draw(round % 2 ? 40 : 300),
                       .V = words[round % 7],
                       .D = 1 + (int64_t)draw(70) };
     t.x = fresh(t.n * t.D, 1);
     t.w = fresh(t.V * t.D, 0.5);
+    t.hot = (int64_t)draw((uint64_t)t.V - 1);      /* often the arg max; its twin comes later */
+    t.twin = t.hot + 1 + (int64_t)draw((uint64_t)(t.V - t.hot - 1));
+    for (int64_t j = 0; j < t.D; j++) {
+        t.w.p[t.hot * t.D + j] *= 1.5f;
+        t.w.p[t.twin * t.D + j] = t.w.p[t.hot * t.D + j];
+    }
+    round_off(t.w);
     t.logp = poisoned(t.n);
     t.lse = poisoned(t.n);
     t.hit = poisoned(t.n);
@@ -307,6 +324,25 @@ static void head_run(struct head *t, const float *coef, struct arr dx, struct ar
     ref_logprob(t->logp.x, t->lse.x, t->hit.x, t->x.x, t->w.x, t->target, t->n, t->V, t->D);
 }
 
+/* Half of the targets are the arg max, or its twin, which comes second and does not count. */
+static void aim(struct head *t)
+{
+    for (int64_t i = 0; i < t->n; i += 2) {
+        double top = -INFINITY;
+        for (int64_t v = 0; v < t->V; v++) {
+            double l = 0;
+            for (int64_t j = 0; j < t->D; j++)
+                l += t->x.x[i * t->D + j] * t->w.x[v * t->D + j];
+            if (l > top) {
+                t->target[i] = (int32_t)v;
+                top = l;
+            }
+        }
+        if (t->target[i] == t->hot && draw(2))
+            t->target[i] = (int32_t)t->twin;
+    }
+}
+
 static void test_logprob(void **state)
 {
     (void)state;
@@ -315,24 +351,15 @@ static void test_logprob(void **state)
         struct head t = draw_head(round);
         struct arr dx = written(t.n * t.D), dw = fresh(t.V * t.D, 1), none = { 0 };
         bool coef = round % 3;
-        for (int64_t i = 0; i < t.n; i += 2)       /* half of the targets are the arg max */
-            for (int64_t v = 0, best = -1; v < t.V; v++) {
-                float l = 0, top = 0;
-                for (int64_t j = 0; j < t.D; j++) {
-                    l += t.x.p[i * t.D + j] * t.w.p[v * t.D + j];
-                    top += best < 0 ? 0 : t.x.p[i * t.D + j] * t.w.p[best * t.D + j];
-                }
-                if (best < 0 || l > top)
-                    t.target[i] = (int32_t)(best = v);
-            }
+        aim(&t);
         head_run(&t, coef ? t.coef.p : NULL, coef ? dx : none, coef ? dw : none);
         NEAR_OF(t.logp, 1e-6, 5);
         NEAR_OF(t.lse, 1e-6, 5);
         NEAR(t.hit, 0);
         if (coef) {
             head_gradient(&t, dx.x, dw.x);
-            NEAR(dx, 5e-6);
-            NEAR(dw, 5e-6);
+            NEAR_OF(dx, 5e-6, 0.1);
+            NEAR_OF(dw, 5e-6, 0.1);
         }
         arr_close();
     }
@@ -353,9 +380,9 @@ static void test_logprob_bwd(void **state)
         dev->op->logprob_bwd(dev, tensor2(dx.p, t.n, t.D), tensor2(wanted ? dw.p : NULL, t.V, t.D),
                              tensor2(t.x.p, t.n, t.D), tensor2(t.w.p, t.V, t.D),
                              tensor1(t.lse.p, t.n), t.target, t.coef.p);
-        fd_check("dx", head_loss, &t, t.x, dx, 1e-5);
+        fd_check("dx", head_loss, &t, t.x, dx, 4e-5);
         if (wanted)
-            fd_check("dw", head_loss, &t, t.w, dw, 1e-5);
+            fd_check("dw", head_loss, &t, t.w, dw, 4e-5);
         arr_close();
     }
 }
