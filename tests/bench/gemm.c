@@ -1,9 +1,9 @@
 /* gemm.c - our products beside dnnl_sgemm, over the shapes of a training step.
  *
  * GPT-NeoX 70M (width 512, feed-forward 2048, vocabulary 50304, 8 x 256 tokens; the head by 256
- * rows) and the small model of the quickstart; each forward (y), by the input (dx) and by the weight
- * (dw).  Outputs are compared first; then the two take turns and medians are told.  The last line of
- * a number of threads is the time of all shapes together.
+ * rows) and the small model of the quickstart; each forward (y), by the input (dx) and by the
+ * weight (dw).  Outputs are compared first; then the two take turns and medians are told.  The last
+ * line of a number of threads is the time of all shapes together.
  * usage: gemm [THREADS]; default 1 and, where the machine has them, 2. */
 #include <math.h>
 #include <oneapi/dnnl/dnnl.h>
@@ -138,7 +138,8 @@ int main(int argc, char **argv)
     bool right = true;
 
     err_tool(argv[0]);
-    for (int threads = only ? only : 1; threads <= (only ? only : MIN(2, run_threads())); threads++) {
+    for (int threads = only ? only : 1; threads <= (only ? only : MIN(2, run_threads()));
+         threads++) {
         struct dev *d;
         double sum[2] = { 0, 0 };
         char name[80];

@@ -92,7 +92,7 @@ static inline bool same_bits(const float *a, const float *b, int64_t n)
     return memcmp(a, b, (size_t)n * sizeof(float)) == 0;
 }
 
-enum { LOOKS = 40 };                               /* numbers of a gradient looked at */
+enum { LOOKS = 24 };                               /* numbers of a gradient looked at */
 
 /* grad[i] = seed[i] + dL/dx[i] for numbers drawn from x, by central differences of loss(); tol
  * is relative to the largest. */

@@ -31,7 +31,8 @@ static void memory(void **state)
     for (size_t n = 1; n < (size_t)40 << 20; n = n * 3 + 1) {
         for (int i = 0; i < 3; i++) {
             p[i] = dev_alloc(d, n);
-            CHECK(p[i] && (uintptr_t)p[i] % 64 == 0 && p[i][0] == 0 && p[i][n / 2] == 0 && p[i][n - 1] == 0);
+            CHECK(p[i] && (uintptr_t)p[i] % 64 == 0 && p[i][0] == 0 && p[i][n / 2] == 0 &&
+                  p[i][n - 1] == 0);
             memset(p[i], 1 + i, n);
         }
         dev_free(d, p[1]);

@@ -85,7 +85,7 @@ static struct forest draw_forest(int round)
 static void test_attention(void **state)
 {
     (void)state;
-    for (int round = 0; round < 18; round++) {
+    for (int round = 0; round < 12; round++) {
         arr_open(1 + round % 3);
         struct att t = draw_att(round, draw_forest(round));
         att_run(&t);
