@@ -24,7 +24,7 @@ same() {
 for kind in write fsync rename read alloc; do
     n=0 struck=yes
     while [ "$struck" ]; do
-        n=$((n + 1 + n / 6)) struck=
+        n=$((n + 1 + n / 3)) struck=
         rm -rf fired run
         FAULT=$kind:$n FAULT_FIRED=$TMP/fired LD_PRELOAD=$lib train --out run steps.rec 2>err
         status=$?
