@@ -211,7 +211,8 @@ enum st infer_items(struct infer *v, struct item *item, int64_t n, struct progre
         if (!logp[p] || !hit[p])
             return ST_SYS;
         model_forward(v->m, v->pass, pack, NULL, logp[p], hit[p]);
-        progress_at(progress, (double)item[0].row + (double)(n * (p + 1)) / (double)b->n_packs, NULL);
+        progress_at(progress, (double)item[0].row + (double)(n * (p + 1)) / (double)b->n_packs,
+                    NULL);
     }
     if ((st = dev_sync(v->d)) != ST_OK)
         return st;

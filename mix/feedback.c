@@ -72,7 +72,8 @@ static enum st wait_for(void *arg, int fd)
         if (!f->seen && all_read(f->out_fd)) {
             f->alone = true;
             err_place("%s", f->name);
-            return fail(ST_SYS, "our steps were read, and nobody opened the FIFO for %d s; give step "
+            return fail(ST_SYS,
+                        "our steps were read, and nobody opened the FIFO for %d s; give step "
                                 "the same --feedback", SILENT_S);
         }
         if (!f->told) {

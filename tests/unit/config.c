@@ -102,8 +102,9 @@ static void rope(void **state)
 
 static void ours(void **state)
 {
-    static const char *const files[] = { "pipelines/models/tiny.json", "pipelines/models/small.json",
-                                         "tests/bench/70m.json", "tests/golden/models/nano.json",
+    static const char *const files[] = { "pipelines/models/tiny.json",
+                                         "pipelines/models/small.json", "tests/bench/70m.json",
+                                         "tests/golden/models/nano.json",
                                          "tests/golden/models/nano-neox.json" };
     struct config c;
 

@@ -423,7 +423,8 @@ static void reader_gone(void **state)
 /* Streams of format version 1 stay readable, and as JSON are what the reader in Python prints. */
 static void golden(void **state)
 {
-    static const char *const file[] = { "tests/golden/stream/raw.rec", "tests/golden/stream/shard.rec" };
+    static const char *const file[] = { "tests/golden/stream/raw.rec",
+                                        "tests/golden/stream/shard.rec" };
     struct view want = rows_file("tests/golden/stream/lines.json", arena);
     const char *name = rows_name("lines");
     uint64_t chain;
