@@ -74,5 +74,8 @@ int main(int argc, char **argv)
         st = mixer_run(&mixer);
         mixer_free(&mixer);
     }
-    return done(st);
+    int code = done(st);
+    if (strcmp(arg.to, "json") != 0)
+        out_unbegun(arg.out, st);
+    return code;
 }

@@ -78,5 +78,8 @@ int main(int argc, char **argv)
     if (st == ST_OK)
         st = work(&arg, n_files ? (const char *const *)argv + 1 : input, n_files ? n_files : 1, a);
     arena_free(a);
-    return done(st);
+    int code = done(st);
+    if (strcmp(arg.to, "json") != 0 && !arg.show)
+        out_unbegun(arg.out, st);
+    return code;
 }

@@ -174,6 +174,16 @@ static enum st take(struct in *in, struct rec *r)
     }
 }
 
+/* An end without a header: the writer failed before it had one, and told why itself. */
+static enum st unbegun(struct in *in, const struct rec *r)
+{
+    struct end e;
+    char why[REC_WHY];
+    if (end_take(&e, r, why) != ST_OK)
+        return broken(in, why);
+    return e.status != ST_OK ? passed(in, e.status) : broken(in, "an end record without a header");
+}
+
 /* A part begins: its header must go with those before it. */
 static enum st next_part(struct in *in)
 {
@@ -193,6 +203,8 @@ static enum st next_part(struct in *in)
         return passed(in, st);
     if ((st = take(in, &r)) != ST_OK)
         return st;
+    if (r.kind == REC_END && in->state == START)
+        return unbegun(in, &r);
     if (r.kind != REC_HEADER)
         return broken(in, in->state == START
                               ? "not a stream of records: it does not begin with a header"

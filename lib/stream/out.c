@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -39,6 +40,8 @@ struct out {
     ZSTD_CCtx       *z;
     struct arena    *now;
 };
+
+static bool stdout_begun;                      /* a header or a line went to stdout */
 
 /* ---- bytes ---- */
 
@@ -193,6 +196,7 @@ enum st out_open(struct out **out, const char *name, const struct header *h, enu
         free_out(o);
         return st;
     }
+    stdout_begun |= o->file.fd == STDOUT_FILENO;
     *out = o;
     return ST_OK;
 }
@@ -351,6 +355,21 @@ static enum st finish(struct out *o, enum st status, struct view state)
     }
     buf_free(&b);
     return st;
+}
+
+void out_unbegun(const char *name, enum st st)
+{
+    struct buf b = { 0 };
+    struct stat s;
+    struct end e = { .status = st };
+
+    if (st == ST_OK || st == ST_END || stdout_begun || strcmp(name, "-") != 0 ||
+        fstat(STDOUT_FILENO, &s) != 0 || !S_ISFIFO(s.st_mode))
+        return;
+    signal(SIGPIPE, SIG_IGN);                  /* the reader may be gone; that is no news */
+    if (end_put(&b, &e) == ST_OK && write(STDOUT_FILENO, b.p, b.n) < 0)
+        e.status = ST_SYS;
+    buf_free(&b);
 }
 
 enum st out_close(struct out *o, enum st st, struct view state)
