@@ -18,10 +18,10 @@ static double ulps(float got, double want)
     do {                                                                       \
         worst = 0;                                                             \
         for (int64_t i_ = 0; i_ < (n); i_ += LANES) {                          \
-            v16 x_;                                                            \
+            vec x_;                                                            \
             for (int l = 0; l < LANES; l++)                                    \
                 x_[l] = (float)((from) + ((to) - (from)) * (double)(i_ + l) / (double)(n)); \
-            v16 y_ = f(x_);                                                    \
+            vec y_ = f(x_);                                                    \
             for (int l = 0; l < LANES; l++) {                                  \
                 double off_ = ulps(y_[l], g((double)x_[l]));                   \
                 worst = off_ <= worst ? worst : off_;                          \
@@ -29,20 +29,20 @@ static double ulps(float got, double want)
         }                                                                      \
     } while (0)
 
-static v16 sigmoid(v16 x)
+static vec sigmoid(vec x)
 {
-    v16 rest;
+    vec rest;
     return v_sigmoid(x, &rest);
 }
 
-static v16 beyond(v16 x)                       /* what sigmoid leaves of 1 */
+static vec beyond(vec x)                       /* what sigmoid leaves of 1 */
 {
-    v16 rest;
+    vec rest;
     v_sigmoid(x, &rest);
     return rest;
 }
 
-static v16 erfc16(v16 x)
+static vec erfc16(vec x)
 {
     return v_erfc(x, v_gauss(x * 1.41421356f));
 }
@@ -97,7 +97,7 @@ static void ends(void **state)
 
 static void turns(void **state)
 {
-    v16 r[LANES];
+    vec r[LANES];
 
     (void)state;
     for (int i = 0; i < LANES; i++)
@@ -119,7 +119,7 @@ static void parts(void **state)
     for (int64_t n = 0; n <= LANES; n++) {
         for (int i = 0; i < 64; i++)
             to[i] = -1;
-        v16 a = v_load_part(from, n);
+        vec a = v_load_part(from, n);
         v_store_part(to + 3, a, n);
         for (int i = 0; i < LANES; i++) {
             CHECK(a[i] == (i < n ? (float)(i + 1) : 0));

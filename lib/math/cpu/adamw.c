@@ -16,11 +16,11 @@ static void squares_part(void *of, int64_t begin, int64_t end)
     const struct squares *k = of;
 
     for (int64_t b = begin; b < end; b++) {
-        v8d lo = { 0 }, hi = { 0 };
+        vecd lo = { 0 }, hi = { 0 };
         int64_t last = MIN(k->n, (b + 1) * BLOCK);
         for (int64_t i = b * BLOCK; i < last; i += LANES) {
-            v16 a = v_row(k->x, i, last);
-            v8d l = v_wide(a, 0), h = v_wide(a, 1);
+            vec a = v_row(k->x, i, last);
+            vecd l = v_wide(a, 0), h = v_wide(a, 1);
             lo += l * l;
             hi += h * h;
         }
@@ -53,9 +53,9 @@ static void update_part(void *of, int64_t begin, int64_t end)
     const struct update *k = of;
 
     for (int64_t i = begin; i < end; i += LANES) {
-        v16 g = v_row(k->g, i, end) * k->scale;
-        v16 m = v_row(k->m, i, end) * k->b1 + g * k->c1;
-        v16 v = v_row(k->v, i, end) * k->b2 + g * g * k->c2;
+        vec g = v_row(k->g, i, end) * k->scale;
+        vec m = v_row(k->m, i, end) * k->b1 + g * k->c1;
+        vec v = v_row(k->v, i, end) * k->b2 + g * g * k->c2;
         v_row_put(k->m, i, end, m);
         v_row_put(k->v, i, end, v);
         v_row_put(k->w, i, end, v_row(k->w, i, end) * k->keep -

@@ -20,10 +20,10 @@ static void soften(const struct att *a, float *s, float *m, float *l, float *o, 
     int64_t lo, hi;
 
     for (int64_t r = 0; r < rows; r++) {
-        v16 top = v_splat(m[r]);
+        vec top = v_splat(m[r]);
         att_seen(a, pos + r, b0, b1, &lo, &hi);
         for (int64_t j = 0; j < hi; j += LANES) {
-            v16 x = v_if(att_mask(j, lo, hi), v_load(s + r * KEYS + j) * a->scale,
+            vec x = v_if(att_mask(j, lo, hi), v_load(s + r * KEYS + j) * a->scale,
                          v_splat(-INFINITY));
             v_store(s + r * KEYS + j, x);
             top = v_max(top, x);
@@ -33,12 +33,12 @@ static void soften(const struct att *a, float *s, float *m, float *l, float *o, 
     for (int64_t r = 0; r < rows; r += LANES)
         v_row_put(shrink, r, rows, v_exp(v_row(m, r, rows) - v_row(now, r, rows)));
     for (int64_t r = 0; r < rows; r++) {
-        v16 sum = v_zero();
+        vec sum = v_zero();
         att_seen(a, pos + r, b0, b1, &lo, &hi);
         if (lo >= hi)                          /* all before the window */
             continue;
         for (int64_t j = 0; j < hi; j += LANES) {
-            v16 p = v_exp(v_load(s + r * KEYS + j) - now[r]);
+            vec p = v_exp(v_load(s + r * KEYS + j) - now[r]);
             v_store(s + r * KEYS + j, p);
             sum += p;
         }
@@ -56,7 +56,7 @@ static void soften(const struct att *a, float *s, float *m, float *l, float *o, 
 static void weigh_row(float *o, const float *s, const float *v, int64_t lo, int64_t hi, int64_t Ep)
 {
     for (int64_t e = 0; lo < hi && e < Ep; e += LANES) {
-        v16 sum = v_load(o + e);
+        vec sum = v_load(o + e);
         for (int64_t j = lo; j < hi; j++)
             sum += s[j] * v_load(v + j * Ep + e);
         v_store(o + e, sum);
@@ -94,7 +94,7 @@ static void finish(const struct att *a, const struct att_scratch *t, int64_t i0,
                    int64_t head, int64_t at)
 {
     for (int64_t r = 0; r < rows; r += LANES) {
-        v16 lse = v_load(t->m + at + r) + v_log(v_row(t->l + at, r, rows));
+        vec lse = v_load(t->m + at + r) + v_log(v_row(t->l + at, r, rows));
         for (int64_t i = r; i < MIN(rows, r + LANES); i++) {
             float *o = a->o.p + (i0 + i) * a->o.row + head * a->o.head;
             for (int64_t e = 0; e < a->o.E; e += LANES)
@@ -127,7 +127,7 @@ static void attend(const struct att *a, const struct att_scratch *t, int64_t s, 
                 const float *q = a->q.p + (i0 + r) * a->q.row + (g * a->group + h) * a->q.head;
                 int64_t at = h * RUN + r;
                 many = MIN(ROWS, rows - r);
-                att_product(many, round16(n), a->q.E, (struct view2){ q, a->q.row, 1 }, t->kt, KEYS,
+                att_product(many, round_lanes(n), a->q.E, (struct view2){ q, a->q.row, 1 }, t->kt, KEYS,
                             t->s, KEYS, GEMM_SET);
                 soften(a, t->s, t->m + at, t->l + at, t->o + at * a->Ep, many, pos + r, b0, b1);
                 weigh(a, t, t->o + at * a->Ep, many, pos + r, b0, b1);
@@ -154,7 +154,7 @@ void cpu_attention(struct dev *d, struct heads o, struct tensor lse, struct head
 {
     struct att a = att_of(q, k, v, f, scale, window);
     int64_t most = f->n_segs + f->n_tokens / RUN, n = 0;
-    size_t lists = (size_t)round16(f->n_segs + 3 * most);
+    size_t lists = (size_t)round_lanes(f->n_segs + 3 * most);
     float *p = cpu_scratch(d, (lists + (size_t)d->threads * a.own) * sizeof(float));
 
     BUG_IF(o.n != q.n || o.E != q.E || tensor_n(lse) != f->n_tokens * q.n);

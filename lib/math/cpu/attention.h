@@ -69,11 +69,10 @@ static inline int64_t att_first(const struct att *a, int64_t pos)
     return a->window > 0 ? MAX(0, pos - a->window + 1) / KEYS * KEYS : 0;
 }
 
-INLINE i16 att_mask(int64_t j, int64_t lo, int64_t hi)         /* lanes j ... within [lo, hi) */
+INLINE ivec att_mask(int64_t j, int64_t lo, int64_t hi)         /* lanes j ... within [lo, hi) */
 {
-    i16 at = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
+    ivec at = v_lane() + (int32_t)j;
 
-    at = at + (int32_t)j;
     return (at >= (int32_t)lo) & (at < (int32_t)hi);
 }
 

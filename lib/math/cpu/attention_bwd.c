@@ -21,8 +21,8 @@ static void harden(const struct att *a, const struct att_scratch *t, int64_t i0,
         float *s = t->s + r * KEYS, *dp = t->dp + r * KEYS;
         att_seen(a, pos + r, b0, b1, &lo, &hi);
         for (int64_t j = 0; j < b1 - b0; j += LANES) {
-            i16 in = att_mask(j, lo, hi);
-            v16 p = v_if(in, v_exp(v_load(s + j) * a->scale - lse), v_zero());
+            ivec in = att_mask(j, lo, hi);
+            vec p = v_if(in, v_exp(v_load(s + j) * a->scale - lse), v_zero());
             v_store(dp + j, v_if(in, p * (v_load(dp + j) - delta) * a->scale, v_zero()));
             v_store(s + j, p);
         }
@@ -46,9 +46,9 @@ static void back_tile(const struct att *a, const struct att_scratch *t, int64_t 
 
     pack(t->q, a->q, head, i0, rows, Ep);
     pack(t->dout, a->dout, head, i0, rows, Ep);
-    att_product(rows, round16(n), Ep, (struct view2){ t->q, Ep, 1 }, t->kt, KEYS, t->s, KEYS,
+    att_product(rows, round_lanes(n), Ep, (struct view2){ t->q, Ep, 1 }, t->kt, KEYS, t->s, KEYS,
                 GEMM_SET);
-    att_product(rows, round16(n), Ep, (struct view2){ t->dout, Ep, 1 }, t->vt, KEYS, t->dp, KEYS,
+    att_product(rows, round_lanes(n), Ep, (struct view2){ t->dout, Ep, 1 }, t->vt, KEYS, t->dp, KEYS,
                 GEMM_SET);
     harden(a, t, i0, rows, pos, b0, b1, head);
     att_product(rows, a->q.E, n, (struct view2){ t->dp, KEYS, 1 }, t->k, Ep, dq, a->dq.row,
@@ -113,7 +113,7 @@ static void delta_part(void *of, int64_t begin, int64_t end)
 
     for (int64_t i = begin; i < end; i++)
         for (int64_t h = 0; h < o.n; h++) {
-            v16 sum = v_zero();
+            vec sum = v_zero();
             for (int64_t e = 0; e < o.E; e += LANES)
                 sum += v_row(dout.p + i * dout.row + h * dout.head, e, o.E) *
                        v_row(o.p + i * o.row + h * o.head, e, o.E);
@@ -163,7 +163,7 @@ void cpu_attention_bwd(struct dev *d, struct heads dq, struct heads dk, struct h
 {
     struct att a = att_of(q, k, v, f, scale, window);
     int64_t n = f->n_segs, N = f->n_tokens;
-    size_t lists = (size_t)round16(4 * n + 1), deltas = (size_t)round16(N * q.n);
+    size_t lists = (size_t)round_lanes(4 * n + 1), deltas = (size_t)round_lanes(N * q.n);
     float *p = cpu_scratch(d, (lists + deltas + (size_t)d->threads * a.own) * sizeof(float));
 
     BUG_IF(o.n != q.n || o.E != q.E || do_.n != q.n || do_.E != q.E || dq.n != q.n || dk.n != k.n ||

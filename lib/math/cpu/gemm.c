@@ -18,7 +18,7 @@
 INLINE void tile(const int R, const int W, int64_t K, struct view2 a, const float *b, int64_t ldb,
                  float *c, int64_t ldc, int64_t cols, const float *bias, enum gemm_mode mode)
 {
-    v16 acc[GEMM_R][GEMM_W];
+    vec acc[GEMM_R][GEMM_W];
 
 #pragma GCC unroll 8
     for (int r = 0; r < R; r++)
@@ -36,13 +36,13 @@ INLINE void tile(const int R, const int W, int64_t K, struct view2 a, const floa
             for (int w = 0; w < W; w++)
                 __builtin_prefetch(c + r * ldc + w * LANES, 1);
     for (int64_t k = 0; k < K; k++, b += ldb) {
-        v16 bw[GEMM_W];
+        vec bw[GEMM_W];
 #pragma GCC unroll 8
         for (int w = 0; w < W; w++)
             bw[w] = v_load(b + w * LANES);
 #pragma GCC unroll 8
         for (int r = 0; r < R; r++) {
-            v16 x = v_splat(row[r][k * a.col]);
+            vec x = v_splat(row[r][k * a.col]);
 #pragma GCC unroll 8
             for (int w = 0; w < W; w++)
                 acc[r][w] += x * bw[w];
@@ -53,7 +53,7 @@ INLINE void tile(const int R, const int W, int64_t K, struct view2 a, const floa
 #pragma GCC unroll 8
         for (int w = 0; w < W; w++) {
             float *at = c + r * ldc;
-            v16 x = acc[r][w];
+            vec x = acc[r][w];
             if (bias)
                 x = x + v_row(bias, w * LANES, cols);
             if (mode == GEMM_ADD)
@@ -74,12 +74,14 @@ INLINE void tile(const int R, const int W, int64_t K, struct view2 a, const floa
 
 typedef void tile_fn(int64_t K, struct view2 a, const float *b, int64_t ldb, float *c, int64_t ldc,
                      int64_t cols, const float *bias, enum gemm_mode mode);
+TILES(1)
+TILES(2)
 #if GEMM_W == 4
-TILES(1) TILES(2) TILES(3) TILES(4)
+TILES(3)
+TILES(4)
 static tile_fn *const tiles[GEMM_W][GEMM_R] = { NAMES(1) NAMES(2) NAMES(3) NAMES(4) };
 #else
-TILES(1)
-static tile_fn *const tiles[GEMM_W][GEMM_R] = { NAMES(1) };
+static tile_fn *const tiles[GEMM_W][GEMM_R] = { NAMES(1) NAMES(2) };
 #endif
 
 void gemm_tile(int64_t rows, int64_t cols, int64_t K, struct view2 a, const float *b, int64_t ldb,
@@ -99,7 +101,7 @@ static void pack_strip(float *to, struct view2 b, int64_t K, int64_t J, int64_t 
     }
     for (int64_t j = 0; j < width; j += LANES)
         for (int64_t k = 0; k < K; k += LANES) {
-            v16 r[LANES];
+            vec r[LANES];
             for (int64_t l = 0; l < LANES; l++)
                 r[l] = j + l < J ? v_row(b.p + (j + l) * b.col, k, K) : v_zero();
             v_turn(r);
@@ -118,7 +120,7 @@ static void sweep(const struct gemm *g, int64_t i0, int64_t i1, int64_t j0, int6
         struct view2 a = { g->a.p + i * g->a.row + k0 * g->a.col, g->a.row, g->a.col };
         for (int64_t j = 0; j < J; j += GEMM_COLS) {
             int64_t cols = MIN(GEMM_COLS, J - j);
-            gemm_tile(MIN(GEMM_R, i1 - i), cols, K, a, packed + j * K, round16(cols),
+            gemm_tile(MIN(GEMM_R, i1 - i), cols, K, a, packed + j * K, round_lanes(cols),
                       g->c + i * g->ldc + j0 + j, g->ldc,
                       g->bias && k0 == 0 ? g->bias + j0 + j : NULL, mode);
         }
@@ -137,7 +139,7 @@ static void block(const struct gemm *g, int64_t i0, int64_t i1, int64_t j0, int6
                 const float *from = g->b.p + k * g->b.row + (j + s) * g->b.col;
                 int64_t cols = MIN(GEMM_COLS, J - s);
                 pack_strip(packed + s * K, (struct view2){ from, g->b.row, g->b.col }, K, cols,
-                           round16(cols));
+                           round_lanes(cols));
             }
             sweep(g, i0, i1, j, J, k, K, packed);
         }

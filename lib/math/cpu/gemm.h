@@ -11,10 +11,10 @@
 #include "math/cpu/cpu.h"
 
 #define GEMM_R 6                               /* rows of a register tile */
-#ifdef __AVX512F__
-#define GEMM_W 4                               /* its columns in v16: 24 sums in 32 registers */
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define GEMM_W 4                               /* its columns in vectors: 24 sums in 32 registers */
 #else
-#define GEMM_W 1
+#define GEMM_W 2                               /* 12 in 16 */
 #endif
 #define GEMM_COLS (GEMM_W * LANES)             /* columns of a packed strip */
 #define GEMM_K    256                          /* a chain's length, a block's depth */

@@ -43,7 +43,7 @@ static void plan(struct head *h)
     h->slab = MAX(SLAB, (h->V + SLABS * LANES - 1) / (SLABS * LANES) * LANES);
     h->slabs = (h->V + h->slab - 1) / h->slab;
     h->chunk = h->slabs == 1 ? FEW : MIN(MANY, MAX(LANES, fit));
-    h->chunk = MIN(h->chunk, round16(h->n));
+    h->chunk = MIN(h->chunk, round_lanes(h->n));
     h->ld = h->chunk + LANES;                  /* not a power of two: columns of it are read too */
     h->rows = MAX(1, MOST / (h->V * h->chunk)) * h->chunk;
     h->rows = MIN(h->rows, (h->n + h->chunk - 1) / h->chunk * h->chunk);
@@ -55,7 +55,7 @@ static bool room(struct dev *d, struct head *h)
     int64_t stats = h->slabs * h->rows, part = h->slabs > 1 && h->coef ? stats * h->D : 0;
     int64_t logits = h->rows / h->chunk * h->V * h->ld;
     size_t products = (size_t)d->threads * GEMM_SCRATCH_BYTES;
-    size_t floats = (size_t)(logits + round16(part) + 3 * stats + h->rows);
+    size_t floats = (size_t)(logits + round_lanes(part) + 3 * stats + h->rows);
     float *p = cpu_scratch(d, products + floats * sizeof(float));
 
     if (!p)
@@ -63,7 +63,7 @@ static bool room(struct dev *d, struct head *h)
     h->scratch = p;
     h->logit = p + products / sizeof(float);
     h->part = h->logit + logits;
-    h->top = h->part + round16(part);
+    h->top = h->part + round_lanes(part);
     h->sum = h->top + stats;
     h->own = h->sum + stats;
     h->arg = (int32_t *)(h->own + h->rows);
@@ -75,18 +75,18 @@ static float *logits_of(const struct head *h, int64_t chunk, int64_t word)
     return h->logit + (chunk * h->V + word) * h->ld;
 }
 
-/* Maximum, its first place and the sum of exponentials over words [v0, v1) of sixteen rows, added
+/* Maximum, its first place and the sum of exponentials over words [v0, v1) of LANES rows, added
  * to what is there. */
 static void count(const float *logit, int64_t ld, int64_t v0, int64_t v1, float *top, float *sum,
                   int32_t *arg)
 {
-    v16 old = v_load(top), m = old, s = v_zero();
-    i16 at;
+    vec old = v_load(top), m = old, s = v_zero();
+    ivec at;
 
     memcpy(&at, arg, sizeof(at));
     for (int64_t v = v0; v < v1; v++) {
-        v16 x = v_load(logit + (v - v0) * ld);
-        i16 more = (i16)(x > m);
+        vec x = v_load(logit + (v - v0) * ld);
+        ivec more = (ivec)(x > m);
         m = v_max(m, x);
         at = (more & (int32_t)v) | (~more & at);
     }
@@ -154,7 +154,7 @@ static void backward(const struct head *h, int64_t r0, int64_t c, int64_t s, flo
 
     for (int64_t v = v0; v < end; v++)
         for (int64_t r = 0; r < rows; r += LANES) {
-            v16 lse = v_row(h->lse + r0, r, rows), coef = v_row(h->coef + r0, r, rows);
+            vec lse = v_row(h->lse + r0, r, rows), coef = v_row(h->coef + r0, r, rows);
             float *l = logits_of(h, c, v) + r;
             v_store(l, -coef * v_exp(v_load(l) - lse));
         }
@@ -232,7 +232,7 @@ static void parts_part(void *of, int64_t begin, int64_t end)   /* dx: the slabs'
 
     for (int64_t i = begin; i < end; i++)
         for (int64_t j = 0; j < h->D; j += LANES) {
-            v16 sum = v_zero();
+            vec sum = v_zero();
             for (int64_t s = 0; s < h->slabs; s++)
                 sum += v_row(h->part + (s * h->rows + i) * h->D, j, h->D);
             v_row_put(h->dx + (p->r0 + i) * h->D, j, h->D, sum);

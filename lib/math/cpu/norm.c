@@ -22,7 +22,7 @@ static double row_sum(const float *x, int64_t D)
     double sum = 0;
 
     for (int64_t from = 0; from < D; from += RUN) {
-        v16 s = v_zero();
+        vec s = v_zero();
         for (int64_t j = from; j < MIN(D, from + RUN); j += LANES)
             s += v_row(x, j, D);
         sum += v_sum(s);
@@ -35,9 +35,9 @@ static double row_square(const float *x, float mean, int64_t D)
     double sum = 0;
 
     for (int64_t from = 0; from < D; from += RUN) {
-        v16 s = v_zero();
+        vec s = v_zero();
         for (int64_t j = from; j < MIN(D, from + RUN); j += LANES) {
-            v16 c = v_row(x, j, D) - mean;
+            vec c = v_row(x, j, D) - mean;
             if (D - j < LANES)                 /* the padding is not the row's */
                 c = v_load_part((const float *)&c, D - j);
             s += c * c;
@@ -121,9 +121,9 @@ static void back_row(const struct back *k, int64_t i, float *dw, float *db)
     double sum_g = 0, sum_gc = 0;
 
     for (int64_t from = 0; from < D; from += RUN) {
-        v16 sg = v_zero(), sgc = v_zero();
+        vec sg = v_zero(), sgc = v_zero();
         for (int64_t j = from; j < MIN(D, from + RUN); j += LANES) {
-            v16 y = v_row(dy, j, D), c = (v_row(x, j, D) - m) * r, g = y * v_row(k->w, j, D);
+            vec y = v_row(dy, j, D), c = (v_row(x, j, D) - m) * r, g = y * v_row(k->w, j, D);
             sg += g;
             sgc += g * c;                      /* dy is 0 in the padding */
             v_store(dw + j, v_load(dw + j) + y * c);
@@ -135,7 +135,7 @@ static void back_row(const struct back *k, int64_t i, float *dw, float *db)
     }
     float mg = k->mean ? (float)(sum_g / (double)D) : 0, mgc = (float)(sum_gc / (double)D);
     for (int64_t j = 0; j < D; j += LANES) {
-        v16 c = (v_row(x, j, D) - m) * r, g = v_row(dy, j, D) * v_row(k->w, j, D);
+        vec c = (v_row(x, j, D) - m) * r, g = v_row(dy, j, D) * v_row(k->w, j, D);
         v_row_put(dx, j, D, v_row(dx, j, D) + r * (g - mg - c * mgc));
     }
 }
@@ -143,7 +143,7 @@ static void back_row(const struct back *k, int64_t i, float *dw, float *db)
 static void back_part(void *of, int64_t begin, int64_t end)
 {
     const struct back *k = of;
-    int64_t ld = round16(k->D);
+    int64_t ld = round_lanes(k->D);
 
     for (int64_t b = begin; b < end; b++) {
         float *dw = k->dw + b * ld, *db = k->db ? k->db + b * ld : NULL;
@@ -157,7 +157,7 @@ static void back_part(void *of, int64_t begin, int64_t end)
 
 static void back(struct dev *d, struct back *k, float *dw, float *db)
 {
-    int64_t ld = round16(k->D), n = (k->N + BLOCK - 1) / BLOCK;
+    int64_t ld = round_lanes(k->D), n = (k->N + BLOCK - 1) / BLOCK;
     float *part = cpu_scratch(d, (size_t)(2 * n * ld) * sizeof(float));
 
     if (!part || n == 0)

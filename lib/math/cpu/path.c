@@ -6,7 +6,7 @@ struct att att_of(struct heads q, struct heads k, struct heads v, const struct f
 {
     BUG_IF(k.n < 1 || q.n % k.n || v.n != k.n || k.E != q.E || v.E != q.E);
     struct att a = { .q = q, .k = k, .v = v, .f = f, .scale = (float)scale, .window = window,
-                     .group = q.n / k.n, .Ep = round16(q.E) };
+                     .group = q.n / k.n, .Ep = round_lanes(q.E) };
     a.own = att_floats(&a);
     return a;
 }
@@ -70,7 +70,7 @@ void att_turn(float *to, const float *from, int64_t n, int64_t Ep)
 {
     for (int64_t e = 0; e < Ep; e += LANES)
         for (int64_t j = 0; j < n; j += LANES) {
-            v16 r[LANES];
+            vec r[LANES];
             for (int64_t l = 0; l < LANES; l++)
                 r[l] = j + l < n ? v_load(from + (j + l) * Ep + e) : v_zero();
             v_turn(r);

@@ -106,9 +106,9 @@ static void rope_part(void *of, int64_t begin, int64_t end)
         for (int64_t h = 0; h < k->x.n; h++) {
             float *a = k->x.p + i * k->x.row + h * k->x.head, *b = a + n;
             for (int64_t j = 0; j < n; j += LANES) {
-                v16 co = v_row(k->table->cos + k->pos[i] * n, j, n);
-                v16 si = v_row(k->table->sin + k->pos[i] * n, j, n) * k->sign;
-                v16 va = v_row(a, j, n), vb = v_row(b, j, n);
+                vec co = v_row(k->table->cos + k->pos[i] * n, j, n);
+                vec si = v_row(k->table->sin + k->pos[i] * n, j, n) * k->sign;
+                vec va = v_row(a, j, n), vb = v_row(b, j, n);
                 v_row_put(a, j, n, va * co - vb * si);
                 v_row_put(b, j, n, vb * co + va * si);
             }
@@ -128,7 +128,7 @@ void cpu_rope(struct dev *d, struct heads x, const struct forest *f, const doubl
         cpu_share(d, f->n_tokens, 1, 4 * (double)(x.n * (1 + n_freq / LANES)), rope_part, &k);
 }
 
-/* An op on n numbers, sixteen at a time and the last ones padded: the same body serves whole and
+/* An op on n numbers, LANES at a time and the last ones padded: the same body serves whole and
  * part, so no number's bits depend on where the end is. */
 struct point { float *to[2]; const float *from[3]; };
 
@@ -159,12 +159,12 @@ void cpu_add(struct dev *d, struct tensor y, struct tensor a, struct tensor b)
 }
 
 POINT(swiglu_part, {
-    v16 g = FROM(0), rest;
+    vec g = FROM(0), rest;
     TO(0, g * v_sigmoid(g, &rest) * FROM(1));
 })
 
 POINT(swiglu_back, {
-    v16 g = FROM(0), u = FROM(1), y = FROM(2), rest, s = v_sigmoid(g, &rest), silu = g * s;
+    vec g = FROM(0), u = FROM(1), y = FROM(2), rest, s = v_sigmoid(g, &rest), silu = g * s;
     TO(0, y * u * (s + silu * rest));
     TO(1, y * silu);
 })
@@ -189,28 +189,28 @@ void cpu_swiglu_bwd(struct dev *d, struct tensor dgate, struct tensor dup, struc
 
 /* x Phi(x), Phi(x) = erfc(-x / sqrt 2) / 2 with full relative precision far out too;
  * *slope = Phi(x) + x phi(x). */
-INLINE v16 gelu_erf(v16 x, v16 *slope)
+INLINE vec gelu_erf(vec x, vec *slope)
 {
-    v16 gauss = v_gauss(x), half = 0.5f * v_erfc(v_abs(x) * 0.707106781f, gauss);
-    v16 cdf = v_if((i16)(x > 0.0f), 1.0f - half, half);
+    vec gauss = v_gauss(x), half = 0.5f * v_erfc(v_abs(x) * 0.707106781f, gauss);
+    vec cdf = v_if((ivec)(x > 0.0f), 1.0f - half, half);
 
     *slope = cdf + x * gauss * 0.398942280f;
     return x * cdf;
 }
 
 /* x (1 + tanh u) / 2 = x sigmoid(2u), u = sqrt(2 / pi) (x + 0.044715 x^3) */
-INLINE v16 gelu_tanh(v16 x, v16 *slope)
+INLINE vec gelu_tanh(vec x, vec *slope)
 {
-    v16 sq = x * x, rest, s = v_sigmoid(1.595769122f * x * (1.0f + 0.044715f * sq), &rest);
+    vec sq = x * x, rest, s = v_sigmoid(1.595769122f * x * (1.0f + 0.044715f * sq), &rest);
 
     *slope = s + x * s * rest * 1.595769122f * (1.0f + 0.134145f * sq);
     return x * s;
 }
 
-POINT(erf_part, { v16 slope; TO(0, gelu_erf(FROM(0), &slope)); })
-POINT(tanh_part, { v16 slope; TO(0, gelu_tanh(FROM(0), &slope)); })
-POINT(erf_back, { v16 slope; gelu_erf(FROM(0), &slope); TO(0, FROM(1) * slope); })
-POINT(tanh_back, { v16 slope; gelu_tanh(FROM(0), &slope); TO(0, FROM(1) * slope); })
+POINT(erf_part, { vec slope; TO(0, gelu_erf(FROM(0), &slope)); })
+POINT(tanh_part, { vec slope; TO(0, gelu_tanh(FROM(0), &slope)); })
+POINT(erf_back, { vec slope; gelu_erf(FROM(0), &slope); TO(0, FROM(1) * slope); })
+POINT(tanh_back, { vec slope; gelu_tanh(FROM(0), &slope); TO(0, FROM(1) * slope); })
 
 void cpu_gelu(struct dev *d, struct tensor y, struct tensor x, bool tanh_form)
 {

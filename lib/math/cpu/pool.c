@@ -203,14 +203,14 @@ static void columns_part(void *of, int64_t begin, int64_t end)
     const struct columns *k = of;
 
     for (int64_t j = begin; j < end; j += LANES) {
-        v8d lo = { 0 }, hi = { 0 };
+        vecd lo = { 0 }, hi = { 0 };
         for (int64_t i = 0; i < k->n; i++) {
-            v16 x = v_row(k->x + i * k->ld, j, end);
+            vec x = v_row(k->x + i * k->ld, j, end);
             lo += v_wide(x, 0);
             hi += v_wide(x, 1);
         }
         for (int64_t l = 0; l < MIN(LANES, end - j); l++)
-            k->to[j + l] += (float)(l < 8 ? lo[l] : hi[l - 8]);
+            k->to[j + l] += (float)(l < LANES / 2 ? lo[l] : hi[l - LANES / 2]);
     }
 }
 
