@@ -62,6 +62,7 @@ int main(int argc, char **argv)
     enum st st;
 
     err_tool(argv[0]);
+    sig_init();
     policy_groups(tool.groups + 1, countof(tool.groups) - 1);
     st = opt_parse(&tool, argc, argv, &arg.n_operands);
     if (st == ST_END)
@@ -70,7 +71,6 @@ int main(int argc, char **argv)
         arg.operand = argv + 1;
         arg.seed_data = opt_given("seed-data") ? arg.seed_data : arg.seed;
         arg.seed_draw = opt_given("seed-draw") ? arg.seed_draw : arg.seed;
-        sig_init();
         st = mixer_run(&mixer);
         mixer_free(&mixer);
     }

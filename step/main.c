@@ -63,6 +63,7 @@ int main(int argc, char **argv)
     int operands;
 
     err_tool(argv[0]);
+    sig_init();
     tool.version = dev_version();
     loss_groups(tool.groups + 1, countof(tool.groups) - 1);
     enum st st = opt_parse(&tool, argc, argv, &operands);

@@ -102,7 +102,6 @@ enum st train(const struct plan *p, struct arena *a)
     r->a = a;
     r->now = arena_new(0);
     r->ckpt = (struct ckpt){ .out = p->out, .keep = p->keep, .lock = -1 };
-    sig_init();
     signal(SIGPIPE, SIG_IGN);
     enum st st = train_start(r);
     if (st == ST_END) {

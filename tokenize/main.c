@@ -64,6 +64,7 @@ int main(int argc, char **argv)
     int n_files;
 
     err_tool(argv[0]);
+    sig_init();
     tool.version = arena_printf(a, "%s, %s", unicode_library(), split_library());
     enum st st = opt_parse(&tool, argc, argv, &n_files);
     if (st == ST_END) {                                    /* --help was answered */
@@ -74,7 +75,6 @@ int main(int argc, char **argv)
         err_place("--tokenizer");
         st = fail(ST_USAGE, "missing; name a folder with tokenizer.json, the file, or bytes");
     }
-    sig_init();
     if (st == ST_OK)
         st = work(&arg, n_files ? (const char *const *)argv + 1 : input, n_files ? n_files : 1, a);
     arena_free(a);
