@@ -127,8 +127,8 @@ static void attend(const struct att *a, const struct att_scratch *t, int64_t s, 
                 const float *q = a->q.p + (i0 + r) * a->q.row + (g * a->group + h) * a->q.head;
                 int64_t at = h * RUN + r;
                 many = MIN(ROWS, rows - r);
-                att_product(many, round_lanes(n), a->q.E, (struct view2){ q, a->q.row, 1 }, t->kt, KEYS,
-                            t->s, KEYS, GEMM_SET);
+                att_product(many, round_lanes(n), a->q.E, (struct view2){ q, a->q.row, 1 }, t->kt,
+                            KEYS, t->s, KEYS, GEMM_SET);
                 soften(a, t->s, t->m + at, t->l + at, t->o + at * a->Ep, many, pos + r, b0, b1);
                 weigh(a, t, t->o + at * a->Ep, many, pos + r, b0, b1);
             }

@@ -48,8 +48,8 @@ static void back_tile(const struct att *a, const struct att_scratch *t, int64_t 
     pack(t->dout, a->dout, head, i0, rows, Ep);
     att_product(rows, round_lanes(n), Ep, (struct view2){ t->q, Ep, 1 }, t->kt, KEYS, t->s, KEYS,
                 GEMM_SET);
-    att_product(rows, round_lanes(n), Ep, (struct view2){ t->dout, Ep, 1 }, t->vt, KEYS, t->dp, KEYS,
-                GEMM_SET);
+    att_product(rows, round_lanes(n), Ep, (struct view2){ t->dout, Ep, 1 }, t->vt, KEYS, t->dp,
+                KEYS, GEMM_SET);
     harden(a, t, i0, rows, pos, b0, b1, head);
     att_product(rows, a->q.E, n, (struct view2){ t->dp, KEYS, 1 }, t->k, Ep, dq, a->dq.row,
                 GEMM_ADD);

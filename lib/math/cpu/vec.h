@@ -1,10 +1,10 @@
 /* vec.h - a register of floats at a time, and exp, sigmoid, log, erfc on it.
  *
- * Every loop of this backend takes its numbers LANES by LANES through these functions, the rest of a
- * row padded with zeros through the same ones: so a number's bits depend neither on its place in a
- * row nor on what the compiler makes of the loop around it.  GCC's vectors, as wide as the machine's
- * registers (wider ones go through memory); the few things that have no operator have a form for
- * AVX-512, mostly one for AVX2, and a plain one. */
+ * Every loop of this backend takes its numbers LANES by LANES through these functions, the rest
+ * of a row padded with zeros through the same ones: so a number's bits depend neither on its
+ * place in a row nor on what the compiler makes of the loop around it.  GCC's vectors, as wide
+ * as the machine's registers (wider ones go through memory); the few things that have no
+ * operator have a form for AVX-512, mostly one for AVX2, and a plain one. */
 #ifndef VEC_H
 #define VEC_H
 
@@ -197,8 +197,8 @@ INLINE double v_sum_wide(vecd a)
     return s[0];
 }
 
-/* LANES rows of LANES, turned in place: blocks of d change places across rows d apart, d falling from
- * LANES / 2; the first list takes the even blocks of both rows, the second the odd ones. */
+/* LANES rows of LANES, turned in place: blocks of d change places across rows d apart, d falling
+ * from LANES / 2; the first list takes the even blocks of both rows, the second the odd ones. */
 #define LISTS(...) __VA_ARGS__
 #define TURN(d, even, odd)                                                \
     for (int i_ = 0; i_ < LANES; i_++)                                    \
