@@ -15,8 +15,8 @@ make -j"$jobs" >&2
 
 sh pipelines/joint.sh --out "$out/study" --title "helpful against careful, a small world" \
     --sft "$out/rows/sft.jsonl" --pref "$out/rows/pref.jsonl" --text "$out/rows/pretrain.jsonl" \
-    --tokenizer bytes --template none --config pipelines/models/tiny.json --max-tokens 256 --held 0.17 --evals 3 \
-    --pre-steps 300 --pre-rows 48 --pre-lr 3e-3 --steps 240 --rows-sft 32 --rows-pref 16 --lr 3e-4 --warmup 10 \
+    --tokenizer bytes --template none --config pipelines/models/tiny.json --max-tokens 256 --held 0.16 --evals 3 \
+    --pre-steps 300 --pre-rows 48 --pre-lr 3e-3 --steps 200 --rows-sft 40 --rows-pref 20 --lr 3e-4 --warmup 10 \
     --step-args "--beta2 0.95" --lambda 0.5 --seeds 1,2,3 --jobs "$jobs"
 
 # The free check: entropy of the swapped held-out rows against the preference-only optimum; the SFT-only run's own gap
