@@ -170,6 +170,8 @@ axis() {                                               # axis x|y FIELD FILE...
         }' "$@"
 }
 
+ends() { cat "$work/ideal"; awk '$1 > 0 && $1 < 1 { print $2, $3 }' "$work"/*.means; }
+
 draw() {                                               # draw: gnuplot commands for all pictures, in both forms
     set -- "$work"/*.paths "$work/ideal"
     axes=$(axis x 1 "$@"; axis y 2 "$@")
@@ -183,7 +185,7 @@ draw() {                                               # draw: gnuplot commands 
         means="$means'$m.means' using 2:3 with linespoints lc rgb '$colour' pt 7 ps 0.9 lw 2 title '$name', "
         means="$means'$m.means' using 2:3:1 with labels offset 0.6,0.6 left font ',10' tc rgb '$colour' notitle, "
         panels="$panels${panels:+, }'$m.means' using ($at + (\$0 - (N - 1) / 2.0) * 0.8 / N):COLUMN:(0.72 / N) with boxes lc rgb '$colour'"
-        marks="$marks${marks:+, }'$(echo "$name" | sed 's/ then /\\n/')' $at"
+        marks="$marks${marks:+, }'$(echo "$name" | sed 's/ then /\\nthen /')' $at"
         at=$((at + 1))
     done
     marks=$(printf '%s' "$marks" | tr "'" '"')
@@ -206,7 +208,7 @@ END
         if [ "$n_lambda" -gt 1 ]; then
             cat <<END
 set output 'lambda.$form'
-$(axis x 2 "$work"/*t.means "$work"/mix.means; axis y 3 "$work"/*t.means "$work"/mix.means)
+$(ends | axis x 1; ends | axis y 2)
 plot $means$ideal
 END
         fi
@@ -214,12 +216,12 @@ END
         cat <<END
 reset
 set encoding utf8
-set terminal $kind $(size 760 560) background rgb 'white'
+set terminal $kind $(size 760 580) background rgb 'white'
 set output 'bars.$form'
 N = $n_lambda
 set style fill solid 0.85; set key off; set border 3; set tics nomirror out
 set xtics ($marks) font ',10'; set xrange [-0.6:$at-0.4]; set yrange [0:*]; set grid y lc rgb '#dddddd'
-set multiplot layout 2,2
+set bmargin 3.2; set multiplot layout 2,2
 set title 'gap SFT'; plot $(echo "$panels" | sed 's/COLUMN/4/g')
 set title 'gap DPO'; plot $(echo "$panels" | sed 's/COLUMN/5/g')
 set title 'scaled distance'; plot $(echo "$panels" | sed 's/COLUMN/6/g')
@@ -271,8 +273,8 @@ END
 :root { color-scheme: light dark; --line: #8884 }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 66rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2.2rem } p, li { max-width: 46rem }
-.wide { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .82rem }
-th, td { padding: .25rem .45rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap }
+.wide { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .8rem }
+th, td { padding: .25rem .4rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: Canvas }
 figure { margin: 1.2rem 0; background: #fff; color: #000; border-radius: 6px; padding: .5rem }
 figure svg { display: block; width: 100%; min-width: 36rem; height: auto }

@@ -1,0 +1,67 @@
+# A whole study, very small: its table and page say what evalc says; started again it does nothing anew; killed in the
+# middle and started again it ends with the same scores and weights; a plan makes no runs; another study is refused.
+rows="$TMP/made rows"
+sh pipelines/rows.sh "$rows"
+for f in sft pref pretrain; do awk 'NR % 15 == 1' "$rows/$f.jsonl" >"$rows/$f.few.jsonl"; done
+study() {                                              # study DIR ARG...: becomes joint.sh, so in a shell of its own
+    dir=$1
+    shift
+    exec sh pipelines/joint.sh --out "$dir" --sft "$rows/sft.few.jsonl" --pref "$rows/pref.few.jsonl" --text "$rows/pretrain.few.jsonl" \
+        --tokenizer bytes --template none --config tests/golden/models/nano.json --max-tokens 160 --held .1 --threads 1 \
+        --pre-steps 8 --pre-rows 8 --pre-lr 3e-3 --steps 8 --evals 1 --rows-sft 6 --rows-pref 6 --lr 1e-3 --warmup 2 \
+        --lambda .25,.50 "$@"
+}
+json() { mix --policy cat --to json "$1"; }
+
+(study "$TMP/plan" --plan >"$TMP/out" 2>"$TMP/err") || cat "$TMP/err"
+grep -o '12 runs of 8 batches' "$TMP/out"
+grep -c 'warning: only .* held-out' "$TMP/err"
+ls "$TMP/plan"
+
+(study "$TMP/whole" --jobs 2 >"$TMP/out" 2>"$TMP/err") || cat "$TMP/err"
+find "$TMP/whole" -name feedback -o -name .work
+for m in 'SFT then DPO' 'DPO then SFT' mix ALRIGHT MAXRIGHT 'SFT only' 'DPO only' start reference; do
+    echo "$m: $(grep -c "^$m " "$TMP/out") rows of the table, $(grep -c "^<td>$m</td>" "$TMP/whole/report/index.html") of the page"
+done
+
+# What evalc says of a run is what the table says: both losses, and T/2 updates of mix
+run=$TMP/whole/seed-1/mix-0.5
+evalc -q --threads 1 --task loss,preference --model "$run" --to json "$TMP/whole/data/sft.held.rec" "$TMP/whole/seed-1/ref/pref.held.rec" >"$TMP/evalc"
+said() { sed -n 's|.*"'"$1"'":\(-*[0-9.e+-]*\)[,}].*|\1|p' "$TMP/evalc"; }
+grep '^mix' "$TMP/whole/report/means.tsv" | awk -v a="$(said eval/sft/loss)" -v b="$(said eval/pref/loss)" '$2 == .5 {
+    if ($3 != sprintf("%.3f", a) || $4 != sprintf("%.3f", b)) print "the table says", $3, $4, "and evalc", a, b
+    print $10, "updates of", $11, "rows" }'
+
+# Nothing is done anew
+find "$TMP/whole" -path "$TMP/whole/report" -prune -o -type f -name '*.rec' -exec cksum {} + | sort >"$TMP/before"
+(study "$TMP/whole" >"$TMP/out" 2>"$TMP/err") || cat "$TMP/err"
+grep '^\[' "$TMP/err"
+find "$TMP/whole" -path "$TMP/whole/report" -prune -o -type f -name '*.rec' -exec cksum {} + | sort | cmp - "$TMP/before"
+
+# Ended by a signal, then killed, and both times the same command goes on
+until_seen() { tries=0; until [ -e "$1" ]; do sleep .05; tries=$((tries + 1)); [ $tries -lt 400 ] || break; done; }
+study "$TMP/cut" >"$TMP/out" 2>"$TMP/err" &
+until_seen "$TMP/cut/seed-1/sft-pref-0.25/metrics.rec"
+kill -TERM $!
+wait $!
+echo "stopped: $?"
+grep 'joint.sh' "$TMP/err"
+study "$TMP/cut" >"$TMP/out" 2>"$TMP/err" &
+until_seen "$TMP/cut/seed-1/maxright-0.25/metrics.rec"
+kill -KILL $!
+wait $! 2>"$TMP/null"
+flock "$TMP/cut/.lock" true
+(study "$TMP/cut" --jobs 2 >"$TMP/out" 2>"$TMP/err") || cat "$TMP/err"
+for run in "$TMP"/whole/seed-1/*/; do
+    name=$(basename "$run")
+    [ ! -d "$run/latest" ] || cmp "$run/latest/model.safetensors" "$TMP/cut/seed-1/$name/latest/model.safetensors"
+    for f in metrics scores; do
+        [ -f "$run/$f.rec" ] || continue
+        json "$run/$f.rec" | sed 's/"seconds":[0-9.]*//; s/"model":"[^"]*"//' >"$TMP/a"
+        json "$TMP/cut/seed-1/$name/$f.rec" | sed 's/"seconds":[0-9.]*//; s/"model":"[^"]*"//' >"$TMP/b"
+        cmp "$TMP/a" "$TMP/b"
+    done
+done
+
+(study "$TMP/whole" --lr 2e-3) 2>&1
+echo "other settings: $?"
