@@ -11,7 +11,7 @@ out=${1:-build/quickstart}
 sh pipelines/setup.sh pictures
 jobs=$(nproc 2>/dev/null || echo 1)
 make -j"$jobs" >&2
-[ -f "$out/rows/sft.jsonl" ] || sh pipelines/rows.sh "$out/rows"
+sh pipelines/rows.sh "$out/rows"
 
 sh pipelines/joint.sh --out "$out/study" --title "helpful against careful, a small world" \
     --sft "$out/rows/sft.jsonl" --pref "$out/rows/pref.jsonl" --text "$out/rows/pretrain.jsonl" \
@@ -20,6 +20,7 @@ sh pipelines/joint.sh --out "$out/study" --title "helpful against careful, a sma
     --step-args "--beta2 0.95" --lambda 0.5 --seeds 1,2,3 --jobs "$jobs"
 
 # The free check: entropy of the swapped held-out rows against the preference-only optimum; the SFT-only run's own gap
+# shellcheck source=pipelines/lib.sh
 . pipelines/lib.sh
 PATH=$PWD/bin:$PATH
 entropy=$(lines "$out/study/data/pref.held.rec" | awk '

@@ -122,7 +122,7 @@ estimate() {
         train = seeds * (p + x + a + b + joint * (a + b) / 2)
         only = seeds * (r + 2 * hk + (joint + 2) * (e + 1) * hk)
         printf "tokens: %.2f M trained on, %.2f M only read (held-out curves, reference, scores)\n", train / 1e6, only / 1e6
-        printf "at %d tokens/s, as measured now%s: about %.2f hours\n", v, (jobs > 1 ? ", " jobs " runs at a time" : ""), (train + only / 3) / v / jobs / 3600 }'
+        printf "at %d tokens/s, as measured now%s: about %.2g hours\n", v, (jobs > 1 ? ", " jobs " runs at a time" : ""), (train + only / 3) / v / jobs / 3600 }'
 }
 
 # ---- one run; checkpoints, curves and times are in $run ----
