@@ -45,7 +45,7 @@ USES_evalc    := batch model math text stream base
 LIBS_base   := -ljansson -lz -lzstd -lcrypto -lm
 LIBS_stream := -lmsgpackc -lzstd -lxxhash
 LIBS_text   := -lutf8proc -lpcre2-8
-LIBS_math   := -ldnnl -lm
+LIBS_math   := -lm
 LIBS_model  := -lm
 LIBS_batch  := -lxxhash
 
@@ -103,7 +103,7 @@ $(foreach u,$(UNITS),$(eval $(call unit,$u)))
 
 define bench
 $B/tests/bench/$1: $B/tests/bench/$1.c.o $(call archives,$(USES_bench_$1))
-	$$(call say,LINK)$$(CC) $$(LDFLAGS) $$^ $(call libs,$(USES_bench_$1)) -o $$@
+	$$(call say,LINK)$$(CC) $$(LDFLAGS) $$^ $(call libs,$(USES_bench_$1)) -ldnnl -o $$@
 endef
 BENCHES := $(basename $(notdir $(wildcard tests/bench/*.c)))
 $(foreach u,$(BENCHES),$(eval $(call bench,$u)))
@@ -163,7 +163,7 @@ clean:
 help:
 	@echo 'make            the four programs into bin/, manual pages into build/man'
 	@echo 'make check      all tests (sh tests/run also installs what they need)'
-	@echo 'make bench      every speed beside its yardstick'
+	@echo 'make bench      every speed beside its yardstick (sh pipelines/setup.sh bench installs oneDNN)'
 	@echo 'make objects    every source compiled and nothing linked, for another compiler: CC=clang'
 	@echo 'make fuzz       coverage-guided fuzzers into build/fuzz (clang)'
 	@echo 'make install    PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'

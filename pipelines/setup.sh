@@ -1,5 +1,5 @@
 #!/bin/sh
-# setup.sh - installs the Debian packages that are missing.  pipelines/setup.sh [tests] [pictures] [clang]
+# setup.sh - installs the Debian packages that are missing.  pipelines/setup.sh [tests] [bench] [pictures] [clang]
 #
 # Looks for the headers and programs themselves, so that libraries from elsewhere count; says nothing and
 # is done at once where nothing is missing.
@@ -27,15 +27,15 @@ header jansson.h libjansson-dev
 header xxhash.h libxxhash-dev
 header utf8proc.h libutf8proc-dev
 header pcre2.h libpcre2-dev
-header dnnl.h libdnnl-dev
 header zlib.h zlib1g-dev
 header openssl/evp.h libssl-dev
 for what in "$@"; do
     case $what in
     tests)    header cmocka.h libcmocka-dev; program mandoc mandoc; program zstd zstd ;;
+    bench)    header dnnl.h libdnnl-dev ;;
     pictures) program gnuplot gnuplot-nox ;;
     clang)    program clang clang ;;
-    *)        echo "setup.sh: '$what' is none of tests, pictures, clang" >&2; exit 2 ;;
+    *)        echo "setup.sh: '$what' is none of tests, bench, pictures, clang" >&2; exit 2 ;;
     esac
 done
 [ -n "$missing" ] || exit 0

@@ -72,7 +72,8 @@ enum st out_flush(struct out *out) must_use;          /* everything put so far i
 enum st out_close(struct out *out, enum st st, struct view state) must_use;
 /* For a program that fails before its header, at the very end of main: a pipe on stdout is told
  * the status, so that the reader passes it on and the cause is told once.  `name` is where the
- * stream was meant to go, and nothing is done unless it is "-" and no header was written. */
+ * stream was meant to go, and nothing is done unless it is "-" and no header was written,
+ * nor where stdout is what stderr is: people read there. */
 void out_unbegun(const char *name, enum st st);
 int out_fd(const struct out *out);
 struct end out_sums(const struct out *out);            /* count and sums so far */

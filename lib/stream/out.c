@@ -360,11 +360,12 @@ static enum st finish(struct out *o, enum st status, struct view state)
 void out_unbegun(const char *name, enum st st)
 {
     struct buf b = { 0 };
-    struct stat s;
+    struct stat s, people;
     struct end e = { .status = st };
 
     if (st == ST_OK || st == ST_END || stdout_begun || strcmp(name, "-") != 0 ||
-        fstat(STDOUT_FILENO, &s) != 0 || !S_ISFIFO(s.st_mode))
+        fstat(STDOUT_FILENO, &s) != 0 || !S_ISFIFO(s.st_mode) ||
+        (fstat(STDERR_FILENO, &people) == 0 && s.st_ino == people.st_ino))
         return;
     signal(SIGPIPE, SIG_IGN);                  /* the reader may be gone; that is no news */
     if (end_put(&b, &e) == ST_OK && write(STDOUT_FILENO, b.p, b.n) < 0)

@@ -25,7 +25,7 @@ try --sft a.rec --pref b.rec --policy sequential --steps 0
 try --sft a.rec --pref b.rec --policy sequential --order sft
 try --sft a.rec --pref b.rec --policy maxright
 try --sft a.rec --pref b.rec --policy maxright --feedback fb -q
-piped() { mix "$@" 2>err | cat; cat err; }
+piped() { mix "$@" 2>err | mix --policy cat >out; echo "$? is passed on"; cat err; }
 piped --sft a.rec --pref b.rec --policy maxright --feedback nofb
 piped --sft a.rec --pref b.rec --policy maxright --feedback a.rec -q
 try --sft a.rec --plan --steps 0
