@@ -231,6 +231,8 @@ enum st mixer_run(struct mixer *m)
     m->arena = arena_new(0);
     if (m->arg->policy && (st = policy_find(&m->policy, m->arg->policy)) != ST_OK)
         return st;
+    if ((st = policy_options(m->policy)) != ST_OK)
+        return st;
     if (m->policy && m->policy->run)
         return m->policy->run(m);
     if ((st = mixer_setup(m)) != ST_OK)

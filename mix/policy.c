@@ -24,6 +24,17 @@ enum st policy_find(const struct policy **p, const char *name)
     return fail(ST_USAGE, "there is no '%s'; there are %s", shown(view_of(name)), all);
 }
 
+enum st policy_options(const struct policy *p)
+{
+    for (int64_t i = 0; policies[i]; i++)
+        for (const struct opt *o = policies[i]->opts; policies[i] != p && o->name; o++)
+            if (opt_given(o->name)) {
+                err_place("--%s", o->name);
+                return fail(ST_USAGE, "belongs to --policy %s", policies[i]->name);
+            }
+    return ST_OK;
+}
+
 void policy_groups(struct opt_group *g, int64_t n)
 {
     static char title[countof(policies)][64];

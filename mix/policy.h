@@ -76,6 +76,10 @@ extern const struct policy *const policies[];  /* all of policy.def, ended by NU
 /* The policy by its name.  ST_USAGE lists those there are. */
 enum st policy_find(const struct policy **p, const char *name) must_use;
 
+/* ST_USAGE: an option was given that belongs to another policy than p (NULL: none is named); a
+ * study must not believe it was heeded. */
+enum st policy_options(const struct policy *p) must_use;
+
 /* Appends a group of options for each policy that has some; g ends with an empty one and holds
  * n. */
 void policy_groups(struct opt_group *g, int64_t n);

@@ -128,18 +128,19 @@ static enum st open_sources(struct mixer *m)
     return ST_OK;
 }
 
-/* Weights of the sources where --lambda is not given and nothing but shares counts; a half else. */
+/* All for one objective where the other has no rows, whatever --lambda says; weights of the sources
+ * where it is not given and nothing but shares counts; a half else. */
 static double lambda_of(const struct mixer *m)
 {
     double sum[2] = { 0 };
 
-    if (opt_given("lambda"))
-        return m->arg->lambda;
     for (int o = 0; o < 2; o++)
         for (int64_t k = 0; k < m->side[o].n_sources; k++)
             sum[o] += m->side[o].c[k]->how.weight;
     if (sum[0] == 0 || sum[1] == 0)
         return sum[1] > 0;
+    if (opt_given("lambda"))
+        return m->arg->lambda;
     return m->policy == &policy_weighted ? sum[1] / (sum[0] + sum[1]) : m->arg->lambda;
 }
 

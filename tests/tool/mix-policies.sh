@@ -17,3 +17,4 @@ echo single
 mix --policy maxright --pref b.rec --epochs 0.3 | $rig look - | grep -v '^ '
 mix --sft a.rec --epochs 0.2 --tokens-sft 100 --to json | grep '"step"' | sed 's/.*"i":\([0-9]*\).*"mix":\(.*\)/\1 \2/'
 mix --policy weighted --sft a.rec:3 --pref b.rec --steps 8 | $rig look - | grep -c sft.update
+mix --sft a.rec --lambda 0.5 --steps 8 | $rig look - | grep -c sft.update

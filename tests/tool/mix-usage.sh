@@ -35,4 +35,6 @@ try --sft a.rec --lambda 2
 try --policy cat --sft a.rec
 try --policy replay
 try --policy replay a.rec
+try --sft a.rec --pref b.rec --policy alright --opt-sft 1
+try --policy cat --order pref,sft a.rec
 try --sft a.rec --held-sft fb2
