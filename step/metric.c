@@ -102,14 +102,16 @@ static enum st measure(struct metric *m, const char *name, double v)
     return st != ST_OK ? st : mp_real(&m->body, v);
 }
 
-static enum st put_sources(struct metric *m, const struct tally *t)
+/* both: a source may stand in either tally, so its names say which. */
+static enum st put_sources(struct metric *m, const struct tally *t, bool both)
 {
+    const char *of = !both ? "" : t->loss->needs & NEED_PAIRS ? "pref/" : "sft/";
     char name[512];
     enum st st = ST_OK;
 
     for (int64_t i = 0; st == ST_OK && t->n_sources > 1 && i < t->n_sources; i++) {
         int n = (int)MIN(t->source[i].name.n, 256);
-        snprintf(name, sizeof name, "source/%.*s/loss", n, t->source[i].name.p);
+        snprintf(name, sizeof name, "source/%.*s/%sloss", n, t->source[i].name.p, of);
         st = measure(m, name, t->source[i].sum / t->source[i].norm);
     }
     return st;
@@ -131,7 +133,7 @@ static enum st put_pairs(struct metric *m, const struct tally *t)
     return m->prefix.n ? measure(m, "policy_accuracy", (double)t->preferred / n) : ST_OK;
 }
 
-static enum st put_tally(struct metric *m, const struct tally *t)
+static enum st put_tally(struct metric *m, const struct tally *t, bool both)
 {
     bool pairs = t->loss->needs & NEED_PAIRS;
     enum st st = measure(m, pairs ? "pref/loss" : "sft/loss", tally_loss(t));
@@ -139,7 +141,7 @@ static enum st put_tally(struct metric *m, const struct tally *t)
     if (st == ST_OK)
         st = pairs ? put_pairs(m, t)
                    : measure(m, "mean_token_accuracy", (double)t->hits / (double)t->trained);
-    return st != ST_OK ? st : put_sources(m, t);
+    return st != ST_OK ? st : put_sources(m, t, both);
 }
 
 enum st metric_rows(struct metric *m, const struct step_rec *s, const struct tally t[2])
@@ -159,7 +161,7 @@ enum st metric_rows(struct metric *m, const struct step_rec *s, const struct tal
         return ST_SYS;
     m->prefix = s->why == WHY_EVAL ? VIEW("eval/") : (struct view){ NULL, 0 };
     for (int o = 0; o < 2; o++)
-        if (t[o].loss && put_tally(m, &t[o]) != ST_OK)
+        if (t[o].loss && put_tally(m, &t[o], s->obj == OBJ_BOTH) != ST_OK)
             return ST_SYS;
     return metric_int(m, "rows", rows) || metric_int(m, "tokens", tokens) ? ST_SYS : ST_OK;
 }
