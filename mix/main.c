@@ -3,7 +3,7 @@
 
 static struct args arg = {
     .out = "-", .to = "auto", .lambda = 0.5, .epochs = 1, .rows_sft = 16, .rows_pref = 16,
-    .window = 4096,
+    .window = 4096, .steps = INT64_MIN, .seed_data = INT64_MIN, .seed_draw = INT64_MIN,
 };
 
 #define POLICY(name) "|" #name
@@ -23,7 +23,7 @@ static const struct opt opts[] = {
     LIST("sft", &arg.sft, "FILE[:WEIGHT]", "rows for supervised fine-tuning; may be repeated"),
     LIST("pref", &arg.pref, "FILE[:WEIGHT]", "rows for preference learning; may be repeated"),
     REAL("lambda", &arg.lambda, "L", "weight or share of pref", 0, 1),
-    INT("steps", &arg.steps, "N", "optimiser steps, 0: without end", 0, 1e15),
+    INT("steps", &arg.steps, "N", "optimiser steps, 0: without end; else as --epochs says", 0, 1e15),
     REAL("epochs", &arg.epochs, "E", "without --steps: the batches of E passes", 1e-9, 1e9),
     INT("rows-sft", &arg.rows_sft, "N", "rows of a batch", 1, 1e9),
     INT("rows-pref", &arg.rows_pref, "N", "pairs of a batch", 1, 1e9),
@@ -69,6 +69,7 @@ int main(int argc, char **argv)
         return done(ST_OK);
     if (st == ST_OK) {
         arg.operand = argv + 1;
+        arg.steps = opt_given("steps") ? arg.steps : 0;
         arg.seed_data = opt_given("seed-data") ? arg.seed_data : arg.seed;
         arg.seed_draw = opt_given("seed-draw") ? arg.seed_draw : arg.seed;
         st = mixer_run(&mixer);

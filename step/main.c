@@ -7,6 +7,7 @@ static struct plan arg = {
     .input = "-", .device = "auto", .sft_loss = "sft", .pref_loss = "dpo", .schedule = "constant",
     .phase = "fresh", .save_dtype = "f32", .lr = 1e-5, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8,
     .clip = 1, .micro_tokens = 4096, .save_every = 500, .keep = 2,
+    .lr_sft = NAN, .lr_pref = NAN, .seed_init = INT64_MIN,     /* no default: --lr, --seed */
 };
 
 #define TEXT(name, to, arg, line)           { 0, name, OPT_TEXT, &to, arg, line, 0, 0 }
@@ -37,14 +38,14 @@ static const struct opt opts[] = {
     TEXT("phase", arg.phase, "NAME", "fresh: moments cleared, warm-up again; or keep"),
     TEXT("feedback", arg.feedback, "FIFO", "where mix waits for the losses"),
     { 0, "micro-tokens", OPT_INT, &arg.micro_tokens, "N",
-      "tokens of one pass; the result does not depend on it", 1, 1 << 30 },
+      "tokens of one pass; more changes memory and speed, the result by rounding alone", 1, 1 << 30 },
     FLAG("no-share", arg.no_share, "compute the prompt of a pair once for each side"),
     INT("save-every", arg.save_every, "updates between checkpoints; 0: only at the end", 1e15),
     INT("keep", arg.keep, "newest checkpoints that stay; 0: all", 1e9),
     TEXT("save-dtype", arg.save_dtype, "TYPE", "of model.safetensors: f32, bf16 or f16"),
     TEXT("device", arg.device, "NAME", "auto or cpu"),
     INT("threads", arg.threads, "0: what affinity and cgroup allow", 4096),
-    INT("seed", arg.seed, "of everything random", 9e18),
+    INT("seed", arg.seed, "of everything random: the weights of --init", 9e18),
     INT("seed-init", arg.seed_init, "of the weights of --init, if not --seed", 9e18),
     TEXT("to", arg.to, "FORM", "metrics on stdout as json or raw, on a terminal too"),
     { 'q', "quiet", OPT_FLAG, &arg.quiet, NULL, "no progress on the terminal", 0, 0 },

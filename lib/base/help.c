@@ -2,6 +2,8 @@
  *
  * All of it comes from the option table; defaults are read from the variables the table points
  * to. */
+#include <math.h>
+
 #include "base/help.h"
 
 enum { COLUMN = 30, WIDTH = 100 };
@@ -12,15 +14,15 @@ static const struct opt standard[] = {
     { 0, NULL, OPT_FLAG, NULL, NULL, NULL, 0, 0 },
 };
 
-/* The default as text; "" where there is none worth telling. */
+/* The default as text; "" where there is none worth telling, or none: INT64_MIN, NaN. */
 static const char *standing(const struct opt *o, char *out, size_t size)
 {
     out[0] = 0;
     if (!o->to)
         return out;
-    if (o->type == OPT_INT)
+    if (o->type == OPT_INT && *(const int64_t *)o->to != INT64_MIN)
         snprintf(out, size, "%lld", (long long)*(const int64_t *)o->to);
-    else if (o->type == OPT_REAL)
+    else if (o->type == OPT_REAL && !isnan(*(const double *)o->to))
         snprintf(out, size, "%.15g", *(const double *)o->to);
     else if (o->type == OPT_TEXT && *(const char *const *)o->to)
         snprintf(out, size, "%s", *(const char *const *)o->to);

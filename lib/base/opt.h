@@ -29,7 +29,8 @@ struct opt {
     char          short_name;        /* 0: none */
     const char   *name;              /* long name without the dashes; NULL ends a table */
     enum opt_type type;
-    void         *to;                /* where the value goes; holds the default before parsing */
+    void         *to;                /* where the value goes; holds the default before parsing:
+                                      * NULL, INT64_MIN or NaN where there is none */
     const char   *arg;               /* the value's name in --help: "N", "FILE", "auto|cpu" */
     const char   *line;              /* one line of help */
     double        min, max;          /* bounds of INT and REAL; both 0: none */
