@@ -23,7 +23,7 @@ static const struct opt opts[] = {
     LIST("sft", &arg.sft, "FILE[:WEIGHT]", "rows for supervised fine-tuning; may be repeated"),
     LIST("pref", &arg.pref, "FILE[:WEIGHT]", "rows for preference learning; may be repeated"),
     REAL("lambda", &arg.lambda, "L", "weight or share of pref", 0, 1),
-    INT("steps", &arg.steps, "N", "optimiser steps, 0: without end; else as --epochs says", 0, 1e15),
+    INT("steps", &arg.steps, "N", "optimiser steps, 0: without end; else by --epochs", 0, 1e15),
     REAL("epochs", &arg.epochs, "E", "without --steps: the batches of E passes", 1e-9, 1e9),
     INT("rows-sft", &arg.rows_sft, "N", "rows of a batch", 1, 1e9),
     INT("rows-pref", &arg.rows_pref, "N", "pairs of a batch", 1, 1e9),

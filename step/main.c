@@ -38,7 +38,7 @@ static const struct opt opts[] = {
     TEXT("phase", arg.phase, "NAME", "fresh: moments cleared, warm-up again; or keep"),
     TEXT("feedback", arg.feedback, "FIFO", "where mix waits for the losses"),
     { 0, "micro-tokens", OPT_INT, &arg.micro_tokens, "N",
-      "tokens of one pass; more changes memory and speed, the result by rounding alone", 1, 1 << 30 },
+      "tokens of one pass; their number changes a result by rounding alone", 1, 1 << 30 },
     FLAG("no-share", arg.no_share, "compute the prompt of a pair once for each side"),
     INT("save-every", arg.save_every, "updates between checkpoints; 0: only at the end", 1e15),
     INT("keep", arg.keep, "newest checkpoints that stay; 0: all", 1e9),

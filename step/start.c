@@ -173,6 +173,11 @@ static enum st check_tokenizer(struct run *r, const char *from)
         return fail(ST_DATA, "%lld ids in the vocabulary, the model has %lld; use its tokenizer",
                     (long long)r->h->vocab, (long long)r->m->c.V);
     const char *dir = from ? from : r->base;
+    if (!dir && state_tokenizer(sha, r->ckpt.files, r->a) &&
+        memcmp(sha, r->h->tokenizer, 32) != 0) {
+        warn("%s: its tokenizer is not that of the rows, checkpoints go without", r->ckpt.files);
+        r->ckpt.files = NULL;
+    }
     if (!dir || !state_tokenizer(sha, dir, r->a) || memcmp(sha, r->h->tokenizer, 32) == 0)
         return *err_text() ? ST_DATA : ST_OK;
     hex_of(sha, 8, ours);

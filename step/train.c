@@ -105,7 +105,7 @@ enum st train(const struct plan *p, struct arena *a)
     signal(SIGPIPE, SIG_IGN);
     enum st st = train_start(r);
     if (st == ST_END) {
-        warn("%s: this run is finished; nothing is to do", p->out);
+        warn("%s: this run is finished; nothing is to do, and --steps makes it longer", p->out);
         st = ST_OK;
     } else if (st == ST_OK) {
         r->start = r->told = run_clock();
