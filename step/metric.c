@@ -28,13 +28,14 @@ static void add_pairs(struct tally *t, const struct rows *r)
 
     for (int64_t i = 0; i + 1 < r->b->n_seqs; i += 2) {
         double c = beta * (r->logp[i] - r->ref[i]), j = beta * (r->logp[i + 1] - r->ref[i + 1]);
-        t->pairs++;
-        t->chosen += c;
-        t->rejected += j;
-        t->logp_chosen += r->logp[i];
-        t->logp_rejected += r->logp[i + 1];
-        t->won += c > j;
-        t->preferred += r->logp[i] > r->logp[i + 1];
+        double w = r->w[i];
+        t->pairs += w;
+        t->chosen += w * c;
+        t->rejected += w * j;
+        t->logp_chosen += w * r->logp[i];
+        t->logp_rejected += w * r->logp[i + 1];
+        t->won += w * (c > j);
+        t->preferred += w * (r->logp[i] > r->logp[i + 1]);
     }
 }
 
@@ -46,8 +47,8 @@ enum st tally_add(struct tally *t, const struct rows *r, struct arena *a)
     t->rows += r->b->n_rows;
     t->tokens += r->b->n_tokens;
     for (int64_t i = 0; i < r->b->n_seqs; i++) {
-        t->trained += r->len[i];
-        t->hits += r->hit[i];
+        t->trained += r->w[i] * r->len[i];
+        t->hits += r->w[i] * r->hit[i];
     }
     if (r->loss->needs & NEED_PAIRS)
         add_pairs(t, r);
@@ -119,18 +120,18 @@ static enum st put_sources(struct metric *m, const struct tally *t, bool both)
 
 static enum st put_pairs(struct metric *m, const struct tally *t)
 {
-    double n = (double)t->pairs;
+    double n = t->pairs;
     bool bad = false;
 
     if (t->loss->beta)
         bad = measure(m, "rewards/chosen", t->chosen / n) ||
               measure(m, "rewards/rejected", t->rejected / n) ||
               measure(m, "rewards/margins", (t->chosen - t->rejected) / n) ||
-              measure(m, "rewards/accuracies", (double)t->won / n);
+              measure(m, "rewards/accuracies", t->won / n);
     if (bad || measure(m, "logps/chosen", t->logp_chosen / n) ||
         measure(m, "logps/rejected", t->logp_rejected / n))
         return ST_SYS;
-    return m->prefix.n ? measure(m, "policy_accuracy", (double)t->preferred / n) : ST_OK;
+    return m->prefix.n ? measure(m, "policy_accuracy", t->preferred / n) : ST_OK;
 }
 
 static enum st put_tally(struct metric *m, const struct tally *t, bool both)
@@ -140,7 +141,7 @@ static enum st put_tally(struct metric *m, const struct tally *t, bool both)
 
     if (st == ST_OK)
         st = pairs ? put_pairs(m, t)
-                   : measure(m, "mean_token_accuracy", (double)t->hits / (double)t->trained);
+                   : measure(m, "mean_token_accuracy", t->hits / t->trained);
     return st != ST_OK ? st : put_sources(m, t, both);
 }
 

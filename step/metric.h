@@ -12,11 +12,12 @@ struct tally {
     const struct loss *loss;                   /* NULL: no rows */
     double  sum, norm;                         /* the loss is sum / norm */
     int64_t rows, tokens;                      /* tokens computed */
-    int64_t trained, hits;                     /* trained tokens; those that were the arg max */
-    int64_t pairs;
+    /* by the rows' weights, as the loss is and as evalc has them: */
+    double  trained, hits;                     /* trained tokens; those that were the arg max */
+    double  pairs;
     double  chosen, rejected;                  /* sums over pairs: rewards */
     double  logp_chosen, logp_rejected;
-    int64_t won, preferred;                    /* pairs with chosen > rejected: reward; log p */
+    double  won, preferred;                    /* pairs with chosen > rejected: reward; log p */
     int64_t n_sources;
     struct { struct view name; double sum, norm; } source[TALLY_SOURCES_MAX];
 };
