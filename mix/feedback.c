@@ -14,7 +14,7 @@
 #include "base/run.h"
 #include "feedback.h"
 
-enum { LOOK_MS = 200, LAST_WORD_MS = 1000, SILENT_S = 60 };
+enum { LOOK_MS = 200, LAST_WORD_MS = 1000, SILENT_S = 60, ALONE_S = 600 };
 
 struct feedback {
     const char *name;
@@ -69,17 +69,19 @@ static enum st wait_for(void *arg, int fd)
             return ST_SYS;
         if (run_clock() - since < SILENT_S)
             continue;
-        if (!f->seen && all_read(f->out_fd)) {
+        if (!f->seen && run_clock() - since >= ALONE_S && all_read(f->out_fd)) {
             f->alone = true;
             err_place("%s", f->name);
             return fail(ST_SYS,
                         "our steps were read, and nobody opened the FIFO for %d s; give step "
-                                "the same --feedback", SILENT_S);
+                                "the same --feedback", ALONE_S);
         }
         if (!f->told) {
             f->told = true;
             if (!f->quiet)
-                warn("%s: no loss for %d s; a filter between mix and step must flush each step",
+                warn(f->seen ? "%s: no loss for %d s; a filter between must flush each step"
+                             : "%s: nobody opened it for %d s; is step still loading, and has it "
+                               "the same --feedback?",
                      f->name, SILENT_S);
         }
     }

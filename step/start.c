@@ -217,6 +217,40 @@ static bool finished(const struct run *r)
     return steps && r->state.i >= steps && log_finished(r->plan->out, r->a);
 }
 
+/* The options that shape the weights, as text: a resume must have the same.  Not --micro-tokens and
+ * --no-share, which only round differently and may have to give way to another machine. */
+static void recipe(const struct run *r, char text[STATE_RECIPE_MAX])
+{
+    const struct plan *p = r->plan;
+    int n = snprintf(text, STATE_RECIPE_MAX,
+                     "--lr %.9g --lr-sft %.9g --lr-pref %.9g --schedule %s --warmup %lld --min-lr "
+                     "%.9g --beta1 %.9g --beta2 %.9g --eps %.9g --weight-decay %.9g --clip %.9g "
+                     "--phase %s --sft-loss %s --pref-loss %s",
+                     p->lr, p->lr_sft, p->lr_pref, p->schedule, (long long)p->warmup, p->min_lr,
+                     p->beta1, p->beta2, p->eps, p->decay, p->clip, p->phase, p->sft_loss,
+                     p->pref_loss);
+
+    for (int o = 0; o < 2; o++)
+        for (const struct opt *q = r->work.loss[o]->opts; q->name; q++)
+            if (q->type == OPT_REAL && n < STATE_RECIPE_MAX)
+                n += snprintf(text + n, (size_t)(STATE_RECIPE_MAX - n), " --%s %.9g", q->name,
+                              *(const double *)q->to);
+}
+
+static enum st check_recipe(struct run *r)
+{
+    char now[STATE_RECIPE_MAX];
+
+    recipe(r, now);
+    if (r->state.recipe[0] && strcmp(r->state.recipe, now) != 0) {
+        err_place("--resume");
+        return fail(ST_USAGE, "the run began with '%s'; go on so, or give another --out",
+                    r->state.recipe);
+    }
+    memcpy(r->state.recipe, now, sizeof now);
+    return ST_OK;
+}
+
 static enum st open_stream(struct run *r, const char *from)
 {
     const struct plan *p = r->plan;
@@ -263,6 +297,8 @@ enum st train_start(struct run *r)
         st = ckpt_find(&r->ckpt, &from, r->a);
     if (st == ST_OK && from)
         st = state_load(&r->state, from, r->a);
+    if (st == ST_OK)
+        st = check_recipe(r);
     if (st == ST_OK && from && finished(r))
         return ST_END;
     if (st == ST_OK && r->plan->model)

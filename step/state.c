@@ -25,6 +25,7 @@ static enum st write_json(struct buf *b, const struct state *s, const struct hea
     hex_of(s->ref, 32, ref);
     hex_of(s->tokenizer, 32, tokenizer);
     if (st != ST_OK || buf_printf(b, "  \"phase\": ") || json_put_text(b, view_of(s->phase)) ||
+        buf_printf(b, ",\n  \"recipe\": ") || json_put_text(b, view_of(s->recipe)) ||
         buf_printf(b, ",\n  \"ref\": \"%s\",\n  \"tokenizer\": \"%s\",\n  \"commands\": [", ref,
                    tokenizer))
         return ST_SYS;
@@ -69,13 +70,15 @@ static bool unhex(const char *text, uint8_t out[32])
 static enum st read_json(struct state *s, json_t *root, const char *place)
 {
     struct { const char *name; int64_t *v; } number[] = NUMBERS(s);
-    const char *phase, *ref, *tokenizer;
+    const char *phase, *ref, *tokenizer, *recipe;
     enum st st = ST_OK;
 
     for (int64_t i = 0; st == ST_OK && i < countof(number); i++)
         st = json_int(place, root, number[i].name, 0, (int64_t)1 << 52, number[i].v);
     if (st == ST_OK)
         st = json_text_or(place, root, "phase", "", &phase);
+    if (st == ST_OK)
+        st = json_text_or(place, root, "recipe", "", &recipe);
     if (st == ST_OK)
         st = json_text_or(place, root, "ref", "", &ref);
     if (st == ST_OK)
@@ -85,6 +88,7 @@ static enum st read_json(struct state *s, json_t *root, const char *place)
     if (!unhex(ref, s->ref) || !unhex(tokenizer, s->tokenizer) || strlen(phase) >= STATE_PHASE_MAX)
         return fail(ST_DATA, "'phase', 'ref' or 'tokenizer' is not what step writes");
     snprintf(s->phase, sizeof s->phase, "%s", phase);
+    snprintf(s->recipe, sizeof s->recipe, "%s", recipe);
     return ST_OK;
 }
 

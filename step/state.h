@@ -4,7 +4,8 @@
 
 #include "stream/io.h"
 
-#define STATE_PHASE_MAX 64
+#define STATE_PHASE_MAX  64
+#define STATE_RECIPE_MAX 1024
 
 struct state {
     int64_t i;                                 /* updates made */
@@ -19,6 +20,7 @@ struct state {
     int64_t vocab;
     uint8_t mixer[REC_STATE_MAX];              /* `state` of the last update's step record */
     int64_t mixer_bytes;
+    char    recipe[STATE_RECIPE_MAX];          /* the options that shape the weights */
 };
 
 /* DIR/state/step.json and DIR/state/mixer.  The commands are the stream's, for people. */
