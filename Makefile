@@ -34,17 +34,18 @@ ifeq ($(CUDA),1)
 endif
 
 # Who may use whom: this table is the architecture, and the linker enforces it
-ROOMS := base stream text math model batch
+ROOMS := base stream text chat math model batch
 TOOLS := tokenize mix step evalc
-USES_tokenize := text stream base
+USES_tokenize := chat text stream base
 USES_mix      := stream base
 USES_step     := batch model math stream base
-USES_evalc    := batch model math text stream base
+USES_evalc    := batch model math chat text stream base
 
 # What a room brings from outside
 LIBS_base   := -ljansson -lz -lzstd -lcrypto -lm
 LIBS_stream := -lmsgpackc -lzstd -lxxhash
 LIBS_text   := -lutf8proc -lpcre2-8
+LIBS_chat   := -lutf8proc -lm
 LIBS_math   := -lm
 LIBS_model  := -lm
 LIBS_batch  := -lxxhash

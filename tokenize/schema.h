@@ -7,7 +7,7 @@
 #define SCHEMA_H
 
 #include "stream/rec.h"
-#include "text/chat.h"
+#include "chat/chat.h"
 #include "fault.h"
 
 struct turns {

@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/scan.h"
 #include "tests/check.h"
-#include "text/chat.h"
+#include "chat/chat.h"
 
 static struct arena *a;
 

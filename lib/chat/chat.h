@@ -34,7 +34,7 @@ struct chat {
 };
 
 #define CHAT(name) extern const struct chat chat_##name;
-#include "text/chat.def"
+#include "chat/chat.def"
 #undef CHAT
 
 const struct chat *chat_find(const char *name);        /* NULL: no such template */

@@ -4,7 +4,7 @@
  * before an answer belongs to the answer: a colon and a word never merge, since no byte-level
  * pre-tokeniser leaves them in one piece, so prompt and answer are always apart. */
 #include "base/file.h"
-#include "text/chat.h"
+#include "chat/chat.h"
 #include "text/unicode.h"
 
 const struct chat chat_none = {
@@ -48,7 +48,7 @@ const struct chat chat_llama3 = {
 
 static const struct chat *const all[] = {
 #define CHAT(name) &chat_##name,
-#include "text/chat.def"
+#include "chat/chat.def"
 #undef CHAT
 };
 
