@@ -31,6 +31,48 @@ enum st loss_find(const struct loss **l, const char *name, bool pairs)
                 list);
 }
 
+double loss_eval(const struct loss *l, const struct seen *s, double *dlogp)
+{
+    double sum = 0;
+
+    if (l->eval)
+        return l->eval(s, dlogp);
+    for (int64_t i = 0; i < s->n; i += 2) {            /* chosen, rejected */
+        struct pair p = { .lw = s->logp[i], .ll = s->logp[i + 1], .nw = s->len[i],
+                          .nl = s->len[i + 1] };
+        double w = s->w[i] / s->norm, dw = 0, dl = 0;
+        if (s->ref) {
+            p.c = p.lw - s->ref[i];
+            p.r = p.ll - s->ref[i + 1];
+        }
+        sum += w * l->pair(&p, &dw, &dl);
+        dlogp[i] = w * dw;
+        dlogp[i + 1] = w * dl;
+    }
+    return sum;
+}
+
+static bool has(const struct loss *l, const char *option)
+{
+    for (const struct opt *o = l->opts; o->name; o++)
+        if (strcmp(o->name, option) == 0)
+            return true;
+    return false;
+}
+
+enum st loss_options(const struct loss *sft, const struct loss *pref)
+{
+    for (int64_t i = 0; losses[i]; i++)
+        for (const struct opt *o = losses[i]->opts; o->name; o++) {
+            if (!opt_given(o->name) || has(sft, o->name) || has(pref, o->name))
+                continue;
+            err_place("--%s", o->name);
+            return fail(ST_USAGE, "an option of --%s-loss %s, which is not in use; leave it out",
+                        losses[i]->needs & NEED_PAIRS ? "pref" : "sft", losses[i]->name);
+        }
+    return ST_OK;
+}
+
 void loss_groups(struct opt_group *g, int64_t n)
 {
     static char title[32][64];

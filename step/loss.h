@@ -25,6 +25,16 @@ struct seen {
                                                 * pairs (NEED_PAIRS), else of w * len */
 };
 
+/* One pair, as nearly every loss of preferences sees it. */
+struct pair {
+    double lw, ll;                             /* log p of chosen and rejected, summed */
+    double c, r;                               /* the same minus the reference's; no reference: 0 */
+    double nw, nl;                             /* trained tokens of each */
+};
+
+/* The loss of one pair, and its derivatives by lw and ll. */
+typedef double pair_loss(const struct pair *p, double *dw, double *dl);
+
 struct loss {
     const char *name, *line, *paper;
     int         needs;                         /* NEED_* */
@@ -33,9 +43,12 @@ struct loss {
                                                 * its gradient in the same sweep */
     const double *beta;                        /* rewards are *beta * (logp - ref); NULL: none */
     struct opt  opts[8];                       /* its own options, shown under its name */
-    /* The loss over what is seen, and dlogp[n] = its derivatives.  Parts of a step add up. */
-    double    (*eval)(const struct seen *s, double *dlogp);
+    pair_loss  *pair;                          /* the loss is its weighted mean over pairs, or */
+    double    (*eval)(const struct seen *s, double *dlogp);    /* what loss_eval() shall do */
 };
+
+/* The loss over what is seen, and dlogp[n] = its derivatives.  Parts of a step add up. */
+double loss_eval(const struct loss *l, const struct seen *s, double *dlogp);
 
 #define LOSS(name) extern const struct loss loss_##name;
 #include "loss.def"
@@ -46,6 +59,9 @@ extern const struct loss *const losses[];      /* all of loss.def, ended by NULL
 /* The loss by its name; pairs: of preferences (--pref-loss), else of single rows (--sft-loss).
  * ST_USAGE lists those there are. */
 enum st loss_find(const struct loss **l, const char *name, bool pairs) must_use;
+
+/* ST_USAGE: an option was given that belongs to losses, but to neither of these. */
+enum st loss_options(const struct loss *sft, const struct loss *pref) must_use;
 
 /* Option groups of the losses that have options, at most n - 1; an empty one ends them. */
 void loss_groups(struct opt_group *g, int64_t n);

@@ -43,6 +43,8 @@ static enum st check_plan(struct run *r)
     if (st == ST_OK)
         st = loss_find(&r->work.loss[OBJ_PREF], p->pref_loss, true);
     if (st == ST_OK)
+        st = loss_options(r->work.loss[OBJ_SFT], r->work.loss[OBJ_PREF]);
+    if (st == ST_OK)
         st = schedule_find(&r->rate.schedule, p->schedule);
     if (st == ST_OK)
         st = one_of("phase", p->phase, phases, countof(phases), &phase);

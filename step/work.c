@@ -162,7 +162,7 @@ double rows_loss(const struct rows *r)
     struct seen s = all(r, 1);
 
     BUG_IF(!r->seen);
-    return r->loss->eval(&s, r->part[3]);
+    return loss_eval(r->loss, &s, r->part[3]);
 }
 
 double rows_source_loss(const struct rows *r, int64_t source, double *norm)
@@ -182,7 +182,7 @@ double rows_source_loss(const struct rows *r, int64_t source, double *norm)
         *norm += !pairs ? r->w[i] * r->len[i] : b->seq[i].side ? 0 : r->w[i];
     }
     struct seen s = gathered(r, n, 1);
-    return r->loss->eval(&s, r->part[3]);
+    return loss_eval(r->loss, &s, r->part[3]);
 }
 
 /* ---- packs ---- */
@@ -285,7 +285,7 @@ static enum st backward_kept(struct rows *r, double weight)
     struct work *w = r->work;
     struct seen s = all(r, rows_norm(r));
 
-    r->loss->eval(&s, r->dlogp);
+    loss_eval(r->loss, &s, r->dlogp);
     for (int64_t p = 0; p < r->n_kept; p++) {
         spread(r, p, weight);
         model_backward(w->m, w->kept[r->obj][p], w->coef);
@@ -303,7 +303,7 @@ static enum st one_pack(struct rows *r, int64_t p, double weight)
     enum st st = forward(r, w->pass, p, NULL);
 
     struct seen s = part_of(r, which, n, rows_norm(r));
-    r->loss->eval(&s, r->part[3]);
+    loss_eval(r->loss, &s, r->part[3]);
     for (int64_t i = 0; i < n; i++)
         r->dlogp[which[i]] = r->part[3][i];
     spread(r, p, weight);
@@ -328,7 +328,7 @@ enum st rows_gradient(struct rows *r, double weight, bool use_kept)
     }
     if (known) {
         struct seen s = all(r, rows_norm(r));
-        r->loss->eval(&s, r->dlogp);
+        loss_eval(r->loss, &s, r->dlogp);
     }
     for (int64_t p = 0; st == ST_OK && p < r->b->n_packs; p++) {
         if (!known) {

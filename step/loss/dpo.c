@@ -3,18 +3,13 @@
 
 static double beta = 0.1;
 
-static double eval(const struct seen *s, double *dlogp)
+static double one(const struct pair *p, double *dw, double *dl)
 {
-    double sum = 0;
+    double x = beta * (p->c - p->r);
 
-    for (int64_t i = 0; i < s->n; i += 2) {            /* chosen, rejected */
-        double x = beta * ((s->logp[i] - s->ref[i]) - (s->logp[i + 1] - s->ref[i + 1]));
-        double w = s->w[i] / s->norm;
-        sum += w * softplus(-x);
-        dlogp[i] = -w * beta * sigmoid(-x);
-        dlogp[i + 1] = -dlogp[i];
-    }
-    return sum;
+    *dw = -beta * sigmoid(-x);
+    *dl = -*dw;
+    return softplus(-x);
 }
 
 const struct loss loss_dpo = {
@@ -23,5 +18,5 @@ const struct loss loss_dpo = {
     .needs = NEED_PAIRS | NEED_REF,
     .beta = &beta,
     .opts = { { 0, "beta", OPT_REAL, &beta, "B", "strength of the reference", 1e-9, 1e9 } },
-    .eval = eval,
+    .pair = one,
 };

@@ -11,8 +11,10 @@ try --model a --out "$TMP/x" --save-dtype f64
 try --model a --out "$TMP/x" --sft-loss dpo
 try --model a --out "$TMP/x" --pref-loss sft
 try --model a --out "$TMP/x" --clip -1
+try --model a --out "$TMP/x" --gamma 1
+try --model a --out "$TMP/x" --pref-loss simpo --label-smoothing .1
 try --model a --out "$TMP/x" one two
 [ -e "$TMP/x" ] && echo 'something was started'
 try --init tests/bench/70m.json --out "$TMP/x" --device tpu
 try --model "$TMP/none" --out "$TMP/x"
-step --help | grep -c -e '--beta B'
+step --help | grep -c -e "strength of the reference (default 0.1)"

@@ -37,16 +37,16 @@ static double worst(const struct loss *l, double spread)
 {
     struct seen s = columns(l, spread);
     double d[N], unused[N], most = 0;
-    double value = l->eval(&s, d);
+    double value = loss_eval(l, &s, d);
 
     for (int64_t i = 0; i < N; i++) {
-        double h = 1e-4, was = c.logp[i];
-        c.logp[i] = was + h;
-        double up = l->eval(&s, unused);
-        c.logp[i] = was - h;
-        double down = l->eval(&s, unused);
+        double h = 1e-4 * MIN(1, fabs(c.logp[i])), was = c.logp[i], at[4];
+        for (int k = 0; k < 4; k++) {              /* was - 2h, - h, + h, + 2h: error h^4 */
+            c.logp[i] = was + (k < 2 ? k - 2 : k - 1) * h;
+            at[k] = loss_eval(l, &s, unused);
+        }
         c.logp[i] = was;
-        double off = fabs((up - down) / (2 * h) - d[i]);
+        double off = fabs((at[0] - 8 * at[1] + 8 * at[2] - at[3]) / (12 * h) - d[i]);
         double may = 1e-7 * (fabs(d[i]) + 1e-3) + 1e-11 * fabs(value) / h;
         if (!(off / may <= most))
             most = off / may;
@@ -75,9 +75,9 @@ static void known(void **state)
         double after[N], before[N];
         if (!losses[i]->known)
             continue;
-        losses[i]->eval(&s, after);
+        loss_eval(losses[i], &s, after);
         s.logp = NULL;
-        losses[i]->eval(&s, before);
+        loss_eval(losses[i], &s, before);
         CHECK(memcmp(after, before, sizeof after) == 0);
     }
 }
@@ -88,11 +88,11 @@ static void parts(void **state)
     (void)state;
     for (int64_t i = 0; losses[i]; i++) {
         struct seen s = columns(losses[i], 1);
-        double d[N], sum = 0, part[N], whole = losses[i]->eval(&s, d);
+        double d[N], sum = 0, part[N], whole = loss_eval(losses[i], &s, d);
         for (int64_t at = 0; at < N; at += 4) {
             struct seen p = { 4,          s.logp + at, s.ref ? s.ref + at : NULL,
                               s.len + at, s.w + at,    s.norm };
-            sum += losses[i]->eval(&p, part + at);
+            sum += loss_eval(losses[i], &p, part + at);
         }
         CHECK_NEAR(sum, whole, 1e-12 * fabs(whole));
         CHECK(memcmp(part, d, sizeof d) == 0);
@@ -107,24 +107,53 @@ static void by_hand(void **state)
     struct seen s = { 4, logp, ref, len, w, 2 };
     double x = 0.1 * 2;
 
-    CHECK_NEAR(loss_dpo.eval(&s, d), (log(1 + exp(-x)) + log(2)) / 2, 1e-15);
+    CHECK_NEAR(loss_eval(&loss_dpo, &s, d), (log(1 + exp(-x)) + log(2)) / 2, 1e-15);
     CHECK_NEAR(d[0], -0.1 / (1 + exp(x)) / 2, 1e-15);
     CHECK_NEAR(d[1], 0.1 / (1 + exp(x)) / 2, 1e-15);
     CHECK_NEAR(d[2], -0.1 / 4, 1e-15);
     s.norm = 6;
-    CHECK_NEAR(loss_sft.eval(&s, d), 11. / 6, 1e-15);
+    CHECK_NEAR(loss_eval(&loss_sft, &s, d), 11. / 6, 1e-15);
     CHECK_NEAR(d[3], -1. / 6, 1e-15);
     /* far out nothing overflows */
     logp[0] = -1e5;
     s.norm = 2;
-    CHECK_NEAR(loss_dpo.eval(&s, d), (1e4 - 0.1 + log(2)) / 2, 1);
+    CHECK_NEAR(loss_eval(&loss_dpo, &s, d), (1e4 - 0.1 + log(2)) / 2, 1);
     CHECK_NEAR(d[0], -0.05, 1e-12);
+}
+
+/* Every loss of pairs as TRL has it: tests/golden/losses.py. */
+static void as_trl(void **state)
+{
+    (void)state;
+    FILE *f = fopen("tests/golden/losses.txt", "r");
+    char name[32];
+    double v[9], one[2] = { 1, 1 }, d[2];
+    int64_t n = 0, covered = 0;
+
+    CHECK(f);
+    while (f && fscanf(f, "%31s", name) == 1) {
+        const struct loss *l = NULL;
+        for (int k = 0; k < countof(v); k++)
+            CHECK(fscanf(f, "%lf", &v[k]) == 1);
+        CHECK_ST(loss_find(&l, name, true), ST_OK);
+        int32_t len[2] = { (int32_t)v[4], (int32_t)v[5] };
+        struct seen s = { 2, v, l->needs & NEED_REF ? v + 2 : NULL, len, one, 1 };
+        CHECK_NEAR(loss_eval(l, &s, d), v[6], 1e-12 * (1 + fabs(v[6])));
+        for (int k = 0; k < 2; k++)
+            CHECK_NEAR(d[k], v[7 + k], 1e-12 * (1 + fabs(v[7 + k])));
+        n++;
+    }
+    if (f)
+        fclose(f);
+    for (int64_t i = 0; losses[i]; i++)
+        covered += (losses[i]->needs & NEED_PAIRS) != 0;
+    CHECK(n == 12 * covered);
 }
 
 /* DPO with the sign of one side wrong. */
 static double planted(const struct seen *s, double *dlogp)
 {
-    double v = loss_dpo.eval(s, dlogp);
+    double v = loss_eval(&loss_dpo, s, dlogp);
 
     for (int64_t i = 1; i < s->n; i += 2)
         dlogp[i] = -dlogp[i];
@@ -135,6 +164,7 @@ static void walk_sees(void **state)
 {
     (void)state;
     struct loss wrong = loss_dpo;
+    wrong.pair = NULL;
     wrong.eval = planted;
     CHECK(worst(&wrong, 0.01) > 1);
     CHECK(worst(&loss_dpo, 0.01) <= 1);
@@ -153,11 +183,12 @@ static void names(void **state)
     err_clear();
     loss_groups(g, 4);
     CHECK_STR(g[0].title, "Options of --pref-loss dpo");
-    CHECK(g[1].opts == NULL);
+    CHECK_STR(g[2].title, "Options of --pref-loss robust");
+    CHECK(g[3].opts == NULL);
 }
 
 int main(void)
 {
-    return RUN(TEST(gradients), TEST(known), TEST(parts), TEST(by_hand), TEST(walk_sees),
-               TEST(names));
+    return RUN(TEST(gradients), TEST(known), TEST(parts), TEST(by_hand), TEST(as_trl),
+               TEST(walk_sees), TEST(names));
 }
