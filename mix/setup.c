@@ -214,6 +214,28 @@ static enum st check_needs(struct mixer *m)
     return ST_OK;
 }
 
+/* Options that say something of what is not there. */
+static enum st check_company(const struct args *g)
+{
+    const struct { const char *option, *needs; bool there; } all[] = {
+        { "rows-sft",      "--sft",                      g->sft.n },
+        { "tokens-sft",    "--sft",                      g->sft.n },
+        { "rows-pref",     "--pref",                     g->pref.n },
+        { "tokens-pref",   "--pref",                     g->pref.n },
+        { "held-rows",     "--held-sft or --held-pref",  g->held_sft.n + g->held_pref.n },
+        { "eval-every",    "--held-sft or --held-pref",  g->held_sft.n + g->held_pref.n },
+        { "allow-overlap", "--held-sft or --held-pref",  g->held_sft.n + g->held_pref.n },
+        { "delay",         "--feedback",                 g->feedback || g->plan },
+    };
+
+    for (int i = 0; i < countof(all); i++)
+        if (opt_given(all[i].option) && !all[i].there) {
+            err_place("--%s", all[i].option);
+            return fail(ST_USAGE, "it does nothing without %s", all[i].needs);
+        }
+    return ST_OK;
+}
+
 static enum st check_args(const struct args *g)
 {
     if (g->sft.n + g->pref.n == 0)
@@ -227,7 +249,7 @@ static enum st check_args(const struct args *g)
     if (!g->policy && g->sft.n && g->pref.n)
         return fail(ST_USAGE, "two objectives and no --policy; say alright, maxright, mix, "
                               "sequential or weighted");
-    return ST_OK;
+    return check_company(g);
 }
 
 enum st mixer_setup(struct mixer *m)

@@ -38,3 +38,6 @@ try --policy replay a.rec
 try --sft a.rec --pref b.rec --policy alright --opt-sft 1
 try --policy cat --order pref,sft a.rec
 try --sft a.rec --held-sft fb2
+try --sft a.rec --rows-pref 4
+try --sft a.rec --eval-every 4
+try --sft a.rec --delay 1
