@@ -20,6 +20,7 @@ struct sum {                                   /* one sequence */
 struct item {                                  /* a row of a window */
     struct rec  rec;                           /* a copy */
     const char *stream;                        /* where it came from: the stream's name, and ... */
+    int64_t     n_stream;                      /* ... which of the inputs it is, from 0 */
     int64_t     at, row;                       /* ... its number there from 1, in all from 0 */
     bool        scored;                        /* in: score it; n_seqs stays 0 otherwise */
     int64_t     n_seqs;

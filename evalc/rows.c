@@ -4,16 +4,15 @@
 
 #include "rows.h"
 
-enum st rows_open(struct rows *r, char *const *name, int n, struct arena *a)
+const char *const rows_stdin[1] = { "-" };
+
+enum st rows_open(struct rows *r, char *const *names, int n, bool same, struct arena *a)
 {
-    static char *const from_stdin[] = { "-" };
+    const char *const *name = n ? (const char *const *)names : rows_stdin;
     const struct header *h;
     enum st st = ST_OK;
 
-    if (n == 0) {
-        name = from_stdin;
-        n = 1;
-    }
+    n = MAX(n, 1);
     if (!(r->in = ARENA_NEW(a, struct in *, n)))
         return ST_SYS;
     for (int i = 0; i < n; i++) {
@@ -25,7 +24,8 @@ enum st rows_open(struct rows *r, char *const *name, int n, struct arena *a)
         err_place("%s", shown(view_of(name[i])));
         if (i == 0)
             r->header = *h;
-        else if ((st = header_same(&r->header, in_name(r->in[0]), h, in_name(r->in[i]))) != ST_OK ||
+        else if ((same && (st = header_same(&r->header, in_name(r->in[0]), h,
+                                            in_name(r->in[i]))) != ST_OK) ||
                  (st = header_merge(&r->header, h)) != ST_OK)
             return st;
     }

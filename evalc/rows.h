@@ -11,8 +11,10 @@ struct rows {
     int64_t       row;                         /* rows read so far */
 };
 
-/* Opens all and reads their headers, which must agree. */
-enum st rows_open(struct rows *r, char *const *name, int n, struct arena *a) must_use;
+extern const char *const rows_stdin[1];        /* the names where none are given */
+
+/* Opens all and reads their headers; `same`: they must agree, as rows for one model do. */
+enum st rows_open(struct rows *r, char *const *name, int n, bool same, struct arena *a) must_use;
 /* The next row, as in_next(); ST_END after the last stream's end record. */
 enum st rows_next(struct rows *r, struct rec *rec) must_use;
 /* Where the row came from that rows_next() gave last. */

@@ -27,6 +27,7 @@ struct seen {
     const struct rec  *r;                      /* the record as it came */
     int64_t            row;                    /* its number, from 0: with src and id its key */
     int64_t            source;                 /* index of its src into job.source[] */
+    int64_t            stream;                 /* where it came from: index into job.stream[] */
     int64_t            n_seqs;                 /* scored: pref 2, text, sft and label 1, else 0 */
     const struct sum  *seq;                    /* [n_seqs], chosen before rejected */
 };
@@ -41,6 +42,8 @@ struct job {
     struct figures       *figures;             /* end(): the record of the run */
     struct figures       *item;                /* row(): its own figures; NULL: not wanted */
     struct report        *report;              /* for a task that puts records itself */
+    int64_t               n_streams;
+    const char           *const *stream;       /* names of the inputs */
     int64_t               n_sources;
     struct view           source[TASK_SOURCES_MAX];   /* names, in the order they came */
 };

@@ -84,8 +84,11 @@ static enum st open_all(struct walk *w, char *const *name, int n, struct arena *
     w->job.a = a;
     w->job.header = &w->rows.header;
     w->job.figures = &w->figures;
+    w->job.stream = n ? (const char *const *)name : rows_stdin;
+    w->job.n_streams = n ? n : 1;
     if ((w->scored && (st = infer_folder(&w->job.model, s->model, a)) != ST_OK) ||
-        (st = identity(w)) != ST_OK || (st = rows_open(&w->rows, name, n, a)) != ST_OK)
+        (st = identity(w)) != ST_OK ||
+        (st = rows_open(&w->rows, name, n, w->scored || w->task[0]->copies, a)) != ST_OK)
         return st;
     if (w->scored)
         st = infer_open(&w->job.infer, w->job.model, &w->rows.header, rows_stream(&w->rows),
@@ -118,8 +121,8 @@ static enum st fill(struct walk *w, struct item *item, int64_t *n)
         if ((st = rows_next(&w->rows, &rec)) != ST_OK)
             return st;
         struct item *to = &item[*n];
-        *to = (struct item){ .stream = rows_stream(&w->rows), .at = rows_at(&w->rows),
-                             .row = w->rows.row - 1,
+        *to = (struct item){ .stream = rows_stream(&w->rows), .n_stream = w->rows.now,
+                             .at = rows_at(&w->rows), .row = w->rows.row - 1,
                              .scored = (w->scored & TASK_KIND(rec.kind)) != 0 };
         if ((st = rec_copy(&to->rec, &rec, w->window)) != ST_OK)
             return st;
@@ -158,7 +161,7 @@ static enum st put_item(struct walk *w)
 /* One row to every task that takes its kind. */
 static enum st deliver(struct walk *w, const struct item *item)
 {
-    struct seen seen = { &item->rec, item->row, 0, item->n_seqs, item->seq };
+    struct seen seen = { &item->rec, item->row, 0, item->n_stream, item->n_seqs, item->seq };
     bool taken = false;
     uint8_t id[8];
     enum st st = source_of(w, item, &seen.source);

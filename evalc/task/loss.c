@@ -42,6 +42,8 @@ static enum st row(struct job *j, const struct seen *s)
     add(&by_source[s->source], s->seq, s->r->w);
     if (j->item) {
         figures_text(j->item, "obj", VIEW("sft"));
+        if (s->r->w != 1)
+            figures_real(j->item, "w", s->r->w);
         figures_real(j->item, "logps", s->seq->logp);
         figures_int(j->item, "tokens", s->seq->n);
         figures_int(j->item, "hits", s->seq->hits);

@@ -115,6 +115,8 @@ static enum st row(struct job *j, const struct seen *s)
     add(&by_source[s->source], v, chosen->n + rejected->n, s->r->w);
     if (j->item) {
         figures_text(j->item, "obj", VIEW("pref"));
+        if (s->r->w != 1)
+            figures_real(j->item, "w", s->r->w);
         figures_real(j->item, "logps/chosen", chosen->logp);
         figures_real(j->item, "logps/rejected", rejected->logp);
         figures_int(j->item, "tokens/chosen", chosen->n);

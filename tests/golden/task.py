@@ -208,6 +208,50 @@ def pareto(folder):
     want(folder, lines)
 
 
+def compare(folder):
+    """Items of two runs, some of them of one alone, as --items writes them; differences and errors by numpy."""
+    rng = np.random.default_rng(5)
+    runs, facts = ([], []), {}
+    for i in range(40):
+        both_have, tokens, w = i % 13 != 5, int(rng.integers(3, 30)), [1.0, 2.0][i % 3 == 0]
+        base = -tokens * rng.uniform(1, 4)
+        for k in range(2 if both_have else 1):
+            lp = float(base - k * tokens * rng.uniform(-.3, .2))
+            hits = int(rng.integers(0, tokens + 1))
+            runs[k].append({"t": "metric", "src": "one", "id": key(i), "row": i, "obj": "sft", "w": w, "logps": lp, "tokens": tokens,
+                            "hits": hits})
+            if both_have:
+                facts.setdefault("eval/sft/loss", ([], []))[k].append((-w * lp, w * tokens))
+                facts.setdefault("eval/mean_token_accuracy", ([], []))[k].append((w * hits, w * tokens))
+    for i in range(30):
+        for k in range(2):
+            right = bool(rng.random() < .5 + .2 * k)
+            lp = [-20.0, -21.0] if right else [-21.0, -20.0]
+            runs[k].append({"t": "metric", "src": "two", "id": key(100 + i // 2), "row": 100 + i, "obj": "pref", "logps/chosen": lp[0],
+                            "logps/rejected": lp[1]})
+            facts.setdefault("eval/policy_accuracy", ([], []))[k].append((float(right), 1.0))
+    runs[1].reverse()                          # order does not matter, but for items that are the same row twice
+    runs[1][:30] = runs[1][:30][::-1]
+    lines = []
+    for name, (base, run) in facts.items():
+        n, v, u = len(base), [], []
+        for rows in (base, run):
+            a, b = np.array(rows).T
+            v.append(a.sum() / b.sum())
+            u.append((a - v[-1] * b) / b.sum())
+        se = math.sqrt(n / (n - 1) * ((u[1] - u[0]) ** 2).sum())
+        lines += [(f"{name}/items", n), (f"{name}/base_value", v[0]), (f"{name}/value", v[1]), (f"{name}/difference", v[1] - v[0]),
+                  (f"{name}/difference_se", se), (f"{name}/only_base", 3 if "sft" in name or "token" in name else 0)]
+        if name == "eval/policy_accuracy":
+            right = [sum(x[0] > y[0] for x, y in zip(p, q)) for p, q in ((base, run), (run, base))]
+            m = sum(right)
+            p = min(1, 2 * sum(math.comb(m, i) for i in range(min(right) + 1)) / 2 ** m)
+            lines += [(f"{name}/right_base", right[0]), (f"{name}/right_run", right[1]), (f"{name}/p_mcnemar", p)]
+    stream(os.path.join(folder, "base.rec"), runs[0])
+    stream(os.path.join(folder, "rows.rec"), runs[1])
+    want(folder, lines)
+
+
 def tiny(path, seed, **config):
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config, **SHAPE))
@@ -230,7 +274,7 @@ def main():
     reference = tiny(os.path.join(top, "task-model", "reference"), 2, model_type="gpt_neox", rotary_pct=0.5,
                      tie_word_embeddings=False)
     for name, make in (("loss", lambda d: loss(d, policy)), ("preference", lambda d: preference(d, policy, reference)),
-                       ("logprob", lambda d: logprob(d, reference)), ("pareto", pareto)):
+                       ("logprob", lambda d: logprob(d, reference)), ("pareto", pareto), ("compare", compare)):
         folder = os.path.join(top, "task-" + name)
         os.makedirs(folder, exist_ok=True)
         make(folder)
