@@ -155,6 +155,7 @@ static enum st item(struct jrun *w, struct jvalue v, struct jvalue key, struct j
     if (v.kind == J_TEXT) {
         size_t at = n == v.n ? (size_t)i : jtext_byte(jvalue_view(v), (size_t)i);
         *out = jvalue_text(v.s + at, jtext_len(jvalue_view(v), at));
+        out->flag = v.flag;
         return jrun_spend(w, v.n);
     }
     *out = v.kind == J_RANGE ? jvalue_int(r->start + i * r->step) : jvalue_item(v, (size_t)i);

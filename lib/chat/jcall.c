@@ -191,6 +191,8 @@ enum st jcall_value(struct jrun *w, struct jvalue f, const struct jargs *a, stru
     case J_GLOBAL:
         return jcall_func(w, f.cp, f, a, out);
     case J_METHOD:
+        if (m->self.kind == J_TEXT && m->self.flag)
+            return jrun_fail(w, "methods of a safe string are not supported; write safe last");
         return jcall_func(w, m->func, m->self, a, out);
     case J_MACRO:
         return jcall_macro(w, f.cp, a, out);

@@ -89,7 +89,7 @@ static enum st call(struct jrun *w, const struct jnode *n, struct jvalue *out)
         if ((st = jeval(w, f->a, &callee)) != ST_OK)
             return st;
         w->at = f->at;
-        if (callee.kind == J_TEXT && f->func && f->func->call) {
+        if (callee.kind == J_TEXT && !callee.flag && f->func && f->func->call) {
             if ((st = jeval_args(w, n->b, &args)) != ST_OK)
                 return st;
             w->at = f->at;

@@ -166,15 +166,15 @@ JFUNC(jfilter_truncate)
         (st = jcall_text(w, a->at[2], "end", &end)) != ST_OK ||
         (a->at[3].kind != J_NONE && (st = jcall_int(w, a->at[3], "leeway", &leeway)) != ST_OK))
         return st;
-    if (self.kind != J_TEXT || self.flag & J_SAFE)
-        return jrun_fail(w, "truncate needs a plain string, not %s", jvalue_type(self));
-    struct view s = jvalue_view(self);
-    int64_t n_end = (int64_t)jtext_count(end);
+    int64_t n_end = (int64_t)jtext_count(end), n = 0;
     if (length < n_end || leeway < 0)
         return jrun_fail(w, "a length of at least %d and a leeway of at least 0", (int)n_end);
     *out = self;
-    if (length > (int64_t)s.n || (int64_t)jtext_count(s) - leeway <= length)
-        return ST_OK;
+    if ((st = jvalue_length(w, self, &n)) != ST_OK || n <= length || n - length <= leeway)
+        return st;
+    if (self.kind != J_TEXT || self.flag & J_SAFE)
+        return jrun_fail(w, "truncate needs a plain string, not %s", jvalue_type(self));
+    struct view s = jvalue_view(self);
     s.n = jtext_byte(s, (size_t)(length - n_end));
     size_t space = jvalue_truth(a->at[1]) ? SIZE_MAX : jtext_rfind(s, VIEW(" "));
     return jop_binary(w, '+', jvalue_text(s.p, MIN(space, s.n)), jvalue_text(end.p, end.n), out);

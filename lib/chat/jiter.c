@@ -76,7 +76,8 @@ enum st jiter_next(struct jrun *w, struct jiter *it, struct jvalue *v, bool *mor
         st = ((struct jgen *)of.p)->next(w, of.p, v, more);
         w->depth--;
         return st;
-    default:
+    default:                                   /* UNDEFINED */
+        *more = false;
         return st;
     }
 }
@@ -145,8 +146,14 @@ enum st jloop_next(struct jrun *w, struct jloop *l, struct jvalue *v, bool *more
 
 static enum st peek(struct jrun *w, struct jloop *l, bool *more)
 {
+    enum st st;
+
     *more = true;
-    return l->after.kind == J_MISSING ? jiter_next(w, &l->it, &l->after, more) : ST_OK;
+    if (l->after.kind != J_MISSING)
+        return ST_OK;
+    if ((st = jiter_next(w, &l->it, &l->after, more)) == ST_OK && !*more)
+        l->after = (struct jvalue){ 0 };
+    return st;
 }
 
 static enum st length(struct jrun *w, struct jloop *l)

@@ -227,6 +227,23 @@ static enum st many_keys(struct jrun *w, const struct jvalue *at, size_t n, stru
     return st;
 }
 
+/* Python compares the keys as lists of one: what is equal needs no order. */
+static enum st as_lists(struct jrun *w, struct jvalue *key, size_t n)
+{
+    bool plain = true;
+
+    for (size_t i = 0; i < n; i++)
+        plain = plain && (key[i].kind == J_TEXT || jvalue_number(key[i]));
+    for (size_t i = 0; i < n && !plain; i++) {
+        struct jvalue *one = jrun_get(w, sizeof *one);
+        if (!one)
+            return ST_SYS;
+        *one = key[i];
+        key[i] = jvalue_of(J_LIST, one, 1);
+    }
+    return ST_OK;
+}
+
 JFUNC(jfilter_sort)
 {
     struct jvalue *at, *key, path = a->at[2];
@@ -240,6 +257,8 @@ JFUNC(jfilter_sort)
         st = many_keys(w, at, n, jvalue_view(path), sensitive, &key);
     else
         st = jlist_keys(w, at, n, path, (struct jvalue){ 0 }, sensitive, &key);
+    if (st == ST_OK)
+        st = as_lists(w, key, n);
     *out = jvalue_of(J_LIST, at, n);
     return st == ST_OK ? jsort(w, at, key, n, jvalue_truth(a->at[0])) : st;
 }
