@@ -91,7 +91,7 @@ enum st jrun_fail(struct jrun *w, const char *fmt, ...)
 
 enum st jrun_spend(struct jrun *w, size_t n)
 {
-    w->steps += (int64_t)(n / 16);
+    w->steps += 1 + (int64_t)(n / 16);
     return w->steps > JRUN_STEPS_MAX
                ? jrun_fail(w, "more than %d steps; the template may never end", JRUN_STEPS_MAX)
                : ST_OK;

@@ -122,9 +122,21 @@ static enum st number(struct jvalue v, struct buf *b)
     return add(b, text);
 }
 
+static enum st loop(struct jrun *w, struct jvalue v, struct buf *b)
+{
+    struct jvalue index, length;
+    enum st st;
+
+    if ((st = jattr_get(w, v, VIEW("index"), &index)) != ST_OK ||
+        (st = jattr_get(w, v, VIEW("length"), &length)) != ST_OK)
+        return st;
+    return buf_printf(b, "<LoopContext %lld/%lld>", (long long)index.i, (long long)length.i);
+}
+
 static enum st inside(struct jrun *w, struct jvalue v, struct buf *b)
 {
     const struct jrange *r = v.cp;
+    struct jvalue name;
     enum st st;
 
     switch (v.kind) {
@@ -145,6 +157,13 @@ static enum st inside(struct jrun *w, struct jvalue v, struct buf *b)
                              (long long)r->stop)) != ST_OK)
             return st;
         return r->step == 1 ? add(b, ")") : buf_printf(b, ", %lld)", (long long)r->step);
+    case J_MACRO:
+        return ((st = add(b, "<Macro ")) != ST_OK ||
+                (st = jattr_get(w, v, VIEW("name"), &name)) != ST_OK ||
+                (st = name.kind == J_NONE ? add(b, "anonymous") : jvalue_repr(w, name, b)) != ST_OK)
+                   ? st : add(b, ">");
+    case J_LOOP:
+        return loop(w, v, b);
     default:
         return jrun_fail(w, "%s has no text; make a list of it, or name what it holds",
                          jvalue_type(v));

@@ -44,3 +44,4 @@ USES_fuzz_record := stream base
 USES_fuzz_shard := stream base
 USES_fuzz_tokenizer := text base
 USES_fuzz_weights := model math base
+USES_fuzz_jinja := chat text base
