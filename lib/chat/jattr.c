@@ -74,12 +74,17 @@ static enum st of_macro(struct jrun *w, const struct jmacro *m, struct view name
 static enum st attribute(struct jrun *w, struct jvalue v, struct view name, struct jvalue *out,
                          bool *known)
 {
-    const struct jfunc *f = jfunc_method((enum jkind)v.kind, name);
+    const struct jfunc *f = NULL;
     const struct jspace *s = v.cp;
     const struct jcycler *c = v.cp;
 
+    enum st st;
+
     *known = true;
-    if (f)
+    if (v.kind == J_LOOP && ((st = jloop_get(w, v.p, name, out, known)) != ST_OK || *known))
+        return st;
+    *known = true;
+    if (v.kind != J_NAMESPACE && (f = jfunc_method((enum jkind)v.kind, name)))
         return method(w, v, f, out);
     switch (v.kind) {
     case J_NAMESPACE:
@@ -89,8 +94,6 @@ static enum st attribute(struct jrun *w, struct jvalue v, struct view name, stru
                 return ST_OK;
             }
         break;
-    case J_LOOP:
-        return jloop_get(w, v.p, name, out, known);
     case J_MACRO:
         return of_macro(w, v.cp, name, out, known);
     case J_CYCLER:

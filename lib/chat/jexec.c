@@ -53,8 +53,8 @@ static enum st put(struct jrun *w, struct jvalue v)
     return st;
 }
 
-/* A sum that begins with a text is a sum of texts: each is written behind `from` as it comes.  *v is
- * MISSING where that was all. */
+/* A sum that begins with a text is a sum of texts: each is written behind `from` as it comes.
+ * *v is MISSING where that was all. */
 static enum st put_sum(struct jrun *w, const struct jnode *n, size_t from, struct jvalue *v)
 {
     struct buf *b = jrun_text(w);

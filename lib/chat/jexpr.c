@@ -17,7 +17,11 @@ static enum st binary(struct jread *r, int level, struct jnode **n)
 
     while (st == ST_OK && r->t->kind != JT_END && strchr(ops[level], r->t->kind)) {
         struct jtoken *t = r->t++;
-        if ((st = operand(r, level, &right)) == ST_OK &&
+        if ((st = operand(r, level, &right)) == ST_OK && t->kind == JT_POW &&
+            (*n)->kind == JN_NEG && (*n)->a->kind == JN_CONST && right->kind != JN_CONST)
+            return jlex_fail(r, t->at, "a power of a negative constant means two things to Jinja; "
+                                       "set a variable to it");
+        if (st == ST_OK &&
             (st = jterm_over(r, JN_BINARY, t->at, *n, right, n)) == ST_OK)
             (*n)->op = (uint8_t)t->kind;
     }

@@ -104,7 +104,8 @@ JFUNC(jfilter_escape)
     (void)a;
     if ((st = soft(w, self, out)) != ST_OK || out->flag & J_SAFE)
         return st;
-    if ((st = jtext_escape(jvalue_view(*out), b)) != ST_OK || (st = jrun_cut(w, b, n, out)) != ST_OK)
+    if ((st = jtext_escape(jvalue_view(*out), b)) != ST_OK ||
+        (st = jrun_cut(w, b, n, out)) != ST_OK)
         return st;
     out->flag = J_SAFE;
     return ST_OK;
@@ -222,7 +223,8 @@ JFUNC(jfilter_urlencode)
     enum st st = ST_OK;
 
     (void)a;
-    if (self.kind != J_DICT && self.kind != J_TEXT && jiter_can(self))
+    bool one = self.kind == J_TEXT || self.kind == J_UNDEFINED || !jiter_can(self);
+    if (self.kind != J_DICT && !one)
         return jrun_fail(w, "urlencode needs a string or a dict, not %s", jvalue_type(self));
     if (self.kind != J_DICT)
         st = quote(w, self, false, b);
@@ -254,7 +256,7 @@ JFUNC(jfilter_format)
                                    a->named[i].value };
         args = jvalue_of(J_DICT, p, (size_t)a->n_named);
     }
-    return jformat_percent(w, jvalue_view(f), args, out);
+    return jpercent(w, jvalue_view(f), args, out);
 }
 
 JFUNC(jfilter_default)

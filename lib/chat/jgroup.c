@@ -85,7 +85,8 @@ JFUNC(jfilter_slice)
         return jrun_fail(w, "slices from 1 to %d", JRUN_RANGE_MAX);
     if (!(lists = jrun_get(w, (size_t)count * sizeof *lists)))
         return ST_SYS;
-    for (size_t i = 0, each = n / (size_t)count, extra = n % (size_t)count; i < (size_t)count; i++) {
+    size_t each = n / (size_t)count, extra = n % (size_t)count;
+    for (size_t i = 0; i < (size_t)count; i++) {
         size_t to = from + each + (i < extra), want = given(a->at[1]) && i >= extra ? each + 1 : 0;
         if ((st = piece(w, at, from, to, want, a->at[1], &lists[i])) != ST_OK)
             return st;

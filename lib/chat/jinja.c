@@ -103,6 +103,7 @@ void *jrun_get(struct jrun *w, size_t n_bytes)
 
     if (n_bytes > JRUN_MEMORY_MAX || w->memory + n > JRUN_MEMORY_MAX) {
         jrun_fail(w, "more than %d MiB of values", JRUN_MEMORY_MAX >> 20);
+        w->full = true;
         return NULL;
     }
     if ((size_t)(w->end - w->p) < n) {
@@ -203,5 +204,5 @@ enum st jinja_render(const struct jinja *j, const struct jinja_var *v, int64_t n
     }
     buf_free(&w.ranges);
     arena_back(a, before);
-    return st;
+    return st == ST_SYS && w.full ? ST_DATA : st;      /* the template's fault, not the machine's */
 }

@@ -8,8 +8,8 @@
 bool jiter_can(struct jvalue v)
 {
     switch (v.kind) {
-    case J_UNDEFINED: case J_TEXT: case J_LIST: case J_TUPLE: case J_DICT: case J_RANGE: case J_KEYS:
-    case J_VALUES: case J_ITEMS: case J_ITER: case J_LOOP:
+    case J_UNDEFINED: case J_TEXT: case J_LIST: case J_TUPLE: case J_DICT: case J_RANGE:
+    case J_KEYS: case J_VALUES: case J_ITEMS: case J_ITER: case J_LOOP:
         return true;
     default:
         return false;
@@ -165,7 +165,8 @@ static enum st length(struct jrun *w, struct jloop *l)
         return ST_OK;
     if (l->of.kind != J_ITER)
         return jvalue_length(w, l->of, &l->length);
-    if ((st = jiter_list(w, l->it.of, &rest)) != ST_OK || (st = jiter_start(w, rest, &l->it)) != ST_OK)
+    if ((st = jiter_list(w, l->it.of, &rest)) != ST_OK ||
+        (st = jiter_start(w, rest, &l->it)) != ST_OK)
         return st;
     l->length = rest.n + l->index + 1 + (l->after.kind != J_MISSING);
     return ST_OK;

@@ -201,7 +201,8 @@ static bool name_char(struct view s, size_t at, bool first, int *len)
 
     *len = 1;
     if (c < 0x80)
-        return (unsigned)((c | 0x20) - 'a') < 26 || c == '_' || (!first && (unsigned)(c - '0') < 10);
+        return (unsigned)((c | 0x20) - 'a') < 26 || c == '_' ||
+               (!first && (unsigned)(c - '0') < 10);
     return unicode_word(unicode_at(s.p + at, s.n - at, len));
 }
 

@@ -270,7 +270,8 @@ JFUNC(jfilter_unique)
     enum st st;
 
     if ((st = jlist_items(w, self, &at, &n)) != ST_OK ||
-        (st = jlist_keys(w, at, n, a->at[1], (struct jvalue){ 0 }, jvalue_truth(a->at[0]), &key)) != ST_OK)
+        (st = jlist_keys(w, at, n, a->at[1], (struct jvalue){ 0 }, jvalue_truth(a->at[0]),
+                         &key)) != ST_OK)
         return st;
     for (size_t i = 0; i < n; i++) {
         bool seen = false;
@@ -297,7 +298,8 @@ static enum st most(struct jrun *w, struct jvalue v, const struct jargs *a, int 
     enum st st;
 
     if ((st = jlist_items(w, v, &at, &n)) != ST_OK ||
-        (st = jlist_keys(w, at, n, a->at[1], (struct jvalue){ 0 }, jvalue_truth(a->at[0]), &key)) != ST_OK)
+        (st = jlist_keys(w, at, n, a->at[1], (struct jvalue){ 0 }, jvalue_truth(a->at[0]),
+                         &key)) != ST_OK)
         return st;
     for (size_t i = 1; i < n; i++) {
         if ((st = jvalue_order(w, key[i], key[best], &order)) != ST_OK)

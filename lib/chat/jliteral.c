@@ -7,8 +7,9 @@
 
 static int hex(char c)
 {
-    return (unsigned)(c - '0') < 10 ? c - '0' : (unsigned)((c | 0x20) - 'a') < 6 ? (c | 0x20) - 'a' + 10
-                                                                                : 99;
+    if ((unsigned)(c - '0') < 10)
+        return c - '0';
+    return (unsigned)((c | 0x20) - 'a') < 6 ? (c | 0x20) - 'a' + 10 : 99;
 }
 
 struct escape { const char *p; size_t n, used; char *out; };   /* behind the backslash */

@@ -1,4 +1,4 @@
-/* jmethod.c - methods: of texts what searches, replaces, pads and asks; of dicts, lists and loops. */
+/* jmethod.c - methods of texts that search, replace, pad and ask. */
 #include "chat/jfunc.h"
 #include "chat/jnode.h"
 #include "chat/jtext.h"
@@ -15,7 +15,8 @@ enum st jmethod_put_replace(struct jrun *w, struct view s, struct view from, str
             break;
         if (from.n == 0)                       /* before every code point, and at the end */
             hit = at;
-        if ((st = buf_add(b, s.p + at, hit - at)) != ST_OK || (st = buf_add(b, to.p, to.n)) != ST_OK)
+        if ((st = buf_add(b, s.p + at, hit - at)) != ST_OK ||
+            (st = buf_add(b, to.p, to.n)) != ST_OK)
             return st;
         if (b->n - n > JRUN_TEXT_MAX)
             return jrun_fail(w, "a text of more than %d MiB", JRUN_TEXT_MAX >> 20);
@@ -128,7 +129,8 @@ JFUNC(jmethod_islower)
     return ST_OK;
 }
 
-/* The part [start, end) of a text as the arguments 1 and 2 say; false where start lies behind it. */
+/* The part [start, end) of a text as the arguments 1 and 2 say; *within false: start lies behind
+ * it. */
 static enum st part(struct jrun *w, struct view s, const struct jargs *a, struct view *out,
                     bool *within)
 {
@@ -304,5 +306,5 @@ JFUNC(jmethod_join)
     return st == ST_OK ? jfilter_join(w, item, &(struct jargs){ args, NULL, 2, 0 }, out) : st;
 }
 
-JFUNC(jmethod_format) { return jformat_braces(w, jvalue_view(self), a, out); }
+JFUNC(jmethod_format) { return jbraces(w, jvalue_view(self), a, out); }
 

@@ -59,7 +59,7 @@ struct jnode {
     int32_t  height;                           /* of an expression: of the tree below it */
     struct jvalue       value;
     struct jnode       *next, *a, *b, *c, *d, *e;
-    const struct jfunc *func;                  /* FILTER, TEST; ATTR: the method of texts so called */
+    const struct jfunc *func;                  /* FILTER, TEST; ATTR: the method of texts */
     const struct jload *load;                  /* [n] */
 };
 enum { JMACRO_CALLER = 1, JMACRO_KWARGS = 2, JMACRO_VARARGS = 4 };
@@ -106,7 +106,7 @@ struct jnode *jterm_new(struct jread *r, enum jnode_kind kind, uint32_t at);   /
 /* A node above a and b, or the lists that they begin. */
 enum st jterm_over(struct jread *r, enum jnode_kind kind, uint32_t at, struct jnode *a,
                    struct jnode *b, struct jnode **out) must_use;
-enum st jterm_enter(struct jread *r) must_use;                                 /* one level deeper */
+enum st jterm_enter(struct jread *r) must_use;                     /* one level deeper */
 enum st jterm_unexpected(struct jread *r, const char *what);
 enum st jterm_expect(struct jread *r, int kind, const char *what) must_use;
 static inline bool jterm_at(const struct jread *r, const char *word)

@@ -140,7 +140,7 @@ static double as_float(struct jvalue v)
     return v.kind == J_FLOAT ? v.f : (double)v.i;
 }
 
-/* The text of either side of a sum of which one is Markup: that one as it is, other text escaped. */
+/* Either side of a sum of which one is Markup: that one as it is, other text escaped. */
 static enum st escaped(struct jrun *w, struct jvalue v, struct jvalue *out)
 {
     struct buf *b = jrun_text(w);
@@ -236,7 +236,7 @@ enum st jop_binary(struct jrun *w, char op, struct jvalue a, struct jvalue b, st
     if (op == '%' && a.kind == J_TEXT && b.kind != J_UNDEFINED) {
         if (a.flag & J_SAFE)
             return jrun_fail(w, "'%%' of a safe string is not supported; use '~'");
-        return jformat_percent(w, jvalue_view(a), b, out);
+        return jpercent(w, jvalue_view(a), b, out);
     }
     return wrong(w, op, a, b);
 }

@@ -30,7 +30,7 @@ struct scope {
     bool             loop;                     /* within a for: `loop` is its own */
 };
 
-struct work { struct jread *r; struct buf global; };
+struct work { struct jread *r; struct buf global; bool full; };
 
 static enum st visit(struct work *w, struct scope *s, struct jnode *n);
 static enum st bind(struct work *w, struct scope *s, struct jnode *n);
@@ -56,10 +56,13 @@ static struct symbol *define(struct work *w, struct scope *s, struct view name, 
 {
     struct symbol *k = ARENA_NEW(w->r->a, struct symbol, 1);
 
-    if (!k || s->f->n_slots == JREAD_NAMES_MAX) {
+    if (k && s->f->n_slots == JREAD_NAMES_MAX) {
         fail(ST_DATA, "%s: more than %d variables", w->r->name, JREAD_NAMES_MAX);
+        w->full = true;
         return NULL;
     }
+    if (!k)
+        return NULL;
     *k = (struct symbol){ .next = s->first, .name = name, .how = how, .in = s,
                           .slot = s->f->n_slots++ };
     return s->first = k;
@@ -108,10 +111,9 @@ static enum st visit_list(struct work *w, struct scope *s, struct jnode *n)
 /* What the branches set begins as what it was outside. */
 static enum st visit_if(struct work *w, struct scope *s, struct jnode *n)
 {
-    int64_t before;
     enum st st = visit(w, s, n->a);
+    int64_t before = s->clock;
 
-    before = s->clock;
     if (st != ST_OK || (st = visit_list(w, s, n->b)) != ST_OK ||
         (st = visit_list(w, s, n->c)) != ST_OK || (st = visit_list(w, s, n->d)) != ST_OK)
         return st;
@@ -231,13 +233,10 @@ static enum st finish(struct work *w, struct scope *s, struct jnode *n)
         if (!k->stored || k->how == PARAM)
             continue;
         *load = (struct jload){ .slot = k->slot, .from_up = JLOAD_NONE };
-        st = ST_OK;
-        if (k->how == COPY)
-            st = place(w, k->outer, s->f->depth, &load->from_up, &load->from);
-        else if (k->how == RESOLVE) {
+        if (k->how == RESOLVE)
             load->from_up = JLOAD_GLOBAL;
-            st = global(w, k->name, &load->from);
-        }
+        st = k->how == COPY ? place(w, k->outer, s->f->depth, &load->from_up, &load->from)
+           : k->how == RESOLVE ? global(w, k->name, &load->from) : ST_OK;
         if (st != ST_OK)
             return st;
         load++;
@@ -268,9 +267,9 @@ static enum st bind_for(struct work *w, struct scope *s, struct jnode *n)
                  (st = bind(w, &test, n->e->b)) != ST_OK ||
                  (st = finish(w, &test, n->e)) != ST_OK))
         return st;
-    if (n->d && ((st = visit_list(w, &other, n->d->a)) != ST_OK))
-        return st;
-    return n->d ? finish(w, &other, n->d) : ST_OK;
+    if (n->d && (st = visit_list(w, &other, n->d->a)) == ST_OK)
+        st = finish(w, &other, n->d);
+    return st;
 }
 
 /* caller, kwargs and varargs are parameters of a macro that reads them. */
@@ -397,5 +396,5 @@ enum st jscope(struct jread *r, struct jinja *j)
             memcpy(j->global, w.global.p, w.global.n);
     }
     buf_free(&w.global);
-    return st;
+    return st == ST_SYS && w.full ? ST_DATA : st;
 }

@@ -170,7 +170,8 @@ enum st jterm_primary(struct jread *r, bool target, struct jnode **n)
     case '[': case '{':
         if ((st = jterm_enter(r)) != ST_OK ||
             (st = items(r, t->kind == '[' ? ']' : '}', t->kind == '{', &first, &count)) != ST_OK ||
-            (st = jterm_over(r, t->kind == '[' ? JN_LIST : JN_DICT, t->at, first, NULL, n)) != ST_OK)
+            (st = jterm_over(r, t->kind == '[' ? JN_LIST : JN_DICT, t->at, first, NULL,
+                             n)) != ST_OK)
             return st;
         r->depth--;
         (*n)->n = count;
@@ -209,8 +210,8 @@ static enum st arguments(struct jread *r, struct jnode **first)
             *last = v;
             continue;
         }
-        if ((st = jterm_over(r, rank == 1 ? JN_NAMED : rank == 2 ? JN_STAR : JN_STARS, t->at, v, NULL,
-                       last)) != ST_OK)
+        enum jnode_kind kind = rank == 1 ? JN_NAMED : rank == 2 ? JN_STAR : JN_STARS;
+        if ((st = jterm_over(r, kind, t->at, v, NULL, last)) != ST_OK)
             return st;
         (*last)->value = jvalue_text(t->text.p, t->text.n);
     }

@@ -62,7 +62,8 @@ static enum st is_case(struct jrun *w, struct jvalue v, bool upper, struct jvalu
 JFUNC(jtest_upper) { (void)a; return is_case(w, self, true, out); }
 JFUNC(jtest_lower) { (void)a; return is_case(w, self, false, out); }
 
-static enum st equal(struct jrun *w, struct jvalue x, struct jvalue y, bool want, struct jvalue *out)
+static enum st equal(struct jrun *w, struct jvalue x, struct jvalue y, bool want,
+                     struct jvalue *out)
 {
     bool yes = false;
     enum st st = jvalue_equal(w, x, y, &yes);

@@ -75,6 +75,7 @@ struct jrun {                                  /* a render */
     size_t              chunk, memory;         /* the next chunk's bytes; bytes taken so far */
     int64_t             steps;
     int                 depth, capture;
+    bool                full;                  /* it asked for more memory than a run may have */
     enum { J_NEXT, J_BREAK, J_CONTINUE } flow;
     uint32_t            at;                    /* the byte of the template that is computed */
     size_t              shown;                 /* bytes of text before the statement that writes */
@@ -217,10 +218,10 @@ const struct jfunc *jfunc_test(struct view name);
 const struct jfunc *jfunc_global(struct view name);
 const struct jfunc *jfunc_method(enum jkind kind, struct view name);
 
-/* jformat.c: `%` of Python's strings, and str.format. */
-enum st jformat_percent(struct jrun *w, struct view f, struct jvalue args,
+/* jpercent.c, jbraces.c: `%` of Python's strings, and str.format. */
+enum st jpercent(struct jrun *w, struct view f, struct jvalue args,
                         struct jvalue *out) must_use;
-enum st jformat_braces(struct jrun *w, struct view f, const struct jargs *a,
+enum st jbraces(struct jrun *w, struct view f, const struct jargs *a,
                        struct jvalue *out) must_use;
 
 /* jjson.c: json.dumps() with the arguments of tojson. */

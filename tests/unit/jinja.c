@@ -172,7 +172,7 @@ static void faults_have_places(void **state)
         { "{% set a %}b{% generation %}c{% endgeneration %}{% endset %}{{ a }}",
           "t:1:16: a generation block whose text does not stand where it was written; keep it out "
           "of macros and set blocks" },
-        { "{{ [1]|select }}", "t:1:4: a generator has no text; make a list of it, or name what it "
+        { "{{ [1]|select }}", "t:1:8: a generator has no text; make a list of it, or name what it "
                               "holds" },
         { "{{ 'a'.encode() }}", "t:1:7: 'encode' of a string is not supported" },
         { "{{ self.x }}", "t:1:4: 'self' is not supported; a chat template is one file" },
