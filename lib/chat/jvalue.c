@@ -99,7 +99,9 @@ bool jvalue_same(struct jvalue a, struct jvalue b)
 
 static enum st deeper(struct jrun *w)
 {
-    return ++w->depth > JRUN_DEPTH_MAX ? jrun_fail(w, "values nested too deeply") : jrun_spend(w, 1);
+    if (++w->depth > JRUN_DEPTH_MAX)
+        return jrun_fail(w, "values nested too deeply");
+    return jrun_spend(w, 1);
 }
 
 /* -1, 0, 1, or 2 where one is no number; exact for integers beside floats. */
@@ -150,7 +152,9 @@ static enum st dicts_equal(struct jrun *w, struct jvalue a, struct jvalue b, boo
 
 static bool ranges_equal(const struct jrange *a, const struct jrange *b)
 {
-    return a->n == b->n && (a->n == 0 || (a->start == b->start && (a->n == 1 || a->step == b->step)));
+    if (a->n != b->n || a->n == 0)
+        return a->n == b->n;
+    return a->start == b->start && (a->n == 1 || a->step == b->step);
 }
 
 enum st jvalue_equal(struct jrun *w, struct jvalue a, struct jvalue b, bool *yes)

@@ -100,8 +100,14 @@ enum {
 };
 
 static inline struct jvalue jvalue_none(void) { return (struct jvalue){ .kind = J_NONE }; }
-static inline struct jvalue jvalue_bool(bool b) { return (struct jvalue){ .kind = J_BOOL, .i = b }; }
-static inline struct jvalue jvalue_int(int64_t i) { return (struct jvalue){ .kind = J_INT, .i = i }; }
+static inline struct jvalue jvalue_bool(bool b)
+{
+    return (struct jvalue){ .kind = J_BOOL, .i = b };
+}
+static inline struct jvalue jvalue_int(int64_t i)
+{
+    return (struct jvalue){ .kind = J_INT, .i = i };
+}
 static inline struct jvalue jvalue_float(double f)
 {
     return (struct jvalue){ .kind = J_FLOAT, .f = f };
@@ -119,7 +125,7 @@ static inline struct jvalue jvalue_of(enum jkind kind, const void *p, size_t n)
     return (struct jvalue){ .kind = (uint8_t)kind, .n = (uint32_t)n, .cp = p };
 }
 static inline struct view jvalue_view(struct jvalue v) { return (struct view){ v.s, v.n }; }
-static inline bool jvalue_number(struct jvalue v) /* bool, int or float of a size we can count with */
+static inline bool jvalue_number(struct jvalue v)      /* bool, int or float; BIG is none */
 {
     return v.kind == J_BOOL || v.kind == J_INT || v.kind == J_FLOAT;
 }
@@ -188,7 +194,8 @@ enum st jattr_get(struct jrun *w, struct jvalue v, struct view name, struct jval
 enum st jattr_item(struct jrun *w, struct jvalue v, struct jvalue key, struct jvalue *out) must_use;
 enum st jattr_slice(struct jrun *w, struct jvalue v, const struct jvalue part[3],
                     struct jvalue *out) must_use;
-/* The attribute of filters: "a.b.0" or an integer; `otherwise` (or MISSING) for what is undefined. */
+/* The attribute of filters: "a.b.0" or an integer; `otherwise`, unless MISSING, for what is
+ * undefined. */
 enum st jattr_path(struct jrun *w, struct jvalue v, struct jvalue path, struct jvalue otherwise,
                    struct jvalue *out) must_use;
 
@@ -227,6 +234,7 @@ enum st jbraces(struct jrun *w, struct view f, const struct jargs *a,
 /* jjson.c: json.dumps() with the arguments of tojson. */
 enum st jjson_put(struct jrun *w, struct jvalue v, const struct jargs *a, struct buf *b) must_use;
 /* jsort.c: v[n] sorted by key[n], stable. */
-enum st jsort(struct jrun *w, struct jvalue *v, struct jvalue *key, size_t n, bool reverse) must_use;
+enum st jsort(struct jrun *w, struct jvalue *v, struct jvalue *key, size_t n,
+              bool reverse) must_use;
 
 #endif

@@ -1,16 +1,17 @@
 /* jinja.c - any bytes as a template with variables: an object of JSON, a zero byte, the template.
  *
  * Without the zero, all of it is a template and the variables are a small conversation.  It must be
- * refused with a place, or rendered, or fail with a place; ranges must rise and lie in the text, and
- * a second render must give the same. */
+ * refused with a place, or rendered, or fail with a place; ranges must rise and lie in the text,
+ * and a second render must give the same. */
 #include "chat/jinja.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static const char usual[] =
-    "{\"messages\": [{\"role\": \"user\", \"content\": \"caf\xc3\xa9 1\"}, {\"role\": \"assistant\","
-    " \"content\": null, \"tool_calls\": [{\"name\": \"f\", \"arguments\": {\"a\": [1, 2.5]}}]}],"
-    " \"x\": {\"items\": 3, \"b\": \"text\"}, \"n\": 12345678901234567890, \"t\": true}";
+    "{\"messages\": [{\"role\": \"user\", \"content\": \"caf\xc3\xa9 1\"}, {\"role\":"
+    " \"assistant\", \"content\": null, \"tool_calls\": [{\"name\": \"f\", \"arguments\":"
+    " {\"a\": [1, 2.5]}}]}], \"x\": {\"items\": 3, \"b\": \"text\"},"
+    " \"n\": 12345678901234567890, \"t\": true}";
 
 static void failed(enum st st)
 {

@@ -124,13 +124,29 @@ static void as_transformers_has_it(void **state)
     jinja_out_free(&out);
 }
 
-/* A wrong template, and the whole message. */
-static void faults_have_places(void **state)
+struct wrong { const char *source, *error; };
+
+/* Each has its whole message. */
+static void check_wrong(const struct wrong *v, int64_t n)
 {
-    static const struct { const char *source, *error; } v[] = {
+    struct jinja_out out = { 0 };
+
+    for (int64_t i = 0; i < n; i++) {
+        CHECK_ST(simple(v[i].source, "{\"x\": {\"a\": 1}, \"big\": 123456789012345678901}", &out),
+                 ST_DATA);
+        CHECK_STR(err_text(), v[i].error);
+        err_clear();
+    }
+    jinja_out_free(&out);
+}
+
+static void faults_of_reading(void **state)
+{
+    static const struct wrong v[] = {
         { "a\n  {% foo %}", "t:2:6: tag 'foo' is not known, or closes nothing that is open" },
         { "{% if x %}", "t:1:11: the template ends before 'elif'" },
-        { "{% if x %}{% endfor %}", "t:1:14: tag 'endfor' is not known, or not here; 'elif' is open" },
+        { "{% if x %}{% endfor %}",
+          "t:1:14: tag 'endfor' is not known, or not here; 'elif' is open" },
         { "{{ x|foo }}", "t:1:6: filter 'foo' is not known" },
         { "{{ x|pprint }}", "t:1:6: filter 'pprint' is not supported" },
         { "{{ x is foo }}", "t:1:9: test 'foo' is not known" },
@@ -153,6 +169,16 @@ static void faults_have_places(void **state)
           "t:1:24: 'loop' cannot be set within a loop" },
         { "{{ 99999999999999999999 }}", "t:1:4: an integer beyond 64 bits" },
         { "{{ \xff }}", "t:1:4: not UTF-8" },
+        { "{{ self.x }}", "t:1:4: 'self' is not supported; a chat template is one file" },
+    };
+
+    (void)state;
+    check_wrong(v, countof(v));
+}
+
+static void faults_of_rendering(void **state)
+{
+    static const struct wrong v[] = {
         { "\n\n{{ x.y.z }}", "t:3:7: 'y' is undefined, so it has no 'z'" },
         { "{{ nothing.y }}", "t:1:11: 'nothing' is undefined, so it has no 'y'" },
         { "{{ 'a' + 1 }}", "t:1:8: '+' does not go with a string and an integer" },
@@ -167,7 +193,8 @@ static void faults_have_places(void **state)
         { "{{ x.append(1) }}", "t:1:5: 'append' is undefined, so it cannot be called" },
         { "{{ [1]|map('q')|list }}", "t:1:17: filter 'q' is not known" },
         { "{% set a, b = [1] %}", "t:1:8: 2 values are wanted, there are 1" },
-        { "{% set x.y = 1 %}", "t:1:8: only a namespace has attributes that can be set, not a dict" },
+        { "{% set x.y = 1 %}",
+          "t:1:8: only a namespace has attributes that can be set, not a dict" },
         { "{% macro f(a) %}{% endmacro %}{{ f(1, 2) }}", "t:1:34: f takes at most 1 arguments" },
         { "{% set a %}b{% generation %}c{% endgeneration %}{% endset %}{{ a }}",
           "t:1:16: a generation block whose text does not stand where it was written; keep it out "
@@ -175,18 +202,10 @@ static void faults_have_places(void **state)
         { "{{ [1]|select }}", "t:1:8: a generator has no text; make a list of it, or name what it "
                               "holds" },
         { "{{ 'a'.encode() }}", "t:1:7: 'encode' of a string is not supported" },
-        { "{{ self.x }}", "t:1:4: 'self' is not supported; a chat template is one file" },
     };
-    struct jinja_out out = { 0 };
 
     (void)state;
-    for (int i = 0; i < countof(v); i++) {
-        CHECK_ST(simple(v[i].source, "{\"x\": {\"a\": 1}, \"big\": 123456789012345678901}", &out),
-                 ST_DATA);
-        CHECK_STR(err_text(), v[i].error);
-        err_clear();
-    }
-    jinja_out_free(&out);
+    check_wrong(v, countof(v));
 }
 
 /* What would take for ever, or all memory, is stopped. */
@@ -201,12 +220,13 @@ static void limits(void **state)
             "{% endfor %}",
         "{% set ns = namespace(l=[1]) %}{% for i in range(99) %}{% set ns.l = ns.l + ns.l %}"
             "{% endfor %}",
-        "{% set ns = namespace(l=[]) %}{% for i in range(9999) %}{% set ns.l = [ns.l] %}{% endfor %}"
-            "{{ ns.l }}",
+        "{% set ns = namespace(l=[]) %}{% for i in range(9999) %}{% set ns.l = [ns.l] %}"
+            "{% endfor %}{{ ns.l }}",
         "{% for i in range(9999) %}{{ 'x' * 9999 }}{% endfor %}",
         "{% set ns = namespace() %}{% set ns.a = ns %}{{ ns }}",
         "{{ ''.center(999999999) }}",
-        "{% for a in range(99999) %}{% if (('a' * 99999) ~ 'b').count('aab') %}{% endif %}{% endfor %}",
+        "{% for a in range(99999) %}{% if (('a' * 99999) ~ 'b').count('aab') %}{% endif %}"
+            "{% endfor %}",
     };
     struct jinja_out out = { 0 };
     char deep[5000];
@@ -238,7 +258,8 @@ static void what_a_template_tells(void **state)
 
     (void)state;
     CHECK_ST(jinja_read(&j, view_of("{% for m in messages %}{% set k = m %}{{ k }}{% endfor %}"
-                                    "{% if tools %}{% generation %}x{% endgeneration %}{% endif %}"),
+                                    "{% if tools %}{% generation %}x{% endgeneration %}"
+                                    "{% endif %}"),
                         "t", a), ST_OK);
     CHECK(jinja_generation(j) && jinja_uses(j, "messages") && jinja_uses(j, "tools"));
     CHECK(!jinja_uses(j, "m") && !jinja_uses(j, "k") && !jinja_uses(j, "documents"));
@@ -251,6 +272,6 @@ int main(int argc, char **argv)
     a = arena_new(0);
     if (argc > 1 && strcmp(argv[1], "serve") == 0)
         return serve();
-    return RUN(TEST(as_transformers_has_it), TEST(faults_have_places), TEST(limits),
-               TEST(what_a_template_tells));
+    return RUN(TEST(as_transformers_has_it), TEST(faults_of_reading),
+               TEST(faults_of_rendering), TEST(limits), TEST(what_a_template_tells));
 }
