@@ -6,7 +6,7 @@
 #include "base/utf8.h"
 #include "chat/jnode.h"
 
-enum { CHUNK_FIRST = 4 << 10, CHUNK_MAX = 1 << 20 };
+enum { CHUNK_FIRST = 4 << 10, CHUNK_MAX = 1 << 20, VARIABLE_BYTES_MAX = 1 << 30 };
 
 /* Line ends as \n, and without the last one, as Jinja reads a template. */
 static enum st normal(struct view *s, struct arena *a)
@@ -147,6 +147,10 @@ static enum st globals(struct jrun *w, const struct jinja_var *v, int64_t n)
 {
     const struct jinja *j = w->j;
 
+    for (int64_t k = 0; k < n; k++)
+        if (v[k].value && v[k].value->raw.n > VARIABLE_BYTES_MAX)
+            return fail(ST_DATA, "%s: the variable '%s' is of more than %d MiB", j->name, v[k].name,
+                        VARIABLE_BYTES_MAX >> 20);
     if (!(w->global = jrun_get(w, (size_t)j->n_global * sizeof *w->global)))
         return ST_SYS;
     for (int32_t i = 0; i < j->n_global; i++) {

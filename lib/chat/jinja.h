@@ -6,7 +6,12 @@
  * environment it is: immutable sandbox, trim_blocks, lstrip_blocks, break and continue, `tojson`
  * as json.dumps without escaping, `strftime_now`, `raise_exception`, and `{% generation %}` blocks
  * that mark what the assistant said.  Nothing is read from the machine: the date is the caller's.
- * A render is bounded in steps, depth and bytes, so a template cannot hang a run. */
+ * A render is bounded in steps, depth and bytes, so a template cannot hang a run.
+ *
+ * Refused, with the place: include, import, extends, block, autoescape, recursive loops; filters and
+ * methods that the lists jfilter.def and jmethod.def name as not ours; integers beyond 64 bits,
+ * save to print them; and a generation block in a macro or set block whose text comes to stand
+ * elsewhere than transformers marks it.  A generation block within another one is part of it. */
 #ifndef JINJA_H
 #define JINJA_H
 
@@ -16,7 +21,8 @@
 
 struct jinja;                                  /* a template; read only: threads share it */
 
-/* Compiles `source`, which must stay; `name` is for messages.
+/* Compiles `source`; source and `name`, which is for messages, must stay.  The place is within the
+ * message, so err_at() may put that of a row before it.
  *   ST_OK; ST_DATA "name:line:column: what"; ST_SYS */
 enum st jinja_read(struct jinja **j, struct view source, const char *name,
                    struct arena *a) must_use;
@@ -24,7 +30,7 @@ enum st jinja_read(struct jinja **j, struct view source, const char *name,
 bool jinja_generation(const struct jinja *j);  /* it has {% generation %} blocks */
 bool jinja_uses(const struct jinja *j, const char *variable);  /* it names the variable somewhere */
 
-struct jinja_var { const char *name; const struct scan *value; };
+struct jinja_var { const char *name; const struct scan *value; };      /* NULL: undefined */
 struct jinja_range { size_t begin, end; };     /* bytes of the text */
 
 struct jinja_out {                             /* start from {0}, end with jinja_out_free() */
