@@ -134,8 +134,8 @@ JFUNC(jfilter_indent)
     size_t start = b->n, next;
     enum st st = ST_OK;
 
-    if (self.kind != J_TEXT || self.flag & J_SAFE)
-        return jrun_fail(w, "indent needs a plain string, not %s", jvalue_type(self));
+    if (self.kind != J_TEXT)
+        return jrun_fail(w, "indent needs a string, not %s", jvalue_type(self));
     if (width.kind != J_TEXT) {
         int64_t n = 0;
         if ((st = jcall_int(w, width, "width", &n)) != ST_OK ||
@@ -154,7 +154,9 @@ JFUNC(jfilter_indent)
         st = b->n > JRUN_TEXT_MAX ? jrun_fail(w, "a text of more than %d MiB", JRUN_TEXT_MAX >> 20)
                                   : buf_add(b, "\n", 1);
     }
-    return st == ST_OK ? jrun_cut(w, b, start, out) : st;
+    if (st == ST_OK && (st = jrun_cut(w, b, start, out)) == ST_OK)
+        out->flag = self.flag;
+    return st;
 }
 
 JFUNC(jfilter_truncate)

@@ -233,7 +233,7 @@ enum st jop_binary(struct jrun *w, char op, struct jvalue a, struct jvalue b, st
         return repeat(w, a, b.i, out);
     if (op == '*' && repeatable(b) && jvalue_whole(a))
         return repeat(w, b, a.i, out);
-    if (op == '%' && a.kind == J_TEXT && b.kind != J_UNDEFINED) {
+    if (op == '%' && a.kind == J_TEXT) {
         if (a.flag & J_SAFE)
             return jrun_fail(w, "'%%' of a safe string is not supported; use '~'");
         return jpercent(w, jvalue_view(a), b, out);

@@ -125,7 +125,8 @@ enum st jpercent(struct jrun *w, struct view f, struct jvalue args, struct jvalu
         st = percent_one(w, &p, f, &at, &b);
     }
     bool left = args.kind == J_TUPLE ? p.next < args.n
-              : p.next == 0 && args.kind != J_DICT && args.kind != J_LIST && args.kind != J_RANGE;
+              : p.next == 0 && args.kind != J_DICT && args.kind != J_LIST && args.kind != J_RANGE &&
+                args.kind != J_UNDEFINED;
     if (st == ST_OK && left && !p.named)
         st = jrun_fail(w, "the format leaves values over");
     if (st == ST_OK)

@@ -39,7 +39,7 @@ static enum st words(struct jrun *w, struct view s, int64_t most, struct pieces 
     while ((s = jtext_lstrip(s)).n && st == ST_OK) {
         size_t end = 0;
         if (most-- == 0)
-            return add(w, p, s.p, jtext_rstrip(s).n);
+            return add(w, p, s.p, s.n);
         for (int len; end < s.n && !jtext_space(unicode_at(s.p + end, s.n - end, &len));)
             end += (size_t)len;
         st = add(w, p, s.p, end);
@@ -54,9 +54,8 @@ static enum st words_back(struct jrun *w, struct view s, int64_t most, struct pi
 
     while ((s = jtext_rstrip(s)).n && st == ST_OK) {
         size_t from = s.n;
-        struct view left = jtext_lstrip(s);
         if (most-- == 0) {
-            st = add(w, p, left.p, left.n);
+            st = add(w, p, s.p, s.n);
             break;
         }
         while (from > 0) {
