@@ -11,7 +11,7 @@
  * Refused, with the place: include, import, extends, block, autoescape, recursive loops; filters
  * and methods that the lists jfilter.def and jmethod.def name as not ours; integers beyond 64
  * bits, save to print them; and a generation block in a macro or set block whose text comes to
- * stand elsewhere than transformers marks it.  A generation block within another one is part of it. */
+ * stand elsewhere than transformers marks it.  One within another is part of it. */
 #ifndef JINJA_H
 #define JINJA_H
 
