@@ -7,6 +7,7 @@ static const char *const names[CAUSES] = {
     [CAUSE_NONE]    = "none",
     [CAUSE_JSON]    = "not JSON or not UTF-8",
     [CAUSE_SCHEMA]  = "does not fit the schema",
+    [CAUSE_TEMPLATE] = "does not fit the template",
     [CAUSE_EMPTY]   = "empty completion",
     [CAUSE_MASK]    = "no trained token",
     [CAUSE_SAME]    = "chosen equal to rejected",

@@ -81,47 +81,63 @@ enum st fit_row(const struct maker *m, const struct rows *rows, struct made *d)
     return count_trained(s, false) ? ST_OK : nothing_left(m, rows);
 }
 
-static enum st check_pair(const struct maker *m, const struct rows *rows, const struct made *d)
-{
-    bool has_before = d->seq.n > 0;
+/* The sides behind the prompt, each of which must fit with it: none of a prompt alone. */
+struct sides { struct seq *v[2]; struct seq *choice; int64_t n; };
 
-    return count_trained(&d->chosen, has_before) && count_trained(&d->rejected, has_before)
-         ? ST_OK : nothing_left(m, rows);
+static struct sides sides_of(struct made *d)
+{
+    switch (d->kind) {
+    case REC_PREF:   return (struct sides){ { &d->chosen, &d->rejected }, NULL, 2 };
+    case REC_LABEL:  return (struct sides){ { &d->chosen }, NULL, 1 };
+    case REC_CHOICE: return (struct sides){ { NULL }, d->choices, d->n_choices };
+    default:         return (struct sides){ 0 };
+    }
 }
 
-static void keep_last(struct seq *s, int64_t n)
+static struct seq *side(const struct sides *s, int64_t i)
 {
-    if (s->n > n)
-        seq_cut(s, 0, s->n - n);
+    return s->choice ? &s->choice[i] : s->v[i];
 }
 
-enum st fit_pair(const struct maker *m, const struct rows *rows, struct made *d)
+static enum st check_sides(const struct maker *m, const struct rows *rows, const struct made *d,
+                           const struct sides *s)
 {
-    struct seq *p = &d->seq, *c = &d->chosen, *r = &d->rejected;
-    int64_t longer = MAX(c->n, r->n), over = p->n + longer - m->max_tokens;
+    for (int64_t i = 0; i < s->n; i++)
+        if (!count_trained(side(s, i), d->seq.n > 0))
+            return nothing_left(m, rows);
+    return s->n == 0 && d->seq.n == 0 ? nothing_left(m, rows) : ST_OK;
+}
 
+enum st fit_sides(const struct maker *m, const struct rows *rows, struct made *d)
+{
+    struct seq *p = &d->seq;
+    const struct sides s = sides_of(d);
+    bool scored = d->kind == REC_CHOICE || d->kind == REC_PROMPT;     /* its end is the question */
+    int64_t longer = 0;
+
+    for (int64_t i = 0; i < s.n; i++)
+        longer = MAX(longer, side(&s, i)->n);
+    int64_t over = p->n + longer - m->max_tokens;
     if (over <= 0)
-        return check_pair(m, rows, d);
+        return check_sides(m, rows, d, &s);
     int64_t room = m->max_tokens - p->n, free = p->n - p->n_prefix;
-    switch (m->truncate) {
-    case TRUNCATE_START:
+    bool left = m->truncate == TRUNCATE_LEFT || (scored && m->truncate == TRUNCATE_END);
+    if (m->truncate <= TRUNCATE_DROP || (scored && m->truncate == TRUNCATE_START) ||
+        (left && free < over + (p->n_prefix == 0)))
+        return too_long(m, rows, p->n + longer);
+    if (m->truncate == TRUNCATE_START) {
         if (room <= 0)
             return nothing_left(m, rows);
         d->cut_end = true;
-        c->n = MIN(c->n, room);
-        r->n = MIN(r->n, room);
-        break;
-    case TRUNCATE_END:
-    case TRUNCATE_LEFT:
-        if (m->truncate == TRUNCATE_LEFT && free < over + (p->n_prefix == 0))
-            return too_long(m, rows, p->n + longer);
+    } else {
         seq_cut(p, p->n_prefix, MIN(over, free));
-        keep_last(c, m->max_tokens - p->n);
-        keep_last(r, m->max_tokens - p->n);
-        break;
-    default:
-        return too_long(m, rows, p->n + longer);
+        room = MAX(m->max_tokens - p->n, 0);
+    }
+    for (int64_t i = 0; i < s.n; i++) {
+        struct seq *v = side(&s, i);
+        if (v->n > room)
+            seq_cut(v, m->truncate == TRUNCATE_START ? room : 0, v->n - room);
     }
     d->cut = true;
-    return check_pair(m, rows, d);
+    return check_sides(m, rows, d, &s);
 }

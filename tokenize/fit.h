@@ -8,7 +8,8 @@
  * for; ST_DATA: a fault. */
 enum st fit_row(const struct maker *m, const struct rows *rows, struct made *d) must_use;
 
-/* The same for a pair: prompt and each side together fit. */
-enum st fit_pair(const struct maker *m, const struct rows *rows, struct made *d) must_use;
+/* The same for a pair, a label, a choice or a prompt: the prompt and each side together fit.  Of
+ * choices and prompts nothing but the beginning of the prompt is ever cut. */
+enum st fit_sides(const struct maker *m, const struct rows *rows, struct made *d) must_use;
 
 #endif

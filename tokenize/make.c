@@ -1,26 +1,9 @@
-/* make.c - rendering, encoding and masks; a row's turns become the tokens of its records. */
+/* make.c - a row's turns become the sides of its records. */
 #include "fit.h"
-
-struct range { size_t begin, end; };           /* bytes of the rendered text */
-
-/* One text on its way: where the trained and the foreign stretches of the rendering lie. */
-struct job {
-    struct maker       *m;
-    const struct rows  *rows;
-    struct range       *trained, *content;
-    int64_t             n_trained, n_content;
-    const struct turn  *turn;                  /* [n_content] whose text content[i] is */
-    size_t              stop;                  /* the end of the last trained stretch */
-};
+#include "mask.h"
 
 enum st maker_open(struct maker *m, struct arena *a)
 {
-    const struct added *end = tokenizer_added(m->t, (uint32_t)m->end);
-
-    m->n_markers = 0;
-    for (int i = 0; i < countof(m->marker) && m->chat->needs[i]; i++)
-        m->marker[m->n_markers++] = (uint32_t)tokenizer_find(m->t, m->chat->needs[i]);
-    m->end_text = end ? end->text : bpe_bytes(m->t->bpe, (uint32_t)m->end);
     m->encoder = encoder_new(m->t, a);
     return m->encoder ? ST_OK : ST_SYS;
 }
@@ -36,209 +19,31 @@ void maker_close(struct maker *m)
     }
 }
 
-/* ---- sequences ---- */
-
-static enum st seq_room(struct maker *m, int slot, int64_t n, struct seq *s)
-{
-    struct buf *id = &m->ids[slot], *flag = &m->flags[slot];
-
-    id->n = flag->n = 0;
-    if (buf_room(id, (size_t)n * sizeof(uint32_t)) != ST_OK || buf_room(flag, (size_t)n) != ST_OK)
-        return ST_SYS;
-    *s = (struct seq){ (uint32_t *)id->p, (uint8_t *)flag->p, 0, 0 };
-    return ST_OK;
-}
-
-static void put(struct seq *s, uint32_t id, bool trained)
-{
-    s->id[s->n] = id;
-    s->trained[s->n++] = trained;
-}
-
-static void put_prefix(const struct maker *m, struct seq *s)
-{
-    if (m->bos >= 0)
-        put(s, (uint32_t)m->bos, false);
-    for (int i = 0; i < m->t->n_prefix; i++)
-        put(s, m->t->prefix[i], false);
-    s->n_prefix = s->n;
-}
-
 int64_t made_tokens(const struct made *m)
 {
-    return m->seq.n + m->chosen.n + m->rejected.n;
+    int64_t n = m->seq.n + m->chosen.n + m->rejected.n;
+
+    for (int64_t i = 0; i < m->n_choices; i++)
+        n += m->choices[i].n;
+    return n;
+}
+
+static int64_t count_trained(const struct seq *s)
+{
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < s->n; i++)
+        n += s->trained[i];
+    return n;
 }
 
 int64_t made_trained(const struct made *m)
 {
-    const struct seq *const parts[] = { &m->seq, &m->chosen, &m->rejected };
-    int64_t n = 0;
+    int64_t n = count_trained(&m->seq) + count_trained(&m->chosen) + count_trained(&m->rejected);
 
-    for (int k = 0; k < countof(parts); k++)
-        for (int64_t i = 0; i < parts[k]->n; i++)
-            n += parts[k]->trained[i];
+    for (int64_t i = 0; i < m->n_choices; i++)
+        n += count_trained(&m->choices[i]);
     return n;
-}
-
-/* ---- one text: render, encode, mask ---- */
-
-static bool is_trained(const struct maker *m, const struct turns *t, int64_t i, int64_t last)
-{
-    if (t->v[i].role != ROLE_ASSISTANT)
-        return false;
-    return m->mask == MASK_LAST ? i == last : m->mask == MASK_ALL || t->v[i].train;
-}
-
-/* Renders the turns; those from `first` on may be trained. */
-static enum st render(struct job *j, const struct turns *t, int64_t first, bool whole_sides,
-                      struct arena *a)
-{
-    struct maker *m = j->m;
-    int64_t last = t->n - 1;
-
-    while (last >= 0 && t->v[last].role != ROLE_ASSISTANT)
-        last--;
-    j->trained = ARENA_NEW(a, struct range, t->n + 1);
-    j->content = ARENA_NEW(a, struct range, t->n + 1);
-    if (!j->trained || !j->content)
-        return ST_SYS;
-    err_place("--template");
-    enum st st = chat_render(&m->rendering, m->chat, m->end_text, t->v, t->n);
-    if (st == ST_DATA) {
-        err_clear();
-        return fault(m->faults, CAUSE_SCHEMA, j->rows, t->v[0].at,
-                     "a role that template %s does not have; try --template chatml", m->chat->name);
-    }
-    j->turn = t->v;
-    for (int64_t i = 0; i < t->n && st == ST_OK; i++) {
-        const struct part *p = rendering_part(&m->rendering, i);
-        bool trained = i >= first &&
-                       (whole_sides ? t->v[i].role == ROLE_ASSISTANT : is_trained(m, t, i, last));
-        j->content[j->n_content++] = (struct range){ p->text, p->end };
-        if (!trained)
-            continue;
-        if (p->end == p->text)
-            return fault(m->faults, CAUSE_EMPTY, j->rows, t->v[i].at,
-                         "an empty completion; there is nothing to learn");
-        j->trained[j->n_trained++] = (struct range){ p->begin, p->stop };
-        j->stop = p->stop;
-    }
-    return st;
-}
-
-static bool is_marker(const struct maker *m, uint32_t id)
-{
-    if (id == (uint32_t)m->end || id == (uint32_t)m->t->bos || id == (uint32_t)m->t->eos ||
-        id == (uint32_t)m->bos)
-        return true;
-    for (int i = 0; i < m->n_markers; i++)
-        if (m->marker[i] == id)
-            return true;
-    return false;
-}
-
-/* A marker that came out of a text of the row would be taken for one of the template's.  Other
- * special tokens may be words (some tokenizers have `assistant` as one) and stay what they are. */
-static enum st check_specials(const struct job *j)
-{
-    const struct maker *m = j->m;
-    const struct encoding *v = &m->encoding;
-    int64_t c = 0;
-
-    if (v->n && m->t->bos >= 0 && v->id[0] == (uint32_t)m->t->bos &&
-        (m->t->n_prefix || m->bos >= 0))
-        return fault(m->faults, CAUSE_BOS, j->rows, j->n_content ? j->turn[0].at : 0,
-                     "the text begins with the begin token, "
-                     "which the tokenizer adds itself; take it out of the text");
-    if (m->specials)
-        return ST_OK;
-    for (int64_t i = 0; i < v->n; i++) {
-        if (!is_marker(m, v->id[i]))
-            continue;
-        while (c < j->n_content && j->content[c].end <= v->begin[i])
-            c++;
-        if (c < j->n_content && v->begin[i] >= j->content[c].begin &&
-            v->end[i] <= j->content[c].end)
-            return fault(m->faults, CAUSE_SPECIAL, j->rows, j->turn ? j->turn[c].at : 0,
-                         "the text holds the special token "
-                         "'%s'; take it out, or say --specials allow",
-                         shown(tokenizer_added(m->t, v->id[i])->text));
-    }
-    return ST_OK;
-}
-
-static enum st merged(const struct job *j, int64_t i, size_t boundary)
-{
-    const struct maker *m = j->m;
-    const struct encoding *v = &m->encoding;
-    struct view token = { m->rendering.text.p + v->begin[i], v->end[i] - v->begin[i] };
-    int64_t turn = 0;
-
-    while (turn + 1 < j->n_content && j->content[turn].end < boundary)
-        turn++;
-    return fault(m->faults, CAUSE_MERGE, j->rows, j->turn[turn].at,
-                 "the token '%s' lies across the boundary of what is "
-                 "trained; end the prompt otherwise, or say --boundary shift",
-                 shown(token));
-}
-
-/* The encoding, up to the last trained stretch, with its flags. */
-static enum st mask(const struct job *j, int slot, struct seq *s)
-{
-    const struct maker *m = j->m;
-    const struct encoding *v = &m->encoding;
-    int64_t r = 0;
-
-    if (seq_room(j->m, slot, v->n + 1 + TOKENIZER_AROUND_MAX, s) != ST_OK)
-        return ST_SYS;
-    put_prefix(m, s);
-    for (int64_t i = 0; i < v->n && v->begin[i] < j->stop; i++) {
-        while (r < j->n_trained && j->trained[r].end <= v->begin[i])
-            r++;
-        bool touches = r < j->n_trained && v->end[i] > j->trained[r].begin;
-        bool within =
-            touches && v->begin[i] >= j->trained[r].begin && v->end[i] <= j->trained[r].end;
-        if (touches && !within && !m->shift)
-            return merged(j, i, j->trained[r].begin);
-        put(s, v->id[i], within);
-    }
-    return ST_OK;
-}
-
-/* Every trained stretch must end with the end token, and that token must be trained. */
-static enum st check_ends(const struct job *j)
-{
-    const struct maker *m = j->m;
-    const struct encoding *v = &m->encoding;
-    int64_t i = 0;
-
-    for (int64_t r = 0; r < j->n_trained; r++) {
-        while (i < v->n && v->end[i] < j->trained[r].end)
-            i++;
-        if (i == v->n || v->end[i] != j->trained[r].end || v->id[i] != (uint32_t)m->end)
-            return fault(m->faults, CAUSE_END, j->rows, 0,
-                         "the end token '%s' does not come out as one token behind the "
-                         "answer, so it is not trained; name another with --eos",
-                         shown(m->end_text));
-    }
-    return ST_OK;
-}
-
-static enum st one_text(struct job *j, const struct turns *t, int64_t first, bool whole_sides,
-                        int slot, struct seq *s, struct arena *a)
-{
-    struct maker *m = j->m;
-    enum st st = render(j, t, first, whole_sides, a);
-
-    if (st != ST_OK)
-        return st;
-    if (j->n_trained == 0)
-        return fault(m->faults, CAUSE_MASK, j->rows, 0, "no turn of the assistant is trained");
-    struct view text = { m->rendering.text.p, m->rendering.text.n };
-    if ((st = tokenizer_encode(m->encoder, text, true, &m->encoding)) != ST_OK ||
-        (st = check_specials(j)) != ST_OK || (st = mask(j, slot, s)) != ST_OK)
-        return st;
-    return check_ends(j);
 }
 
 /* ---- kinds ---- */
@@ -246,45 +51,61 @@ static enum st one_text(struct job *j, const struct turns *t, int64_t first, boo
 static enum st emit(const struct maker *m, const struct row *row, struct made *d)
 {
     d->kind = row->kind;
+    d->row = row;
     d->id = rec_id(row->kind, row->source, row->n_source);
     m->faults->cut += d->cut;
     m->faults->cut_end += d->cut_end;
     return m->sink(m->arg, d);
 }
 
+static bool is_trained(const struct maker *m, const struct turn *t, bool last)
+{
+    if (t->role != ROLE_ASSISTANT)
+        return false;
+    return m->mask == MASK_LAST ? last : m->mask == MASK_ALL || t->train;
+}
+
 static enum st make_sft(struct maker *m, const struct rows *rows, const struct row *row,
                         struct arena *a)
 {
-    struct job j = { .m = m, .rows = rows };
+    const struct turns *t = &row->turns;
+    bool *want = ARENA_NEW(a, bool, t->n + 1), last = true;
+    struct talk talk = { t->v, t->n, want, row->tools, row->documents };
     struct made d = { 0 };
-    enum st st = one_text(&j, &row->turns, 0, false, 0, &d.seq, a);
 
+    if (!want)
+        return ST_SYS;
+    for (int64_t i = t->n; i-- > 0;) {
+        want[i] = is_trained(m, &t->v[i], last);
+        last &= t->v[i].role != ROLE_ASSISTANT;
+    }
+    enum st st = mask_talk(m, rows, &talk, 0, &d.seq, a);
     if (st == ST_OK)
         st = fit_row(m, rows, &d);
     return st == ST_OK ? emit(m, row, &d) : st == ST_END ? ST_OK : st;
 }
 
-/* One side of a pair with its prompt.  *shared: tokens that end at or before the text boundary. */
-static enum st make_side(struct maker *m, const struct rows *rows, const struct turns *prompt,
+/* One side with its prompt, whose answers are trained whole.  *shared: tokens that end at or
+ * before the text boundary. */
+static enum st make_side(struct maker *m, const struct rows *rows, const struct row *row,
                          const struct turns *side, int slot, struct seq *s, int64_t *shared,
                          struct arena *a)
 {
-    struct job j = { .m = m, .rows = rows };
-    struct turns t = { ARENA_NEW(a, struct turn, prompt->n + side->n), prompt->n + side->n };
+    int64_t n = row->turns.n, all = n + side->n;
+    struct turn *t = ARENA_NEW(a, struct turn, all);
+    bool *want = ARENA_NEW(a, bool, all);
+    struct talk talk = { t, all, want, row->tools, row->documents };
 
-    if (!t.v)
+    if (!t || !want)
         return ST_SYS;
-    memcpy(t.v, prompt->v, (size_t)prompt->n * sizeof *t.v);
-    memcpy(t.v + prompt->n, side->v, (size_t)side->n * sizeof *t.v);
-    enum st st = one_text(&j, &t, prompt->n, true, slot, s, a);
-    if (st != ST_OK)
-        return st;
-    size_t boundary = rendering_part(&m->rendering, prompt->n)->begin;
-    int64_t n = 0;
-    while (n < m->encoding.n && m->encoding.end[n] <= boundary)
-        n++;
-    *shared = s->n_prefix + n;
-    return ST_OK;
+    memcpy(t, row->turns.v, (size_t)n * sizeof *t);
+    memcpy(t + n, side->v, (size_t)side->n * sizeof *t);
+    for (int64_t i = n; i < all; i++)
+        want[i] = t[i].role == ROLE_ASSISTANT;
+    enum st st = mask_talk(m, rows, &talk, slot, s, a);
+    if (st == ST_OK)
+        *shared = mask_before(m, s, rendering_part(&m->rendering, 0)->begin);
+    return st;
 }
 
 static struct seq tail(const struct seq *s, int64_t from)
@@ -297,25 +118,35 @@ static bool same(const struct seq *a, const struct seq *b)
     return a->n == b->n && memcmp(a->id, b->id, (size_t)a->n * sizeof *a->id) == 0;
 }
 
+/* The first n ids or fewer, as far as both have the same. */
+static int64_t common(const struct seq *a, const struct seq *b, int64_t n)
+{
+    int64_t i = 0;
+
+    n = MIN(n, MIN(a->n, b->n));
+    while (i < n && a->id[i] == b->id[i])
+        i++;
+    return i;
+}
+
 static enum st make_pair(struct maker *m, const struct rows *rows, const struct row *row,
                          struct arena *a)
 {
     struct seq chosen, rejected;
-    int64_t most, other, n = 0;
+    int64_t most, other;
     struct made d;
     enum st st;
 
-    if ((st = make_side(m, rows, &row->turns, &row->chosen, 0, &chosen, &most, a)) != ST_OK ||
-        (st = make_side(m, rows, &row->turns, &row->rejected, 1, &rejected, &other, a)) != ST_OK)
+    if ((st = make_side(m, rows, row, &row->chosen, 0, &chosen, &most, a)) != ST_OK ||
+        (st = make_side(m, rows, row, &row->rejected, 1, &rejected, &other, a)) != ST_OK)
         return st;
-    most = MIN(most, other);
-    while (n < most && chosen.id[n] == rejected.id[n])
-        n++;
-    d = (struct made){ .seq = chosen, .chosen = tail(&chosen, n), .rejected = tail(&rejected, n) };
+    int64_t n = common(&chosen, &rejected, MIN(most, other));
+    d = (struct made){ row->kind, .seq = chosen,
+                       .chosen = tail(&chosen, n), .rejected = tail(&rejected, n) };
     d.seq.n = n;
     if (same(&d.chosen, &d.rejected))
         return fault(m->faults, CAUSE_SAME, rows, row->chosen.v[0].at, "chosen equals rejected");
-    if ((st = fit_pair(m, rows, &d)) != ST_OK)
+    if ((st = fit_sides(m, rows, &d)) != ST_OK)
         return st == ST_END ? ST_OK : st;
     if (same(&d.chosen, &d.rejected))
         return fault(m->faults, CAUSE_SAME, rows, row->chosen.v[0].at,
@@ -323,28 +154,88 @@ static enum st make_pair(struct maker *m, const struct rows *rows, const struct 
     return emit(m, row, &d);
 }
 
-/* A document, with the end token behind it; in pieces of --max-tokens where it is longer. */
+static enum st make_label(struct maker *m, const struct rows *rows, const struct row *row,
+                          struct arena *a)
+{
+    struct made d = { .kind = row->kind };
+    struct seq whole;
+    int64_t n;
+    enum st st = make_side(m, rows, row, &row->chosen, 0, &whole, &n, a);
+
+    if (st != ST_OK)
+        return st;
+    d.chosen = tail(&whole, n);
+    d.seq = whole;
+    d.seq.n = n;
+    if ((st = fit_sides(m, rows, &d)) != ST_OK)
+        return st == ST_END ? ST_OK : st;
+    return emit(m, row, &d);
+}
+
+/* A choice ends before the end token: it is the text that is scored.  *shared as of make_side(). */
+static enum st make_choice(struct maker *m, const struct rows *rows, const struct row *row,
+                           int64_t i, struct seq *s, int64_t *shared, struct arena *a)
+{
+    struct turns side = { &row->chosen.v[i], 1 };
+    struct seq all;
+    enum st st = make_side(m, rows, row, &side, 0, &all, shared, a);
+
+    if (st != ST_OK)
+        return st;
+    *s = (struct seq){ .n_prefix = all.n_prefix };
+    s->n = mask_before(m, &all, rendering_part(&m->rendering, 0)->end);
+    s->id = ARENA_NEW(a, uint32_t, s->n + 1);
+    s->trained = ARENA_NEW(a, uint8_t, s->n + 1);
+    if (!s->id || !s->trained)
+        return ST_SYS;
+    memcpy(s->id, all.id, (size_t)s->n * sizeof *s->id);
+    memcpy(s->trained, all.trained, (size_t)s->n);
+    return ST_OK;
+}
+
+static enum st make_choices(struct maker *m, const struct rows *rows, const struct row *row,
+                            struct arena *a)
+{
+    struct made d = { .kind = row->kind, .n_choices = row->chosen.n };
+    int64_t n = INT64_MAX, shared;
+    enum st st;
+
+    if (!(d.choices = ARENA_NEW(a, struct seq, d.n_choices)))
+        return ST_SYS;
+    for (int64_t i = 0; i < d.n_choices; i++) {
+        if ((st = make_choice(m, rows, row, i, &d.choices[i], &shared, a)) != ST_OK)
+            return st;
+        n = common(&d.choices[0], &d.choices[i], MIN(n, shared));
+    }
+    d.seq = d.choices[0];
+    d.seq.n = n;
+    for (int64_t i = 0; i < d.n_choices; i++)
+        d.choices[i] = tail(&d.choices[i], n);
+    if ((st = fit_sides(m, rows, &d)) != ST_OK)
+        return st == ST_END ? ST_OK : st;
+    return emit(m, row, &d);
+}
+
+static enum st make_prompt(struct maker *m, const struct rows *rows, const struct row *row,
+                           struct arena *a)
+{
+    struct talk talk = { row->turns.v, row->turns.n, NULL, row->tools, row->documents };
+    struct made d = { .kind = row->kind };
+    enum st st = mask_prompt(m, rows, &talk, 0, &d.seq, a);
+
+    if (st == ST_OK)
+        st = fit_sides(m, rows, &d);
+    return st == ST_OK ? emit(m, row, &d) : st == ST_END ? ST_OK : st;
+}
+
+/* A document, in pieces of --max-tokens where it is longer. */
 static enum st make_text(struct maker *m, const struct rows *rows, const struct row *row)
 {
-    struct range whole = { 0, row->text.n };
-    struct job j = { .m = m, .rows = rows, .content = &whole, .n_content = 1 };
-    struct turn place = { .at = 0 };
     struct made d = { 0 };
-    enum st st = tokenizer_encode(m->encoder, row->text, true, &m->encoding);
+    struct seq all;
+    enum st st = mask_text(m, rows, row->text, &all);
 
-    j.turn = &place;
-    if (st != ST_OK || (st = check_specials(&j)) != ST_OK)
-        return st;
-    if (m->encoding.n == 0)
-        return fault(m->faults, CAUSE_EMPTY, rows, 0, "an empty text");
-    if (seq_room(m, 0, m->encoding.n + 2 + TOKENIZER_AROUND_MAX, &d.seq) != ST_OK)
-        return ST_SYS;
-    put_prefix(m, &d.seq);
-    for (int64_t i = 0; i < m->encoding.n; i++)
-        put(&d.seq, m->encoding.id[i], true);
-    put(&d.seq, (uint32_t)(m->t->eos >= 0 ? m->t->eos : m->end), true);
-    struct seq all = d.seq;
-    for (int64_t i = 0; i < all.n && st == ST_OK; i += m->max_tokens) {
+    for (int64_t i = 0; st == ST_OK && i < all.n; i += m->max_tokens) {
         d.seq = tail(&all, i);
         d.seq.n = MIN(d.seq.n, m->max_tokens);
         if (d.seq.n > 1)                       /* one token alone has nothing to learn from */
@@ -356,9 +247,12 @@ static enum st make_text(struct maker *m, const struct rows *rows, const struct 
 enum st maker_row(struct maker *m, const struct rows *rows, const struct row *row, struct arena *a)
 {
     switch (row->kind) {
-    case REC_TEXT: return make_text(m, rows, row);
-    case REC_SFT:  return make_sft(m, rows, row, a);
-    case REC_PREF: return make_pair(m, rows, row, a);
-    default:       BUG_IF(true); return ST_DATA;
+    case REC_TEXT:   return make_text(m, rows, row);
+    case REC_SFT:    return make_sft(m, rows, row, a);
+    case REC_PREF:   return make_pair(m, rows, row, a);
+    case REC_LABEL:  return make_label(m, rows, row, a);
+    case REC_CHOICE: return make_choices(m, rows, row, a);
+    case REC_PROMPT: return make_prompt(m, rows, row, a);
+    default:         BUG_IF(true); return ST_DATA;
     }
 }

@@ -1,9 +1,7 @@
-/* make.h - a row of turns -> the tokens of a record, with its trained spans.
+/* make.h - a row as a schema has read it -> the tokens of its records.
  *
- * The whole text of a row is rendered, encoded once with the place of every token, and a token is
- * trained when its bytes lie within a trained stretch of the text.  Nothing is ever tokenised
- * apart, so a prompt followed by an answer is what the model will see.  A token that lies on both
- * sides of a boundary is a fault, or untrained (--boundary shift). */
+ * Turns are rendered, encoded and masked by mask.h; here the sides of a record are cut where
+ * their texts part, and fitted into --max-tokens. */
 #ifndef MAKE_H
 #define MAKE_H
 
@@ -22,8 +20,11 @@ struct seq {                                   /* tokens, and for each whether i
 struct made {
     enum rec_kind kind;
     uint64_t      id;
-    struct seq    seq;                         /* text, sft: all; pref: the prompt */
-    struct seq    chosen, rejected;
+    struct seq    seq;                         /* text, sft: all; of others the prompt */
+    struct seq    chosen, rejected;            /* label: chosen is the completion */
+    struct seq   *choices;                     /* [n_choices] */
+    int64_t       n_choices;
+    const struct row *row;                     /* what it was: weight, answer, group */
     bool          cut, cut_end;                /* by --truncate; and its end token with it */
 };
 
@@ -37,7 +38,6 @@ typedef enum st made_sink(void *arg, const struct made *m);
 struct maker {
     const struct tokenizer *t;
     const struct chat      *chat;
-    int64_t                 end, bos;          /* of chat_check() */
     enum mask               mask;
     enum truncate           truncate;
     bool                    shift, specials;   /* --boundary shift; --specials allow */
@@ -49,11 +49,7 @@ struct maker {
     struct encoder         *encoder;           /* maker_open() fills the rest */
     struct rendering        rendering;
     struct encoding         encoding;
-    struct view             end_text;
-    uint32_t                marker[4];         /* the template's own tokens */
-    int                     n_markers;
     struct buf              ids[2], flags[2];
-    struct turns            all;
 };
 
 enum st maker_open(struct maker *m, struct arena *a) must_use;

@@ -37,12 +37,14 @@ enum st put_record(struct put *p, const struct made *m)
     int64_t n = made_tokens(m);
     size_t ids_bytes = (size_t)n * 4, at = (ids_bytes + 63) & ~(size_t)63;
     struct rec r = {
-        .kind = m->kind, .t = view_of(rec_kind_name(m->kind)), .src = p->src, .id = m->id, .w = 1
+        .kind = m->kind, .t = view_of(rec_kind_name(m->kind)), .src = p->src, .id = m->id,
+        .w = m->row->w,
     };
     enum st st;
 
     p->ids.n = p->record.n = 0;                /* ids, then the spans: at most one for two tokens */
-    if ((st = buf_room(&p->ids, at + ((size_t)n / 2 + 3) * sizeof(struct span))) != ST_OK)
+    if ((st = buf_room(&p->ids, at + ((size_t)n / 2 + 3) * sizeof(struct span) +
+                                    (size_t)m->n_choices * sizeof(struct choice))) != ST_OK)
         return st;
     struct span *span = (struct span *)(p->ids.p + at);
     switch (m->kind) {
@@ -63,6 +65,27 @@ enum st put_record(struct put *p, const struct made *m)
             r.chosen_span = (struct spans){ 0 };
         if (all_trained(r.rejected_span, m->rejected.n))
             r.rejected_span = (struct spans){ 0 };
+        break;
+    case REC_LABEL:
+        r.prompt = put_ids(p, &m->seq);
+        r.completion = put_ids(p, &m->chosen);
+        r.completion_span = put_spans(&m->chosen, span);
+        if (all_trained(r.completion_span, m->chosen.n))
+            r.completion_span = (struct spans){ 0 };
+        r.good = m->row->good;
+        break;
+    case REC_CHOICE:
+        r.prompt = put_ids(p, &m->seq);
+        r.choices = (struct choice *)span;
+        r.n_choices = m->n_choices;
+        for (int64_t i = 0; i < m->n_choices; i++)
+            r.choices[i] = (struct choice){ put_ids(p, &m->choices[i]), m->row->chars[i] };
+        r.answer = m->row->answer;
+        r.group = m->row->group;
+        break;
+    case REC_PROMPT:
+        r.prompt = put_ids(p, &m->seq);
+        r.answer_text = m->row->answer_text;
         break;
     default:
         BUG_IF(true);

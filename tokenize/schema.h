@@ -17,10 +17,19 @@ struct turns {
 
 /* A row as a schema has read it; all of it in fields.a or a view of the row. */
 struct row {
-    enum rec_kind      kind;                   /* REC_TEXT, REC_SFT or REC_PREF */
-    struct view        text;                   /* REC_TEXT */
-    struct turns       turns;                  /* REC_SFT: all; REC_PREF: the prompt */
-    struct turns       chosen, rejected;       /* REC_PREF: behind the prompt, an answer first */
+    enum rec_kind      kind;                   /* REC_TEXT to REC_PROMPT */
+    struct view        text;                   /* text */
+    struct turns       turns;                  /* sft: all; of others the prompt */
+    struct turns       chosen, rejected;       /* pref: behind the prompt, an answer first */
+                                               /* label: chosen is the completion */
+                                               /* choice: chosen has a turn for each choice */
+    const int64_t     *chars;                  /* [chosen.n] choice: code points of each */
+    int64_t            answer;                 /* choice: the right one, from 0 */
+    struct view        group;                  /* choice: what it is counted with; or none */
+    struct view        answer_text;            /* prompt: what can be checked; or none */
+    bool               good;                   /* label */
+    double             w;                      /* sft, pref, label: the column weight, or 1 */
+    const struct scan *tools, *documents;      /* what a template may show; or none */
     struct view        key;                    /* of --split: the first user turn, or the text */
     const struct view *source;                 /* [n_source] the record's id: the row's own text */
     int64_t            n_source;
@@ -69,19 +78,37 @@ enum st field_text(const struct fields *f, const char *column, bool optional,
                    struct view *text) must_use;
 
 /* A list of messages: objects with `role` and `content`, or `from` and `value`; roles system,
- * user or human, assistant or gpt, tool.  `train` false or `weight` 0 clears the turn's flag. */
+ * user or human, assistant or gpt, tool or observation, and function_call, whose text is the calls
+ * in JSON.  A content may be a list of texts, and missing beside tool calls or reasoning.  `train`
+ * false or `weight` 0 clears the turn's flag. */
 enum st field_turns(const struct fields *f, const struct scan *list, struct turns *out) must_use;
 
 /* One turn from a text or from one message; a text takes the role given. */
 enum st field_turn(const struct fields *f, const struct scan *v, enum role role,
                    struct turn *out) must_use;
 
+/* A list of messages, or one turn from a text or a message. */
+enum st field_side(const struct fields *f, const struct scan *v, enum role role,
+                   struct turns *out) must_use;
+
+/* The column `system`, where there is one, as a turn before the others. */
+enum st field_system(const struct fields *f, struct turns *turns) must_use;
+
+/* A truth: JSON's own, or 1 and 0, or their names as text. */
+enum st field_truth(const struct fields *f, const struct scan *v, bool *truth) must_use;
+
 /* Room for n turns, or n views for row.source, in the row's arena. */
 enum st turns_room(const struct fields *f, struct turns *t, int64_t n) must_use;
 struct view *source_room(const struct fields *f, struct row *out, int64_t n);  /* NULL: ST_SYS */
 
+/* What a turn says, for ids and comparisons: its text, or its JSON where it has more. */
+struct view turn_source(const struct turn *t);
+
+/* The columns weight, tools and documents. */
+enum st row_extras(const struct fields *f, struct row *out) must_use;
+
 /* Sets out->source to role and text of all turns of row, and out->key to its first user turn, or
- * to its first turn where it has no user. */
+ * to its first turn where it has no user; and row_extras(). */
 enum st row_from_turns(const struct fields *f, struct row *out) must_use;
 
 /* A pair as an instruction row: its prompt and its chosen side, which is what --side chosen asks

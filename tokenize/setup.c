@@ -112,24 +112,35 @@ static enum st read_config(struct tokenizer *t, const char *folder, struct arena
     return st == ST_OK ? tokenizer_config(t, json, path) : st;
 }
 
-static enum st read_files(struct tokenizer **t, const char *name, struct arena *a,
+enum st setup_folder(const struct setup *s, const char **folder, struct arena *a)
+{
+    const char *name = s->tokenizer, *slash = strrchr(name, '/');
+
+    *folder = NULL;
+    if (strcmp(name, "bytes") != 0 && is_folder(name))
+        *folder = name;
+    else if (strcmp(slash ? slash + 1 : name, "tokenizer.json") == 0)
+        *folder = !slash ? "." : slash == name ? "/"
+                : arena_text(a, (struct view){ name, (size_t)(slash - name) });
+    else
+        return ST_OK;
+    return *folder ? ST_OK : ST_SYS;
+}
+
+static enum st read_files(struct tokenizer **t, const struct setup *s, struct arena *a,
                           struct arena *tmp)
 {
-    const char *slash = strrchr(name, '/'), *folder = NULL, *path = name;
+    const char *folder, *path = s->tokenizer;
     struct view json;
+    enum st st = setup_folder(s, &folder, tmp);
 
-    if (is_folder(name)) {
-        folder = name;
-        path = arena_printf(tmp, "%s/tokenizer.json", name);
-    } else if (strcmp(slash ? slash + 1 : name, "tokenizer.json") == 0) {
-        folder = slash ? arena_text(tmp, (struct view){ name, (size_t)(slash - name) }) : ".";
-    }
-    if (!path)
-        return ST_SYS;
-    enum st st = file_read(path, &json, TOKENIZER_BYTES_MAX, tmp);
+    if (st == ST_OK && folder == path && !(path = arena_printf(tmp, "%s/tokenizer.json", path)))
+        st = ST_SYS;
+    if (st == ST_OK)
+        st = file_read(path, &json, TOKENIZER_BYTES_MAX, tmp);
     if (st == ST_OK)
         st = tokenizer_read(t, json, path, a);
-    return st == ST_OK && folder ? read_config(*t, *folder ? folder : "/", tmp) : st;
+    return st == ST_OK && folder ? read_config(*t, folder, tmp) : st;
 }
 
 static enum st name_token(const struct tokenizer *t, const char *option, const char *text,
@@ -167,7 +178,7 @@ enum st setup_tokenizer(const struct setup *s, struct tokenizer **t, struct aren
             return ST_SYS;
     } else {
         struct arena *tmp = arena_new(0);
-        st = read_files(t, s->tokenizer, a, tmp);
+        st = read_files(t, s, a, tmp);
         arena_free(tmp);
     }
     if (st == ST_OK)

@@ -9,8 +9,8 @@
 struct setup {                                 /* as they were given */
     const char     *tokenizer, *bos, *eos;
     const char     *schema, *chat, *mask, *truncate, *boundary, *specials, *split, *side, *source;
-    const char     *out, *to;
-    struct opt_list map;
+    const char     *date, *out, *to;
+    struct opt_list map, vars;
     int64_t         max_tokens, show;
     double          held;
     bool            lenient, quiet;
@@ -21,6 +21,9 @@ struct setup {                                 /* as they were given */
 enum st setup_maker(const struct setup *s, struct maker *m) must_use;
 enum st setup_map(const struct setup *s, struct fields *f, struct arena *a) must_use;
 enum st setup_form(const struct setup *s, enum out_form *form) must_use;
+
+/* The folder that a tokenizer's other files stand in; NULL: none.  ST_SYS. */
+enum st setup_folder(const struct setup *s, const char **folder, struct arena *a) must_use;
 
 /* The tokenizer of a folder, a tokenizer.json, or the built-in `bytes`, with --bos and --eos. */
 enum st setup_tokenizer(const struct setup *s, struct tokenizer **t, struct arena *a) must_use;

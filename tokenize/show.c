@@ -45,18 +45,32 @@ static enum st head(struct buf *out, const char *name, const struct seq *s, bool
                       (long long)trained(s), off);
 }
 
+static enum st show_part(struct buf *out, const struct tokenizer *t, const char *name,
+                         const struct seq *s, bool marked, bool colour)
+{
+    enum st st = head(out, name, s, marked, colour);
+
+    return st == ST_OK ? show_seq(out, t, s, marked, colour) : st;
+}
+
 enum st show_record(struct buf *out, const struct tokenizer *t, const struct made *m,
                     const char *place, bool colour)
 {
-    const struct { const char *name; const struct seq *s; bool marked; } parts[] = {
-        { m->kind == REC_PREF ? "prompt" : rec_kind_name(m->kind), &m->seq, m->kind != REC_PREF },
-        { "chosen", &m->chosen, true }, { "rejected", &m->rejected, true },
-    };
+    bool whole = m->kind == REC_TEXT || m->kind == REC_SFT;
     enum st st = buf_printf(out, "== %s\n", place);
 
-    for (int i = 0; i < (m->kind == REC_PREF ? 3 : 1) && st == ST_OK; i++) {
-        if ((st = head(out, parts[i].name, parts[i].s, parts[i].marked, colour)) == ST_OK)
-            st = show_seq(out, t, parts[i].s, parts[i].marked, colour);
-    }
+    if (st == ST_OK)
+        st = show_part(out, t, whole ? rec_kind_name(m->kind) : "prompt", &m->seq, whole, colour);
+    if (st == ST_OK && m->kind == REC_LABEL)
+        st = show_part(out, t, m->row->good ? "good" : "bad", &m->chosen, true, colour);
+    if (st == ST_OK && m->kind == REC_PREF)
+        st = show_part(out, t, "chosen", &m->chosen, true, colour);
+    if (st == ST_OK && m->kind == REC_PREF)
+        st = show_part(out, t, "rejected", &m->rejected, true, colour);
+    for (int64_t i = 0; i < m->n_choices && st == ST_OK; i++)
+        st = show_part(out, t, i == m->row->answer ? "right" : "choice", &m->choices[i], true,
+                       colour);
+    if (st == ST_OK && m->kind == REC_PROMPT && m->row->answer_text.p)
+        st = buf_printf(out, "-- answer: %s\n", shown(m->row->answer_text));
     return st;
 }

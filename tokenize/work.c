@@ -6,6 +6,7 @@
 #include "put.h"
 #include "show.h"
 #include "source.h"
+#include "template.h"
 #include "work.h"
 
 enum { HELD_ENOUGH = 200 };
@@ -29,22 +30,18 @@ struct run {
 
 static enum st find_chat(struct run *r)
 {
-    const char *name = r->s->chat;
+    struct chat *c = ARENA_NEW(r->a, struct chat, 1);
     bool all_text = true;
 
+    if (!c)
+        return ST_SYS;
     for (int64_t i = 0; i < r->n_in; i++)
         all_text &= r->in[i].schema == &schema_text;
-    err_place("--template");
-    if (all_text)
-        r->maker.chat = &chat_none;
-    else if (strcmp(name, "auto") == 0)
-        r->maker.chat = chat_auto(r->t);
-    else if (!(r->maker.chat = chat_find(name)))
-        return fail(ST_USAGE, "'%s' is none of auto, %s", shown(view_of(name)), chat_names());
-    if (!r->s->quiet && !all_text && strcmp(name, "auto") == 0)
-        warn("template %s", r->maker.chat->name);
-    r->fields.verbatim = r->maker.chat == &chat_none;
-    return chat_check(r->maker.chat, r->t, &r->maker.end, &r->maker.bos);
+    enum st st = all_text ? chat_layout(c, &layout_none, r->t, r->a)
+                          : template_open(r->s, r->t, c, r->a);
+    r->maker.chat = c;
+    r->fields.verbatim = c->layout == &layout_none;
+    return st;
 }
 
 /* ---- output ---- */
@@ -88,7 +85,7 @@ static void make_header(const struct run *r, struct header *h)
             .truncate = view_of(r->s->truncate), .split = view_of(r->s->split ? r->s->split : ""),
         };
         bool known = false;
-        chat_hash(r->maker.chat, s.template_hash);
+        memcpy(s.template_hash, r->maker.chat->hash, sizeof s.template_hash);
         for (int64_t k = 0; k < h->n_sources; k++)
             known |= view_eq(h->source[k].src, s.src) && view_eq(h->source[k].schema, s.schema);
         if (!known)

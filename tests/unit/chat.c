@@ -7,15 +7,21 @@
 
 static struct arena *a;
 
+/* The turns under a layout and the tokenizer `bytes`; all turns of the assistant are wanted, and
+ * what follows the last is rendered as if it were. */
 static const char *render(const char *name, const struct turn *turn, int64_t n, struct rendering *r)
 {
-    const struct chat *c = chat_find(name);
+    struct tokenizer *t = tokenizer_bytes(a);
+    struct chat c;
+    bool *want = ARENA_NEW(a, bool, n);
 
-    CHECK(c);
-    CHECK_ST(chat_render(r, c, view_of(c->end ? c->end : "<|eos|>"), turn, n), ST_OK);
-    CHECK_ST(buf_add(&r->text, "", 1), ST_OK);
-    r->text.n--;
-    return r->text.p;
+    for (int64_t i = 0; i < n; i++)
+        want[i] = turn[i].role == ROLE_ASSISTANT || i == n - 1;
+    CHECK(layout_find(name));
+    CHECK_ST(chat_layout(&c, layout_find(name), t, a), ST_OK);
+    CHECK_ST(chat_render(r, &c, &(struct talk){ turn, n, want, NULL, NULL }, a), ST_OK);
+    tokenizer_free(t);
+    return arena_text(a, r->text);
 }
 
 static enum role role_of(struct view name)
@@ -64,11 +70,12 @@ static void plain_and_none(void **state)
     (void)state;
     CHECK_STR(render("plain", turns, 4, &r),
               "Human: Hi\n\nAssistant: Yes.<|eos|>\n\nHuman: So?\n\nAssistant: No.<|eos|>");
-    const struct part *p = rendering_part(&r, 1);
+    const struct part *p = rendering_part(&r, 0);
+    CHECK(rendering_parts(&r) == 2 && p->turn == 1 && !p->empty);
     CHECK(memcmp(r.text.p + p->begin, " Yes.<|eos|>\n", 13) == 0 && p->stop - p->begin == 12);
-    CHECK(p->text == p->begin + 1 && p->end == p->text + 4);
+    CHECK(p->end == p->begin + 5);
     CHECK_STR(render("none", turns, 2, &r), " Hi \nYes. <|eos|>");
-    CHECK(rendering_part(&r, 1)->begin == 5 && rendering_part(&r, 1)->stop == r.text.n);
+    CHECK(rendering_part(&r, 0)->begin == 5 && rendering_part(&r, 0)->stop == r.text.n);
     rendering_free(&r);
 }
 
@@ -85,8 +92,8 @@ static void prompts_are_prefixes(void **state)
     for (int i = 0; i < countof(names); i++) {
         render(names[i], turns, 4, &r);
         render(names[i], other, 4, &s);
-        size_t n = rendering_part(&r, 3)->begin;
-        CHECK(rendering_part(&s, 3)->begin == n && memcmp(r.text.p, s.text.p, n) == 0);
+        size_t n = rendering_part(&r, 1)->begin;
+        CHECK(rendering_part(&s, 1)->begin == n && memcmp(r.text.p, s.text.p, n) == 0);
     }
     rendering_free(&r);
     rendering_free(&s);
@@ -105,58 +112,113 @@ static struct tokenizer *load(const char *path)
 static void what_a_tokenizer_must_have(void **state)
 {
     struct tokenizer *bytes = tokenizer_bytes(a), *gpt2 = load("tests/golden/tokenizer/gpt2.json");
-    int64_t end, bos;
+    struct chat c;
 
     (void)state;
-    CHECK(chat_auto(bytes) == &chat_plain && chat_auto(gpt2) == &chat_chatml &&
-          !chat_find("alpaca"));
-    CHECK_ST(chat_check(&chat_plain, bytes, &end, &bos), ST_OK);
-    CHECK(end == 257 && bos == -1);
-    CHECK_ST(chat_check(&chat_llama3, bytes, &end, &bos), ST_OK); /* its own <|bos|> stands first */
-    CHECK(end == 263 && bos == -1);
-    CHECK_ST(chat_check(&chat_llama3, gpt2, &end, &bos), ST_USAGE);
+    CHECK(layout_auto(bytes) == &layout_plain && layout_auto(gpt2) == &layout_chatml &&
+          !layout_find("alpaca"));
+    CHECK_ST(chat_layout(&c, &layout_plain, bytes, a), ST_OK);
+    CHECK(c.end == 257 && c.bos == -1 && view_is(c.end_text, "<|eos|>"));
+    CHECK_ST(chat_layout(&c, &layout_llama3, bytes, a), ST_OK); /* its own <|bos|> stands first */
+    CHECK(c.end == 263 && c.bos == -1);
+    CHECK_ST(chat_layout(&c, &layout_llama3, gpt2, a), ST_USAGE);
     CHECK(strstr(err_text(), "needs the token '<|start_header_id|>'"));
     err_clear();
     gpt2->eos = -1;
-    CHECK_ST(chat_check(&chat_plain, gpt2, &end, &bos), ST_USAGE);
+    CHECK_ST(chat_layout(&c, &layout_plain, gpt2, a), ST_USAGE);
     CHECK(strstr(err_text(), "--eos"));
     err_clear();
-    CHECK_STR(chat_names(), "none, plain, chatml, llama3");
+    CHECK_STR(layout_names(), "none, plain, chatml, llama3");
     tokenizer_free(bytes);
     tokenizer_free(gpt2);
 }
 
-static void hashes(void **state)
+/* What may not stand in a row's own texts: begin and end tokens and those of the layout. */
+static void markers(void **state)
 {
-    uint8_t h[2][8];
-    struct chat c = chat_chatml;
+    struct tokenizer *t = tokenizer_bytes(a);
+    struct view marker;
+    struct chat c;
 
     (void)state;
-    chat_hash(&chat_chatml, h[0]);
-    chat_hash(&c, h[1]);
-    CHECK(memcmp(h[0], h[1], 8) == 0);
-    c.after = "";
-    chat_hash(&c, h[1]);
-    CHECK(memcmp(h[0], h[1], 8) != 0);
+    CHECK_ST(chat_layout(&c, &layout_chatml, t, a), ST_OK);
+    CHECK(chat_marked(&c, VIEW("a<|im_start|>b"), &marker) && view_is(marker, "<|im_start|>"));
+    CHECK(chat_marked(&c, VIEW("<|eos|>"), &marker) && chat_marked(&c, VIEW("<|bos|>"), &marker));
+    CHECK(!chat_marked(&c, VIEW("a<|eot_id|>"), &marker) && !chat_marked(&c, VIEW(""), &marker));
+    tokenizer_free(t);
 }
 
-static void roles_it_has_not(void **state)
+static void hashes(void **state)
 {
-    struct turn tool = { .role = ROLE_TOOL, .text = VIEW("{}") };
-    struct rendering r = { 0 };
+    struct tokenizer *t = tokenizer_bytes(a);
+    struct layout other = layout_chatml;
+    struct chat c[2];
 
     (void)state;
-    CHECK_ST(chat_render(&r, &chat_plain, VIEW("<|eos|>"), &tool, 1), ST_DATA);
-    CHECK(strstr(err_text(), "no role 'tool'"));
-    err_clear();
+    CHECK_ST(chat_layout(&c[0], &layout_chatml, t, a), ST_OK);
+    CHECK_ST(chat_layout(&c[1], &other, t, a), ST_OK);
+    CHECK(memcmp(c[0].hash, c[1].hash, 8) == 0);
+    other.after = "";
+    CHECK_ST(chat_layout(&c[1], &other, t, a), ST_OK);
+    CHECK(memcmp(c[0].hash, c[1].hash, 8) != 0);
+    tokenizer_free(t);
+}
+
+/* What a layout cannot show is an error, not left out. */
+static void what_it_has_not(void **state)
+{
+    static const struct scan tools = { .type = SCAN_ARRAY, .n = 1 };
+    struct turn tool = { .role = ROLE_TOOL, .text = VIEW("{}") },
+                more = { .role = ROLE_ASSISTANT, .text = VIEW(""), .more = true };
+    const struct { struct turn *turn; const struct scan *tools, *documents; const char *why; } t[] = {
+        { &tool, NULL, NULL, "no role 'tool'" }, { &more, NULL, NULL, "tool calls or reasoning" },
+        { &tool, &tools, NULL, "--map tools=none" }, { &tool, NULL, &tools, "show documents" },
+    };
+    struct tokenizer *bytes = tokenizer_bytes(a);
+    struct rendering r = { 0 };
+    struct chat c;
+
+    (void)state;
+    CHECK_ST(chat_layout(&c, &layout_plain, bytes, a), ST_OK);
+    for (int i = 0; i < countof(t); i++) {
+        struct talk talk = { t[i].turn, 1, (bool[]){ true }, t[i].tools, t[i].documents };
+        CHECK_ST(chat_render(&r, &c, &talk, a), ST_DATA);
+        CHECK(strstr(err_text(), t[i].why));
+        err_clear();
+    }
     rendering_free(&r);
+    tokenizer_free(bytes);
+}
+
+/* A prompt ends where the model speaks. */
+static void prompts(void **state)
+{
+    static const struct { const char *name, *text; } want[] = {
+        { "none", " Hi \nYes. <|eos|>So?" }, { "plain", "Human: Hi\n\nAssistant: Yes.<|eos|>\n\n"
+        "Human: So?\n\nAssistant:" },
+        { "chatml", "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nYes.<|im_end|>\n"
+        "<|im_start|>user\nSo?<|im_end|>\n<|im_start|>assistant\n" },
+    };
+    struct tokenizer *t = tokenizer_bytes(a);
+    struct rendering r = { 0 };
+    struct chat c;
+
+    (void)state;
+    for (int i = 0; i < countof(want); i++) {
+        CHECK_ST(chat_layout(&c, layout_find(want[i].name), t, a), ST_OK);
+        CHECK_ST(chat_prompt(&r, &c, &(struct talk){ .turn = turns, .n = 3 }, a), ST_OK);
+        CHECK_STR(arena_text(a, r.text), want[i].text);
+        CHECK(rendering_parts(&r) == 0);
+    }
+    rendering_free(&r);
+    tokenizer_free(t);
 }
 
 int main(void)
 {
     a = arena_new(0);
     int bad = RUN(TEST(as_jinja_has_it), TEST(plain_and_none), TEST(prompts_are_prefixes),
-                  TEST(what_a_tokenizer_must_have), TEST(hashes), TEST(roles_it_has_not));
+                  TEST(what_a_tokenizer_must_have), TEST(markers), TEST(hashes), TEST(what_it_has_not), TEST(prompts));
     arena_free(a);
     return bad;
 }

@@ -54,6 +54,7 @@ static enum st read_row(const struct fields *f, struct row *out)
 
 const struct schema schema_alpaca = {
     .name = "alpaca", .line = "instruction, optional input, and output",
-    .columns = "instruction, output; optional input, system, history",
+    .columns = "instruction, output; optional input, system, history, tools, "
+               "documents, weight",
     .fits = fits, .read = read_row,
 };

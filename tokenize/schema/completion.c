@@ -58,6 +58,6 @@ static enum st read_row(const struct fields *f, struct row *out)
 
 const struct schema schema_completion = {
     .name = "completion", .line = "a prompt and its completion, or question and answer",
-    .columns = "prompt, completion; or question, answer",
+    .columns = "prompt, completion; or question, answer; optional tools, documents, weight",
     .fits = fits, .read = read_row,
 };

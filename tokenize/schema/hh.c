@@ -147,6 +147,8 @@ static enum st read_row(const struct fields *f, struct row *out)
     if (st != ST_OK)
         return st;
 
+    if ((st = row_extras(f, out)) != ST_OK)
+        return st;
     struct view *source = source_room(f, out, 2);
     if (!source)
         return ST_SYS;
@@ -164,6 +166,6 @@ static enum st read_row(const struct fields *f, struct row *out)
 
 const struct schema schema_hh = {
     .name = "hh", .line = "two transcripts of Human: and Assistant: turns, one preferred",
-    .columns = "chosen, rejected",
+    .columns = "chosen, rejected; optional weight",
     .fits = fits, .read = read_row,
 };

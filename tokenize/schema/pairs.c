@@ -18,16 +18,6 @@ static bool fits(const struct fields *f)
     return field(f, "chosen") && field(f, "rejected");
 }
 
-/* A side: a text, a message, or a list of them. */
-static enum st read_side(const struct fields *f, const struct scan *v, struct turns *out)
-{
-    if (v->type == SCAN_ARRAY)
-        return field_turns(f, v, out);
-    if (turns_room(f, out, 1) != ST_OK)
-        return ST_SYS;
-    return field_turn(f, v, ROLE_ASSISTANT, &out->v[out->n++]);
-}
-
 /* Sides that are whole conversations: what both begin with becomes the prompt. */
 static enum st implicit_turns(const struct fields *f, struct row *out, size_t at)
 {
@@ -35,7 +25,7 @@ static enum st implicit_turns(const struct fields *f, struct row *out, size_t at
     int64_t n = 0;
 
     while (n < c->n - 1 && n < r->n - 1 && c->v[n].role == r->v[n].role &&
-           view_eq(c->v[n].text, r->v[n].text))
+           view_eq(turn_source(&c->v[n]), turn_source(&r->v[n])))
         n++;
     while (n > 0 && c->v[n].role != ROLE_ASSISTANT)
         n--;
@@ -72,32 +62,6 @@ static enum st implicit_text(const struct fields *f, struct row *out, size_t at)
     return ST_OK;
 }
 
-static enum st read_prompt(const struct fields *f, const struct scan *prompt, struct turns *out)
-{
-    if (prompt->type == SCAN_ARRAY)
-        return field_turns(f, prompt, out);
-    if (turns_room(f, out, 1) != ST_OK)
-        return ST_SYS;
-    return field_turn(f, prompt, ROLE_USER, &out->v[out->n++]);
-}
-
-static enum st add_system(const struct fields *f, struct row *out)
-{
-    struct view system;
-    struct turns all;
-    enum st st = field_text(f, "system", true, &system);
-
-    if (st != ST_OK || system.n == 0)
-        return st;
-    if (turns_room(f, &all, out->turns.n + 1) != ST_OK)
-        return ST_SYS;
-    all.v[0] = (struct turn){ .role = ROLE_SYSTEM, .text = system, .at = f->row->at };
-    memcpy(all.v + 1, out->turns.v, (size_t)out->turns.n * sizeof *all.v);
-    all.n = out->turns.n + 1;
-    out->turns = all;
-    return ST_OK;
-}
-
 static enum st check_side(const struct fields *f, const struct turns *t, const struct scan *v,
                           const char *name)
 {
@@ -115,15 +79,15 @@ static enum st read_row(const struct fields *f, struct row *out)
     out->kind = REC_PREF;
     if (!c || !r)
         return field_text(f, c ? "rejected" : "chosen", false, &text);
-    if ((st = read_side(f, c, &out->chosen)) != ST_OK ||
-        (st = read_side(f, r, &out->rejected)) != ST_OK)
+    if ((st = field_side(f, c, ROLE_ASSISTANT, &out->chosen)) != ST_OK ||
+        (st = field_side(f, r, ROLE_ASSISTANT, &out->rejected)) != ST_OK)
         return st;
     bool whole =
         c->type == SCAN_ARRAY && out->chosen.n > 0 && out->chosen.v[0].role != ROLE_ASSISTANT;
     if (whole && (!prompt || prompt->type == SCAN_TEXT))       /* a text says it once more */
         st = implicit_turns(f, out, c->at);
     else if (prompt)
-        st = read_prompt(f, prompt, &out->turns);
+        st = field_side(f, prompt, ROLE_USER, &out->turns);
     else if (c->type == SCAN_TEXT && r->type == SCAN_TEXT)
         st = implicit_text(f, out, c->at);
     else
@@ -133,12 +97,13 @@ static enum st read_row(const struct fields *f, struct row *out)
     if (st == ST_OK)
         st = check_side(f, &out->rejected, r, "rejected");
     if (st == ST_OK)
-        st = add_system(f, out);
+        st = field_system(f, &out->turns);
     return st == ST_OK ? row_from_turns(f, out) : st;
 }
 
 const struct schema schema_pairs = {
     .name = "pairs", .line = "a prompt and two answers, one preferred; the prompt may be implicit",
-    .columns = "chosen, rejected; prompt, conversations, messages or question; optional system",
+    .columns = "chosen, rejected; prompt, conversations, messages or question; "
+               "optional system, tools, documents, weight",
     .fits = fits, .read = read_row,
 };
