@@ -45,12 +45,15 @@ void faults_tell(const struct faults *f, bool asked)
 
     for (int c = 0; c < CAUSES; c++)
         faults += f->n[c];
-    if (!asked && faults + f->dropped + f->cut == 0)
+    if (!asked && faults + f->dropped + f->cut + f->shifted == 0)
         return;
     warn("%lld rows, %lld records of %lld tokens, %lld of them trained", (long long)f->rows,
          (long long)f->records, (long long)f->tokens, (long long)f->trained);
     if (f->outside)
         warn("%10lld rows belong to the other split", (long long)f->outside);
+    if (f->shifted)
+        warn("%10lld texts with a token across the boundary, which is not trained",
+             (long long)f->shifted);
     if (f->dropped)
         warn("%10lld rows dropped: too long", (long long)f->dropped);
     if (f->cut)

@@ -31,6 +31,7 @@ struct faults {
     char         first[CAUSES][160];           /* where, and what */
     int64_t      rows, records;                /* rows read; records written */
     int64_t      outside;                      /* rows of the other split */
+    int64_t shifted; /* texts with a token across the boundary, untrained by --boundary shift */
     int64_t dropped, cut, cut_end; /* by --truncate; of the cut, those that lost their end token */
     int64_t      tokens, trained;
 };

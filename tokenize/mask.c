@@ -195,6 +195,7 @@ static enum st flag(const struct job *j, int slot, size_t stop, struct seq *s)
     const struct encoding *v = &m->encoding;
     const struct part *p = rendering_part(&m->rendering, 0);
     int64_t n = rendering_parts(&m->rendering), r = 0;
+    bool shifted = false;
 
     if (seq_room(j->m, slot, v->n + 1 + TOKENIZER_AROUND_MAX, s) != ST_OK)
         return ST_SYS;
@@ -209,8 +210,10 @@ static enum st flag(const struct job *j, int slot, size_t stop, struct seq *s)
         bool within = touches && v->begin[i] >= p[r].begin && v->end[i] <= p[r].stop;
         if (touches && !within && !m->shift)
             return merged(j, i, &p[r]);
+        shifted |= touches && !within;
         put(s, v->id[i], within);
     }
+    m->faults->shifted += shifted;
     return ST_OK;
 }
 

@@ -1,4 +1,4 @@
-# A token across the boundary of prompt and answer is an error, or with --boundary shift untrained: in a pair it goes to the
+# G05. A token across the boundary of prompt and answer is an error, or with --boundary shift untrained: in a pair it goes to the
 # sides, outside their spans, and prompt followed by a side stays the encoding of the whole.
 cd "$TMP" || exit 1
 T=$OLDPWD/tests/golden/tokenizer/gpt2.json

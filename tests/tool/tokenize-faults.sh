@@ -1,4 +1,4 @@
-# Each fault of a row ends the run with 3 and a message that says where, what, and how to mend it.
+# G06. Each fault of a row ends the run with 3 and a message that says where, what, and how to mend it.
 cd "$TMP" || exit 1
 G=$OLDPWD/tests/golden/tokenizer
 try() {

@@ -1,4 +1,4 @@
-# Over real transcripts no role marker is ever trained, and every prompt ends before an answer.
+# G02. Over real transcripts no role marker is ever trained, and every prompt ends before an answer.
 D=../shared/data/pref/hh-harmless-2312.jsonl.gz
 [ -r "$D" ] || { echo "skipped: no $D" >"$TMP/skip"; exit 0; }
 tokenize -q --tokenizer bytes -n 100k --lenient --show 100000 "$D" >"$TMP/shown" 2>"$TMP/err"

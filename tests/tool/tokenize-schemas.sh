@@ -1,4 +1,4 @@
-# Every schema of schema.def turns its golden rows into its golden records; what `auto` finds is the same.
+# G01, G09. Every schema of schema.def turns its golden rows into its golden records; what `auto` finds is the same.
 # After a change that is meant: for each folder, look at --show and renew records.jsonl and show.txt.
 for name in $(sed -n 's/^SCHEMA(\(.*\))$/\1/p' tokenize/schema.def); do
     dir=tests/golden/schema-$name
@@ -11,4 +11,6 @@ for name in $(sed -n 's/^SCHEMA(\(.*\))$/\1/p' tokenize/schema.def); do
         tokenize --schema auto --to json "$@" 2>/dev/null | cmp -s - "$TMP/got" || echo "$name: auto finds another schema"
         tokenize --schema "$name" --show 99 "$@" 2>/dev/null | diff "$dir/$template.txt" - || echo "$name: shown otherwise"
     done
+    echo '{"other": [1]}' | tokenize -q --tokenizer bytes --schema "$name" --to json >"$TMP/got" 2>&1
+    [ $? = 3 ] || echo "$name: takes any row"
 done

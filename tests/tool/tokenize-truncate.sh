@@ -1,4 +1,4 @@
-# What becomes of long rows: each policy, with its account; rows in = records + left out.
+# G08. What becomes of long rows: each policy, with its account; rows in = records + left out.
 cd "$TMP" || exit 1
 cat >sft.jsonl <<'END'
 {"prompt": "short", "completion": "yes"}
