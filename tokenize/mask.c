@@ -188,13 +188,13 @@ static enum st merged(const struct job *j, int64_t i, const struct part *p)
                  shown(token));
 }
 
-/* The encoding up to byte `stop`, with its flags. */
-static enum st flag(const struct job *j, int slot, size_t stop, struct seq *s)
+/* The encoding up to the last part, or all of it, with its flags: part by part, what lies before it
+ * and then what touches it. */
+static enum st flag(const struct job *j, int slot, struct seq *s)
 {
     const struct maker *m = j->m;
     const struct encoding *v = &m->encoding;
-    const struct part *p = rendering_part(&m->rendering, 0);
-    int64_t n = rendering_parts(&m->rendering), r = 0;
+    int64_t n = rendering_parts(&m->rendering), i = 0;
     bool shifted = false;
 
     if (seq_room(j->m, slot, v->n + 1 + TOKENIZER_AROUND_MAX, s) != ST_OK)
@@ -203,16 +203,25 @@ static enum st flag(const struct job *j, int slot, size_t stop, struct seq *s)
         put_prefix(m, s);
     else
         s->n_prefix = v->n && m->t->bos >= 0 && v->id[0] == (uint32_t)m->t->bos;
-    for (int64_t i = 0; i < v->n && v->begin[i] < stop; i++) {
-        while (r < n && p[r].stop <= v->begin[i])
-            r++;
-        bool touches = r < n && v->end[i] > p[r].begin;
-        bool within = touches && v->begin[i] >= p[r].begin && v->end[i] <= p[r].stop;
-        if (touches && !within && !m->shift)
-            return merged(j, i, &p[r]);
-        shifted |= touches && !within;
-        put(s, v->id[i], within);
+    uint8_t *trained = s->trained + s->n;
+    for (int64_t r = 0; r < n; r++) {
+        struct part p = *rendering_part(&m->rendering, r);
+        int64_t from = i;
+        while (i < v->n && v->end[i] <= p.begin)
+            i++;
+        memset(trained + from, false, (size_t)(i - from));
+        for (; i < v->n && v->begin[i] < p.stop; i++) {
+            trained[i] = v->begin[i] >= p.begin && v->end[i] <= p.stop;
+            if (!trained[i] && !m->shift)
+                return merged(j, i, &p);
+            shifted |= !trained[i];
+        }
     }
+    if (n == 0)
+        memset(trained, false, (size_t)(i = v->n));
+    if (i)
+        memcpy(s->id + s->n, v->id, (size_t)i * sizeof *s->id);
+    s->n += i;
     m->faults->shifted += shifted;
     return ST_OK;
 }
@@ -231,7 +240,6 @@ enum st mask_talk(struct maker *m, const struct rows *rows, const struct talk *t
                   struct seq *s, struct arena *a)
 {
     struct job j = { m, rows, t };
-    const struct rendering *r = &m->rendering;
     enum st st = chat_render(&m->rendering, m->chat, t, a);
 
     if (st != ST_OK)
@@ -239,7 +247,7 @@ enum st mask_talk(struct maker *m, const struct rows *rows, const struct talk *t
     if ((st = check_parts(&j)) != ST_OK || (st = encode(&j)) != ST_OK ||
         (st = find_ends(&j)) != ST_OK)
         return st;
-    return flag(&j, slot, rendering_part(r, rendering_parts(r) - 1)->stop, s);
+    return flag(&j, slot, s);
 }
 
 enum st mask_prompt(struct maker *m, const struct rows *rows, const struct talk *t, int slot,
@@ -250,7 +258,7 @@ enum st mask_prompt(struct maker *m, const struct rows *rows, const struct talk 
 
     if (st != ST_OK)
         return st == ST_DATA ? refused(&j) : st;
-    return (st = encode(&j)) == ST_OK ? flag(&j, slot, SIZE_MAX, s) : st;
+    return (st = encode(&j)) == ST_OK ? flag(&j, slot, s) : st;
 }
 
 enum st mask_text(struct maker *m, const struct rows *rows, struct view text, struct seq *s)

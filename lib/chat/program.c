@@ -93,27 +93,6 @@ bool chat_dated(const struct chat *c)
     return c->jinja && jinja_uses(c->jinja, "strftime_now");
 }
 
-enum st chat_program(struct chat *c, struct view source, const char *name, int64_t end,
-                     const struct chat_vars *vars, const struct tokenizer *t, struct arena *a)
-{
-    enum st st;
-
-    *c = (struct chat){ .name = name, .date = vars->date, .end = end, .bos = -1 };
-    if (end < 0 && t->eos < 0)
-        return fail(ST_USAGE, "the tokenizer names no end token; name it with --eos");
-    if ((st = make_vars(c, vars, t, a)) != ST_OK ||
-        (st = jinja_read((struct jinja **)&c->jinja, source, name, a)) != ST_OK ||
-        (st = markers_new(c, t, a)) != ST_OK)
-        return st;
-    hash(c, source);
-    for (int64_t i = 0; i < t->n_added && st == ST_OK; i++) {
-        struct view text = t->added[i].text;
-        if (t->added[i].special && text.n && memmem(source.p, source.n, text.p, text.n))
-            st = markers_add(c, t, t->added[i].id);
-    }
-    return st;
-}
-
 /* ---- messages ---- */
 
 static const struct scan *reasoning_of(const struct scan *m)
@@ -314,4 +293,62 @@ enum st program_render(struct rendering *r, const struct chat *c, const struct t
     if (prompt)
         return ST_OK;
     return r->marked ? parts_by_block(&j, r, n) : parts_by_turn(&j, r, n);
+}
+
+/* ---- opening ---- */
+
+/* The special tokens that stand in a text are markers. */
+static enum st mark(struct chat *c, const struct tokenizer *t, struct view text)
+{
+    enum st st = ST_OK;
+
+    for (int64_t i = 0; i < t->n_added && st == ST_OK; i++) {
+        struct view v = t->added[i].text;
+        if (t->added[i].special && v.n && text.n && memmem(text.p, text.n, v.p, v.n))
+            st = markers_add(c, t, t->added[i].id);
+    }
+    return st;
+}
+
+/* A marker that is put together from pieces, as '<|' + role + '|>', stands in no source but comes
+ * out of small conversations; those that the template refuses do not matter. */
+static enum st mark_made(struct chat *c, const struct tokenizer *t, struct arena *a)
+{
+    static const struct turn turn[] = {
+        { .role = ROLE_SYSTEM, .text = { "s", 1 } }, { .role = ROLE_USER, .text = { "u", 1 } },
+        { .role = ROLE_ASSISTANT, .text = { "a", 1 } }, { .role = ROLE_TOOL, .text = { "t", 1 } },
+    };
+    static const struct { int from, n; } talks[] = { { 0, 3 }, { 1, 2 }, { 1, 3 }, { 0, 2 } };
+    struct rendering r = { 0 };
+    enum st st = ST_OK;
+
+    for (int i = 0; i < countof(talks) && st == ST_OK; i++) {
+        struct talk talk = { .turn = turn + talks[i].from, .n = talks[i].n };
+        st = program_render(&r, c, &talk, true, a);
+        if (st == ST_OK)
+            st = mark(c, t, r.text);
+        if (st == ST_DATA) {
+            err_clear();
+            st = ST_OK;
+        }
+    }
+    rendering_free(&r);
+    return st;
+}
+
+enum st chat_program(struct chat *c, struct view source, const char *name, int64_t end,
+                     const struct chat_vars *vars, const struct tokenizer *t, struct arena *a)
+{
+    enum st st;
+
+    *c = (struct chat){ .name = name, .date = vars->date, .end = end, .bos = -1 };
+    if (end < 0 && t->eos < 0)
+        return fail(ST_USAGE, "the tokenizer names no end token; name it with --eos");
+    if ((st = make_vars(c, vars, t, a)) != ST_OK ||
+        (st = jinja_read((struct jinja **)&c->jinja, source, name, a)) != ST_OK ||
+        (st = markers_new(c, t, a)) != ST_OK)
+        return st;
+    hash(c, source);
+    st = mark(c, t, source);
+    return st == ST_OK ? mark_made(c, t, a) : st;
 }

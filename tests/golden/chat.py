@@ -58,7 +58,9 @@ class Expect:
     def __init__(self, tok, template):
         self.tok, self.template = tok, template
         self.special = {i for i, t in tok.added_tokens_decoder.items() if t.special}
-        names = [t.content for t in tok.added_tokens_decoder.values() if t.special and t.content in template]
+        made = ''.join(self.made())                                # markers that are put together from pieces
+        names = [t.content for t in tok.added_tokens_decoder.values()
+                 if t.special and (t.content in template or t.content in made)]
         self.markers = [m for m in set(names + [tok.bos_token, tok.eos_token]) if m]
         self.blocks = re.search(r'{%-?\+?\s*generation', template) is not None
 
@@ -71,6 +73,14 @@ class Expect:
                                                 add_generation_prompt=prompt)
         except Exception as e:
             raise Fault(f'template: {e}')
+
+    def made(self):
+        turns = as_messages([('system', 's'), ('user', 'u'), ('assistant', 'a'), ('tool', 't')])
+        for some in turns[:3], turns[1:3], turns[1:], turns[:2]:
+            try:
+                yield self.render(some, None, True)
+            except Fault:
+                pass
 
     def spans(self, messages, tools, text, wanted):
         if self.blocks:
