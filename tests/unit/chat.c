@@ -170,7 +170,11 @@ static void what_it_has_not(void **state)
     static const struct scan tools = { .type = SCAN_ARRAY, .n = 1 };
     struct turn tool = { .role = ROLE_TOOL, .text = VIEW("{}") },
                 more = { .role = ROLE_ASSISTANT, .text = VIEW(""), .more = true };
-    const struct { struct turn *turn; const struct scan *tools, *documents; const char *why; } t[] = {
+    const struct {
+        struct turn       *turn;
+        const struct scan *tools, *documents;
+        const char        *why;
+    } t[] = {
         { &tool, NULL, NULL, "no role 'tool'" }, { &more, NULL, NULL, "tool calls or reasoning" },
         { &tool, &tools, NULL, "--map tools=none" }, { &tool, NULL, &tools, "show documents" },
     };
@@ -214,11 +218,144 @@ static void prompts(void **state)
     tokenizer_free(t);
 }
 
+/* ---- programs ---- */
+
+static const char by_turn[] =
+    "{{ bos_token }}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
+                  by_block[] =
+    "{% for m in messages %}{% if m.role == 'assistant' %}A:{% generation %}{{ m.content }}"
+    "{{ eos_token }}{% endgeneration %}{% else %}U:{{ m.content }}{% endif %}{% endfor %}",
+                  rewrites[] =
+    "{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}",
+                  seen[] = "{{ messages | tojson }}{{ tools | tojson }}{{ documents | tojson }}"
+                           "{{ pad_token }}{{ x }}{{ strftime_now('%Y') }}",
+                  pieces[] = "{% for m in messages %}{{ '<|' + 'im_start' + '|>' + m.content }}"
+                             "{% endfor %}";
+
+static void open_program(struct chat *c, const char *source, const struct jinja_var *var, int64_t n,
+                         const struct tokenizer *t)
+{
+    struct chat_vars vars = { var, n, { .tm_year = 124, .tm_mon = 6, .tm_mday = 26 } };
+
+    CHECK_ST(chat_program(c, view_of(source), "test", -1, &vars, t, a), ST_OK);
+}
+
+static void check_part(const struct rendering *r, int64_t i, int64_t turn, const char *text)
+{
+    const struct part *p = rendering_part(r, i);
+
+    CHECK(p->turn == turn && p->begin <= p->stop && p->stop <= r->text.n);
+    CHECK_STR(arena_text(a, (struct view){ r->text.p + p->begin, p->stop - p->begin }), text);
+}
+
+/* Where turns stand: by renderings of what precedes them, or by blocks. */
+static void programs(void **state)
+{
+    struct tokenizer *t = tokenizer_bytes(a);
+    struct talk all = { turns, 4, (bool[]){ false, true, false, true }, NULL, NULL },
+                first = { turns, 4, (bool[]){ false, true, false, false }, NULL, NULL };
+    struct rendering r = { 0 };
+    struct chat c;
+
+    (void)state;
+    open_program(&c, by_turn, NULL, 0, t);
+    CHECK_ST(chat_render(&r, &c, &all, a), ST_OK);
+    CHECK(rendering_parts(&r) == 2 && !r.marked && c.end == -1 && c.bos == -1);
+    check_part(&r, 0, 1, "Yes. <|im_end|>\n");
+    check_part(&r, 1, 3, "No.<|im_end|>\n");
+    CHECK_ST(chat_render(&r, &c, &first, a), ST_OK);
+    CHECK(rendering_parts(&r) == 1);
+    CHECK_STR(arena_text(a, r.text), "<|bos|><|im_start|>user\n Hi \n<|im_end|>\n"
+              "<|im_start|>assistant\nYes. <|im_end|>\n");
+    CHECK_ST(chat_prompt(&r, &c, &(struct talk){ .turn = turns, .n = 1 }, a), ST_OK);
+    CHECK_STR(arena_text(a, r.text), "<|bos|><|im_start|>user\n Hi \n<|im_end|>\n"
+              "<|im_start|>assistant\n");
+    open_program(&c, by_block, NULL, 0, t);
+    CHECK_ST(chat_render(&r, &c, &all, a), ST_OK);
+    CHECK(rendering_parts(&r) == 2 && r.marked);
+    check_part(&r, 0, 1, "Yes. <|eos|>");
+    check_part(&r, 1, 3, "No.<|eos|>");
+    open_program(&c, rewrites, NULL, 0, t);
+    CHECK_ST(chat_render(&r, &c, &all, a), ST_DATA);
+    CHECK(strstr(err_text(), "otherwise once more follow"));
+    err_clear();
+    rendering_free(&r);
+    tokenizer_free(t);
+}
+
+/* What a program is told, and what its hash is of. */
+static void what_it_sees(void **state)
+{
+    static const char row[] =
+        "[{\"role\": \"user\", \"content\": \"a\", \"name\": null}, "
+        "{\"content\": \"b\", \"role\": \"gpt\", \"reasoning\": \"c\"}, "
+        "{\"x\": 1, \"role\": \"user\"}]";
+    struct tokenizer *t = tokenizer_bytes(a);
+    const struct scan one = { .type = SCAN_NUMBER, .number = 1, .raw = VIEW("1") },
+                      two = { .type = SCAN_NUMBER, .number = 2, .raw = VIEW("2") };
+    const struct jinja_var x[2] = { { "x", &one }, { "x", &two } }, own = { "tools", &one };
+    struct rendering r = { 0 };
+    struct scan list;
+    size_t at = 0;
+    struct chat c[2];
+
+    (void)state;
+    CHECK_ST(scan_next(&list, VIEW(row), &at, a), ST_OK);
+    struct turn turn[] = {
+        { .role = ROLE_USER, .message = &list.item[0] },
+        { .role = ROLE_ASSISTANT, .message = &list.item[1], .more = true },
+        { .role = ROLE_USER, .message = &list.item[2] }, { .role = ROLE_USER, .text = VIEW("d") },
+    };
+    open_program(&c[0], seen, &x[0], 1, t);
+    CHECK_ST(chat_prompt(&r, &c[0], &(struct talk){ turn, 4, NULL, &list, NULL }, a), ST_OK);
+    CHECK_STR(arena_text(a, r.text),
+              "[{\"role\": \"user\", \"content\": \"a\"}, "
+              "{\"thinking\": \"c\", \"content\": \"b\", \"role\": \"assistant\", "
+              "\"reasoning\": \"c\", \"reasoning_content\": \"c\"}, "
+              "{\"x\": 1, \"role\": \"user\"}, {\"role\": \"user\", \"content\": \"d\"}]"
+              "[{\"role\": \"user\", \"content\": \"a\", \"name\": null}, "
+              "{\"content\": \"b\", \"role\": \"gpt\", \"reasoning\": \"c\"}, "
+              "{\"x\": 1, \"role\": \"user\"}]"
+              "null<|pad|>12024");
+    open_program(&c[1], seen, &x[0], 1, t);
+    CHECK(memcmp(c[0].hash, c[1].hash, 8) == 0 && chat_dated(&c[0]));
+    open_program(&c[1], seen, &x[1], 1, t);
+    CHECK(memcmp(c[0].hash, c[1].hash, 8) != 0);
+    CHECK_ST(chat_program(&c[1], VIEW("x"), "test", -1, &(struct chat_vars){ &own, 1, { 0 } }, t,
+                          a), ST_USAGE);
+    err_clear();
+    CHECK_ST(chat_program(&c[1], VIEW("{% if"), "test", -1, &(struct chat_vars){ 0 }, t, a),
+             ST_DATA);
+    err_clear();
+    rendering_free(&r);
+    tokenizer_free(t);
+}
+
+static void markers_of_programs(void **state)
+{
+    struct tokenizer *t = tokenizer_bytes(a);
+    struct view marker;
+    struct chat c;
+
+    (void)state;
+    open_program(&c, by_turn, NULL, 0, t);
+    CHECK(chat_marked(&c, VIEW("<|im_start|>"), &marker));
+    CHECK(chat_marked(&c, VIEW("<|eos|>"), &marker));
+    CHECK(!chat_marked(&c, VIEW("<|eot_id|>"), &marker));
+    open_program(&c, pieces, NULL, 0, t);
+    CHECK(chat_marked(&c, VIEW("<|im_start|>"), &marker));
+    CHECK(!chat_marked(&c, VIEW("<|im_end|>"), &marker));
+    tokenizer_free(t);
+}
+
 int main(void)
 {
     a = arena_new(0);
     int bad = RUN(TEST(as_jinja_has_it), TEST(plain_and_none), TEST(prompts_are_prefixes),
-                  TEST(what_a_tokenizer_must_have), TEST(markers), TEST(hashes), TEST(what_it_has_not), TEST(prompts));
+                  TEST(what_a_tokenizer_must_have), TEST(markers), TEST(hashes),
+                  TEST(what_it_has_not), TEST(prompts), TEST(programs), TEST(what_it_sees),
+                  TEST(markers_of_programs));
     arena_free(a);
     return bad;
 }
