@@ -217,7 +217,10 @@ static enum st prefix(struct job *j, struct rendering *r, int64_t n, bool prompt
     if (*end <= r->text.n && memcmp(r->piece.text.p, r->text.p, *end) == 0)
         return ST_OK;
     err_place(NULL);
-    return fail(ST_DATA, "it writes the first %lld messages otherwise once more follow, so what is "
+    return n + 1 == talk_wanted(j->t)
+         ? fail(ST_DATA, "it writes what precedes the answer otherwise once that follows, so where "
+                "it begins cannot be told; use a template with {%% generation %%} blocks")
+         : fail(ST_DATA, "it writes the first %lld messages otherwise once more follow, so what is "
                 "trained of them cannot be told; use --mask last, or a template with "
                 "{%% generation %%} blocks", (long long)n);
 }

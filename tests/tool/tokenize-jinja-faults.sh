@@ -22,7 +22,7 @@ try() {
     [ ! -e out.rec ] || echo "$name left a file"
 }
 printf '{{ bos_token }}%s' "$say" >bos.jinja
-printf '%s.' "$say" >dot.jinja
+printf '%s{%% if not add_generation_prompt %%}.{%% endif %%}' "$say" >dot.jinja
 printf '{%% for m in messages %%}{{ m.content }}{%% endfor %%}' >open.jinja
 printf '{%% if messages|length > 2 %%}{{ raise_exception("too many turns") }}{%% endif %%}%s' "$say" >two.jinja
 printf '{{ messages|length }}%s' "$say" >counts.jinja
