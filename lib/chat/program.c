@@ -300,6 +300,17 @@ enum st program_render(struct rendering *r, const struct chat *c, const struct t
 
 /* ---- opening ---- */
 
+/* Some tokenizers have `assistant` as a special token: a word is no marker. */
+static bool is_word(struct view s)
+{
+    int len;
+
+    for (size_t i = 0; i < s.n; i += (size_t)len)
+        if (!unicode_word(unicode_at(s.p + i, s.n - i, &len)))
+            return false;
+    return true;
+}
+
 /* The special tokens that stand in a text are markers. */
 static enum st mark(struct chat *c, const struct tokenizer *t, struct view text)
 {
@@ -307,7 +318,7 @@ static enum st mark(struct chat *c, const struct tokenizer *t, struct view text)
 
     for (int64_t i = 0; i < t->n_added && st == ST_OK; i++) {
         struct view v = t->added[i].text;
-        if (t->added[i].special && v.n && text.n && memmem(text.p, text.n, v.p, v.n))
+        if (t->added[i].special && !is_word(v) && text.n && memmem(text.p, text.n, v.p, v.n))
             st = markers_add(c, t, t->added[i].id);
     }
     return st;
