@@ -84,8 +84,8 @@ enum st chat_layout(struct chat *c, const struct layout *layout, const struct to
                    struct arena *a) must_use;
 
 /* A program; source, name and vars must stay.  Its markers are the special tokens that stand in
- * its source, or that it makes of pieces, words left out.  end: the token that ends a turn, -1 for the last
- * special one.
+ * its source, or that it makes of pieces, words left out.  end: the token that ends a turn, -1 for
+ * the last special one.
  *   ST_OK; ST_DATA a template that cannot be read, with its place; ST_USAGE no end token; ST_SYS */
 enum st chat_program(struct chat *c, struct view source, const char *name, int64_t end,
                      const struct chat_vars *vars, const struct tokenizer *t,
