@@ -6,9 +6,9 @@ for name in llama3 llama3_1 llama3_2 llama3_training; do
     for mask in last all; do
         tokenize -q --tokenizer "$D/tokenizers/llama-3.1" --template "$D/templates/$name.jinja" --mask $mask -n 1M --lenient \
             --to raw "$D/sft/alpaca-en-999.json" "$D/sft/sharegpt-toolcall-en.json" "$D/pref/sharegpt-pairs-en-300.json" \
-            "$D/pref/kto-en-300.json" -o "$TMP/out.rec" 2>"$TMP/err"
+            "$D/pref/kto-en-300.json" -o "$TMP/out.rec"
         # from the first record on: headers differ by command lines
-        mix --policy cat --to json "$TMP/out.rec" | sha256sum | sed "s/^\(.\{16\}\).*/$name $mask \1/"
-        sed -n 's/^tokenize: \([0-9]* rows, [0-9]* records\) of .*/\1/p' "$TMP/err"
+        mix --policy cat --to json "$TMP/out.rec" >"$TMP/json"
+        echo "$name $mask $(wc -l <"$TMP/json") $(sha256sum <"$TMP/json" | cut -c 1-16)"
     done
 done
