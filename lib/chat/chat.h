@@ -70,6 +70,7 @@ struct chat {                                  /* ready for a tokenizer; threads
     const struct jinja *jinja;
     struct jinja_var   *var;                   /* [n_var] the row's own four first */
     int64_t             n_var;
+    bool                calls;                 /* a program that shows tool calls */
     struct tm           date;
     int64_t             end;                   /* ends a turn; -1: the last special token does */
     int64_t             bos;                   /* to put first; -1: prefix or program has it */

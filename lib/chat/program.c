@@ -177,8 +177,37 @@ struct job {
     struct arena      *a;
 };
 
+static bool has_calls(const struct turn *t)
+{
+    const struct scan *v = t->message ? scan_find(t->message, "tool_calls") : NULL;
+
+    return v && v->type == SCAN_ARRAY && v->n > 0;
+}
+
+/* What a template passes over in silence is told, as of a layout. */
+static enum st check_shown(const struct chat *c, const struct talk *t, int64_t n)
+{
+    const char *lost = NULL;
+
+    for (int64_t i = 0; i < n && !c->calls; i++)
+        if (has_calls(&t->turn[i]))
+            lost = "tool calls; use another";
+    if (t->documents && !jinja_uses(c->jinja, "documents"))
+        lost = "documents; leave them out with --map documents=none, or use another";
+    if (t->tools && !jinja_uses(c->jinja, "tools"))
+        lost = "tools; leave them out with --map tools=none, or use another";
+    if (!lost)
+        return ST_OK;
+    err_place(NULL);
+    return fail(ST_DATA, "it does not show %s", lost);
+}
+
 static enum st job_open(struct job *j, int64_t n)
 {
+    enum st st = check_shown(j->c, j->t, n);
+
+    if (st != ST_OK)
+        return st;
     if (n > INT32_MAX)
         return fail(ST_DATA, "%lld messages", (long long)n);
     j->messages = (struct scan){ .type = SCAN_ARRAY };
@@ -363,6 +392,7 @@ enum st chat_program(struct chat *c, struct view source, const char *name, int64
         (st = markers_new(c, t, a)) != ST_OK)
         return st;
     hash(c, source);
+    c->calls = memmem(source.p, source.n, "tool_calls", 10);
     st = mark(c, t, source);
     return st == ST_OK ? mark_made(c, t, a) : st;
 }

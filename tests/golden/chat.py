@@ -121,6 +121,9 @@ class Expect:
         if not wanted:
             raise Fault('nothing is trained')
         messages = messages[:wanted[-1] + 1]
+        if tools and not re.search(r'\btools\b', self.template) or \
+                any(m.get('tool_calls') for m in messages) and 'tool_calls' not in self.template:
+            raise Fault('tools are not shown')
         text = self.render(messages, tools)
         spans = self.spans(messages, tools, text, wanted)
         for i in wanted:
