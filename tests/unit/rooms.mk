@@ -1,5 +1,6 @@
 # What each unit test, benchmark and fuzzer links: its room and those below.  REF_x := ref adds tests/unit/ref.c
 USES_unit_err   := base
+USES_unit_crew  := base
 USES_unit_opt   := base
 USES_unit_mem   := base
 USES_unit_rng   := base
