@@ -32,7 +32,7 @@ static bool all_trained(struct spans s, int64_t n)
     return s.n == 1 && s.v[0].begin == 0 && s.v[0].end == n;
 }
 
-enum st put_record(struct put *p, const struct made *m)
+enum st put_record(struct put *p, const struct made *m, struct buf *to)
 {
     int64_t n = made_tokens(m);
     size_t ids_bytes = (size_t)n * 4, at = (ids_bytes + 63) & ~(size_t)63;
@@ -41,7 +41,7 @@ enum st put_record(struct put *p, const struct made *m)
     };
     enum st st;
 
-    p->ids.n = p->record.n = 0;                /* ids, then the spans: at most one for two tokens */
+    p->ids.n = 0;                              /* ids, then the spans: at most one for two tokens */
     if ((st = buf_room(&p->ids, at + ((size_t)n / 2 + 3) * sizeof(struct span))) != ST_OK)
         return st;
     struct span *span = (struct span *)(p->ids.p + at);
@@ -67,13 +67,10 @@ enum st put_record(struct put *p, const struct made *m)
     default:
         BUG_IF(true);
     }
-    if ((st = rec_write(&p->record, &r, p->width)) != ST_OK)
-        return st;
-    return out_put(p->out, p->record.p, p->record.n, n);
+    return rec_write(to, &r, p->width);
 }
 
 void put_free(struct put *p)
 {
     buf_free(&p->ids);
-    buf_free(&p->record);
 }

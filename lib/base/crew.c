@@ -15,7 +15,7 @@ struct member {
 struct crew {
     pthread_mutex_t lock;
     pthread_cond_t  given, done;
-    struct job     *first, *last;
+    struct crew_job     *first, *last;
     bool            ends;
     int             n;                         /* threads; 0: the caller does it all */
     struct member   member[CREW_MAX];
@@ -28,7 +28,7 @@ static void *work(void *arg)
 
     pthread_mutex_lock(&c->lock);
     for (;;) {
-        struct job *j = c->first;
+        struct crew_job *j = c->first;
         if (!j && c->ends)
             break;
         if (!j) {
@@ -105,7 +105,7 @@ int crew_size(const struct crew *c)
     return MAX(c->n, 1);
 }
 
-void crew_give(struct crew *c, struct job *j)
+void crew_give(struct crew *c, struct crew_job *j)
 {
     j->done = false;
     j->next = NULL;
@@ -124,7 +124,7 @@ void crew_give(struct crew *c, struct job *j)
     pthread_mutex_unlock(&c->lock);
 }
 
-void crew_wait(struct crew *c, struct job *j)
+void crew_wait(struct crew *c, struct crew_job *j)
 {
     if (c->n == 0)
         return;

@@ -1,7 +1,7 @@
 /* crew.h - threads that work ahead: jobs are given in an order and waited for in that order.
  *
- * A job is a struct of the caller's with a struct job in it, and is the crew's from crew_give()
- * until crew_wait() has returned.  Jobs begin in the order given, several at a time, and know
+ * A job is a struct of the caller's with a struct crew_job in it, and is the crew's from
+ * crew_give() until crew_wait() has returned.  Jobs begin in the order given, several at a time, and know
  * nothing of one another; what order must decide is decided by who waits.  A crew of one has no
  * threads: a job is done when crew_give() returns.  So the same code runs with any number of
  * threads, and does the same. */
@@ -12,11 +12,11 @@
 
 #define CREW_MAX 256
 
-struct job {
+struct crew_job {
     /* who: which of the crew does it, 0 to crew_size() - 1; each does one job at a time. */
-    void (*run)(struct job *j, int who);
+    void (*run)(struct crew_job *j, int who);
     bool        done;                          /* the rest is the crew's */
-    struct job *next;
+    struct crew_job *next;
 };
 
 struct crew;
@@ -27,7 +27,7 @@ enum st crew_new(struct crew **c, int64_t threads, struct arena *a) must_use;
 void crew_free(struct crew *c);                /* NULL is fine */
 int crew_size(const struct crew *c);
 
-void crew_give(struct crew *c, struct job *j);
-void crew_wait(struct crew *c, struct job *j);
+void crew_give(struct crew *c, struct crew_job *j);
+void crew_wait(struct crew *c, struct crew_job *j);
 
 #endif

@@ -8,13 +8,13 @@
 enum { JOBS = 200, AHEAD = 5 };
 
 struct square {
-    struct job     job;
+    struct crew_job     job;
     int64_t        i, made;
     int            who;
     struct err_box said;
 };
 
-static void run(struct job *j, int who)
+static void run(struct crew_job *j, int who)
 {
     struct square *s = (struct square *)j;
 
@@ -85,7 +85,7 @@ static void free_waits(void **state)
     arena_free(a);
 }
 
-static void signals_are_the_mains(struct job *j, int who)
+static void signals_are_the_mains(struct crew_job *j, int who)
 {
     sigset_t set;
 
