@@ -16,13 +16,15 @@ static struct spans put_spans(const struct seq *s, struct span *v)
 {
     int64_t n = 0;
 
-    for (int64_t i = 0; i < s->n; i++) {
-        if (!s->trained[i])
-            continue;
-        if (n > 0 && v[n - 1].end == i)
-            v[n - 1].end++;
-        else
-            v[n++] = (struct span){ i, i + 1 };
+    for (int64_t i = 0; i < s->n;) {
+        const uint8_t *begin = memchr(s->trained + i, true, (size_t)(s->n - i)), *end;
+        if (!begin)
+            break;
+        i = begin - s->trained;
+        end = memchr(begin, false, (size_t)(s->n - i));
+        int64_t to = end ? end - s->trained : s->n;
+        v[n++] = (struct span){ i, to };
+        i = to;
     }
     return (struct spans){ v, n, true };
 }

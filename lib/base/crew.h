@@ -1,9 +1,9 @@
 /* crew.h - threads that work ahead: jobs are given in an order and waited for in that order.
  *
- * A job is a struct of the caller's with a struct crew_job in it, and is the crew's from
- * crew_give() until crew_wait() has returned.  Jobs begin in the order given, several at a time, and know
- * nothing of one another; what order must decide is decided by who waits.  A crew of one has no
- * threads: a job is done when crew_give() returns.  So the same code runs with any number of
+ * A job is a struct of the caller's with a struct crew_job in it, and belongs to the crew from
+ * crew_give() until crew_wait() has returned.  Jobs begin in the order given, several at a time,
+ * and know nothing of one another; what order must decide is decided by who waits.  A crew of one
+ * has no threads: a job is done when crew_give() returns.  So the same code runs with any number of
  * threads, and does the same. */
 #ifndef CREW_H
 #define CREW_H

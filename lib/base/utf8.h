@@ -27,6 +27,9 @@ static inline int utf8_len(const char *p, size_t n)
 /* Bytes at the start of p[n] that are well-formed, whole sequences: n where all of it is. */
 size_t utf8_prefix(const char *p, size_t n);
 
+/* The same, of sequences of two and more bytes only: stops at the first ASCII byte too. */
+size_t utf8_wide(const char *p, size_t n);
+
 /* The bytes of code point c, which is no surrogate, into out; returns how many. */
 static inline int utf8_put(char out[4], uint32_t c)
 {
