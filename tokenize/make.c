@@ -13,6 +13,17 @@ struct job {
     size_t              stop;                  /* the end of the last trained stretch */
 };
 
+static void set_marker_bits(struct maker *m)
+{
+    const int64_t own[] = { m->end, m->t->bos, m->t->eos, m->bos };
+
+    m->marker_bits = 0;
+    for (int i = 0; i < countof(own); i++)
+        m->marker_bits |= UINT64_C(1) << (own[i] & 63);
+    for (int i = 0; i < m->n_markers; i++)
+        m->marker_bits |= UINT64_C(1) << (m->marker[i] & 63);
+}
+
 enum st maker_open(struct maker *m, struct arena *a)
 {
     const struct added *end = tokenizer_added(m->t, (uint32_t)m->end);
@@ -20,6 +31,7 @@ enum st maker_open(struct maker *m, struct arena *a)
     m->n_markers = 0;
     for (int i = 0; i < countof(m->marker) && m->chat->needs[i]; i++)
         m->marker[m->n_markers++] = (uint32_t)tokenizer_find(m->t, m->chat->needs[i]);
+    set_marker_bits(m);
     m->end_text = end ? end->text : bpe_bytes(m->t->bpe, (uint32_t)m->end);
     m->encoder = encoder_new(m->t, a);
     return m->encoder ? ST_OK : ST_SYS;
@@ -126,8 +138,11 @@ static enum st render(struct job *j, const struct turns *t, int64_t first, bool 
     return st;
 }
 
+/* Ids that may not come out of a row's text; the most of these are ruled out by a bit. */
 static bool is_marker(const struct maker *m, uint32_t id)
 {
+    if (!(m->marker_bits >> (id & 63) & 1))
+        return false;
     if (id == (uint32_t)m->end || id == (uint32_t)m->t->bos || id == (uint32_t)m->t->eos ||
         id == (uint32_t)m->bos)
         return true;
@@ -182,26 +197,33 @@ static enum st merged(const struct job *j, int64_t i, size_t boundary)
                  shown(token));
 }
 
-/* The encoding, up to the last trained stretch, with its flags. */
+/* The encoding, up to the last trained stretch, with its flags: stretch by stretch, what lies before
+ * it and then what touches it. */
 static enum st mask(const struct job *j, int slot, struct seq *s)
 {
     const struct maker *m = j->m;
     const struct encoding *v = &m->encoding;
-    int64_t r = 0;
+    int64_t i = 0;
 
     if (seq_room(j->m, slot, v->n + 1 + TOKENIZER_AROUND_MAX, s) != ST_OK)
         return ST_SYS;
     put_prefix(m, s);
-    for (int64_t i = 0; i < v->n && v->begin[i] < j->stop; i++) {
-        while (r < j->n_trained && j->trained[r].end <= v->begin[i])
-            r++;
-        bool touches = r < j->n_trained && v->end[i] > j->trained[r].begin;
-        bool within =
-            touches && v->begin[i] >= j->trained[r].begin && v->end[i] <= j->trained[r].end;
-        if (touches && !within && !m->shift)
-            return merged(j, i, j->trained[r].begin);
-        put(s, v->id[i], within);
+    uint8_t *flag = s->trained + s->n;
+    for (int64_t r = 0; r < j->n_trained; r++) {
+        struct range t = j->trained[r];
+        int64_t from = i;
+        while (i < v->n && v->end[i] <= t.begin)
+            i++;
+        memset(flag + from, false, (size_t)(i - from));
+        for (; i < v->n && v->begin[i] < t.end; i++) {
+            flag[i] = v->begin[i] >= t.begin && v->end[i] <= t.end;
+            if (!flag[i] && v->end[i] > t.begin && !m->shift)
+                return merged(j, i, t.begin);
+        }
     }
+    if (i)
+        memcpy(s->id + s->n, v->id, (size_t)i * sizeof *s->id);
+    s->n += i;
     return ST_OK;
 }
 

@@ -52,6 +52,7 @@ struct maker {
     struct view             end_text;
     uint32_t                marker[4];         /* the template's own tokens */
     int                     n_markers;
+    uint64_t                marker_bits;       /* by id mod 64: markers, the end and begin tokens */
     struct buf              ids[2], flags[2];
     struct turns            all;
 };
