@@ -49,6 +49,12 @@ const char *chunk_name(const struct chunker *c)
     return input_name(c->in);
 }
 
+static enum st too_long(const struct chunker *c)
+{
+    err_place("%s:%lld", chunk_name(c), (long long)c->line);
+    return fail(ST_DATA, "a row of more than %d MiB; split it", ROW_BYTES_MAX >> 20);
+}
+
 /* More bytes behind those there, which may move. */
 static enum st fill(struct chunker *c)
 {
@@ -56,10 +62,8 @@ static enum st fill(struct chunker *c)
     size_t row = d->n - c->at, got;            /* a row that is long, few reads */
     size_t want = MAX(MAX(row, (size_t)READ_BYTES), CHUNK_BYTES - MIN(d->n, (size_t)CHUNK_BYTES));
 
-    if (row > ROW_BYTES_MAX) {
-        err_place("%s:%lld", chunk_name(c), (long long)c->line);
-        return fail(ST_DATA, "a row of more than %d MiB; split it", ROW_BYTES_MAX >> 20);
-    }
+    if (row > ROW_BYTES_MAX)
+        return too_long(c);
     if (buf_room(d, want) != ST_OK)
         return ST_SYS;
     enum st st = input_read(c->in, d->p + d->n, want, &got);
@@ -89,6 +93,8 @@ static enum st take(struct chunker *c, size_t n)
 {
     struct raw_row row = { c->at, n, c->line, c->column };
 
+    if (n > ROW_BYTES_MAX)
+        return too_long(c);
     if (buf_add(&c->to->rows, &row, sizeof row) != ST_OK)
         return ST_SYS;
     c->to->n++;

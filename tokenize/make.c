@@ -268,7 +268,8 @@ static enum st one_text(struct job *j, const struct turns *t, int64_t first, boo
 static enum st emit(const struct maker *m, const struct row *row, struct made *d)
 {
     d->kind = row->kind;
-    d->id = rec_id(row->kind, row->source, row->n_source);
+    if (d->id == 0)                            /* of a long document once, not per record */
+        d->id = rec_id(row->kind, row->source, row->n_source);
     m->faults->cut += d->cut;
     m->faults->cut_end += d->cut_end;
     return m->sink(m->arg, d);

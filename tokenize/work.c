@@ -293,7 +293,7 @@ static enum st tell(struct run *r)
         err_place(NULL);
         return fail(ST_DATA, "none of the %lld rows could be used", (long long)a->rows);
     }
-    return r->s->report ? save_report(r) : ST_OK;
+    return ST_OK;
 }
 
 static void close_all(struct run *r)
@@ -377,6 +377,8 @@ enum st work(const struct setup *s, const char *const *files, int64_t n_files, s
         st = tell(r);
     if (r->out)
         st = out_close(r->out, st, (struct view){ 0 });
+    if (st == ST_OK && s->report)
+        st = save_report(r);
     close_all(r);
     return st;
 }
