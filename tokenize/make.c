@@ -197,8 +197,8 @@ static enum st merged(const struct job *j, int64_t i, size_t boundary)
                  shown(token));
 }
 
-/* The encoding, up to the last trained stretch, with its flags: stretch by stretch, what lies before
- * it and then what touches it. */
+/* The encoding, up to the last trained stretch, with its flags: stretch by stretch, what lies
+ * before it and then what touches it. */
 static enum st mask(const struct job *j, int slot, struct seq *s)
 {
     const struct maker *m = j->m;

@@ -16,6 +16,7 @@ USES_unit_split := text base
 USES_unit_bpe   := text base
 USES_unit_tokenizer := text base
 USES_unit_chat  := chat text base
+USES_unit_account := tokenize chat text stream base
 USES_unit_ops   := math base
 USES_unit_company := math base
 USES_unit_vec   := math base
