@@ -114,7 +114,6 @@ static enum st render(struct job *j, const struct turns *t, int64_t first, bool 
     j->content = ARENA_NEW(a, struct range, t->n + 1);
     if (!j->trained || !j->content)
         return ST_SYS;
-    err_place("--template");
     enum st st = chat_render(&m->rendering, m->chat, m->end_text, t->v, t->n);
     if (st == ST_DATA) {
         err_clear();

@@ -43,7 +43,8 @@ static enum st make_rows(const char *name, struct arena *a)
 
     while (b.n < BYTES && st == ST_OK) {
         int64_t n = 10 + (int64_t)(rng(2, RNG_TEST, draw) % 60);
-        if ((st = buf_printf(&b, "{\"prompt\": \"")) == ST_OK && (st = text(&b, n, &draw)) == ST_OK &&
+        if ((st = buf_printf(&b, "{\"prompt\": \"")) == ST_OK &&
+            (st = text(&b, n, &draw)) == ST_OK &&
             (st = buf_printf(&b, "\", \"completion\": \"")) == ST_OK &&
             (st = text(&b, 3 * n, &draw)) == ST_OK)
             st = buf_printf(&b, "\"}\n");

@@ -1,9 +1,9 @@
 # The same bytes, messages and reports with any number of threads: records, shards, faults, --lenient, --dedup, --show.
 cd "$TMP" || exit 1
-awk 'BEGIN { for (i = 1; i <= 30000; i++)
+awk 'BEGIN { for (i = 1; i <= 12000; i++)
     printf "{\"prompt\": \"What is %d times %d?\", \"completion\": \"It is %d, and that is all there is to say of it.\"}\n",
-        i % 9000, i % 7, (i % 9000) * (i % 7) }' >good.jsonl
-awk 'NR == 11000 { print "not JSON" } NR % 5000 == 7 { print "{\"prompt\": \"no more\"}" } NR % 7001 == 0 {
+        i % 4000, i % 7, (i % 4000) * (i % 7) }' >good.jsonl
+awk 'NR == 9000 { print "not JSON" } NR % 5000 == 7 { print "{\"prompt\": \"no more\"}" } NR % 7001 == 0 {
     print "{\"prompt\": \"a\", \"completion\": \"<|eos|>\"}" } { print }' good.jsonl >bad.jsonl
 sed '1s/^/[/; $!s/$/,/; $s/$/]/' bad.jsonl | sed 's/^not JSON,/nothing,/' >bad.json
 t() { n=$1; shift; tokenize -q --tokenizer bytes --template none --threads "$n" "$@"; }
@@ -17,8 +17,8 @@ for n in 1 2 7; do
     [ ! -e bad.rec ] && [ ! -e none.json ] || echo "a file is left"
     t $n --lenient --dedup --to json --report account.$n.json bad.jsonl bad.json >lenient.$n 2>err.$n
     t $n --lenient --split train --to json bad.json >split.$n 2>&1
-    t $n --lenient --show 12000 bad.jsonl >show.$n 2>&1
-    (head -n 9000 good.jsonl; sleep .2; printf '{"prompt": "half a '; sleep .2; printf 'row", "completion": "b"}\n'
+    t $n --lenient --show 5000 bad.jsonl >show.$n 2>&1
+    (head -n 3000 good.jsonl; sleep .2; printf '{"prompt": "half a '; sleep .2; printf 'row", "completion": "b"}\n'
         head -n 10 good.jsonl) | t $n --to json >slow.$n
 done
 for n in 2 7; do
@@ -27,6 +27,6 @@ for n in 2 7; do
     cmp good.1.json good.$n.json
     cmp account.1.json account.$n.json
 done
-[ "$(wc -c <good.1)" -gt 100000 ] && cat bad.1 account.1.json
+[ "$(wc -c <good.1)" -gt 50000 ] && cat bad.1 account.1.json
 cat err.1
 wc -l <slow.1
