@@ -3,9 +3,10 @@
  *
  * The encoder is given the same texts the rows hold, rendered, and nothing else is done: what rows
  * cost beyond it is finding, JSON, schema, template, masks, msgpack and hashes, and for a shard
- * zstd.  One thread's time is CPU time, so that neighbours weigh less; two threads' is the clock's,
- * beside one's by the clock.  Texts are made of a few thousand words by a power law, with line ends and quotes to
- * escape.  rows [TOKENIZER [FILE.jsonl]] takes others, of schema completion. */
+ * zstd.  One thread's time is CPU time, so that neighbours weigh less; two threads' is the
+ * clock's, beside one's by the clock.  Texts are made of a few thousand words by a power law, with
+ * line ends and quotes to escape.  rows [TOKENIZER [FILE.jsonl]] takes others, of schema
+ * completion. */
 #include <unistd.h>
 
 #include "base/file.h"
