@@ -166,7 +166,7 @@ static enum st rows_speed(struct view file, const struct setup *s)
         if ((st = encode_all(e, &texts, &bare[k])) != ST_OK ||
             (st = run_rows(s, 1, "/dev/null", &one[k], &alone[k])) != ST_OK ||
             (st = run_rows(s, 2, "/dev/null", &t, &two[k])) != ST_OK ||
-            (st = run_rows(s, 1, "rows.rec", &shard[k], &t)) != ST_OK)
+            (st = run_rows(s, 1, "build/rows.rec", &shard[k], &t)) != ST_OK)
             break;
         one[k] -= load;
         shard[k] -= load;
@@ -207,7 +207,7 @@ int main(int argc, char **argv)
     if (st == ST_OK && (st = file_read(rows_file, &file, (size_t)1 << 30, a)) == ST_OK &&
         (st = json_speed(file)) == ST_OK)
         st = rows_speed(file, &s);
-    unlink("rows.rec");
+    unlink("build/rows.rec");
     if (argc <= 2)
         unlink(rows_file);
     arena_free(a);
