@@ -6,7 +6,7 @@
 
 #define HELD_SEED 0x706c616974ull              /* "plait": part of what a split means */
 
-enum st held_place(struct held *h, struct view key, double *place)
+enum st held_key(struct held *h, struct view key, struct view *normal)
 {
     struct view s;
     bool space = false;
@@ -28,9 +28,13 @@ enum st held_place(struct held *h, struct view key, double *place)
         }
         i += (size_t)len;
     }
-    uint64_t hash = XXH3_64bits_withSeed(h->text.p, h->text.n, HELD_SEED);
-    *place = (double)(hash >> 11) * 0x1p-53;
+    *normal = (struct view){ h->text.p, h->text.n };
     return ST_OK;
+}
+
+double held_place(struct view normal)
+{
+    return (double)(XXH3_64bits_withSeed(normal.p, normal.n, HELD_SEED) >> 11) * 0x1p-53;
 }
 
 void held_free(struct held *h)

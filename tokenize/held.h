@@ -12,9 +12,13 @@ struct held {                                  /* start from {0}, end with held_
     struct buf text;
 };
 
-/* The share of [0, 1) where the key lies; it is held out where this is below --held.  The key is
- * taken in NFC, each run of white space as one space, none at the ends. */
-enum st held_place(struct held *h, struct view key, double *place) must_use;
+/* The key as prompts are compared: in NFC, each run of white space as one space, none at the
+ * ends.  A view of h, until the next call. */
+enum st held_key(struct held *h, struct view key, struct view *normal) must_use;
+
+/* The share of [0, 1) where a normal key lies; it is held out where this is below --held. */
+double held_place(struct view normal);
+
 void held_free(struct held *h);
 
 #endif

@@ -52,7 +52,10 @@ static enum st emit(const struct maker *m, const struct row *row, struct made *d
 {
     d->kind = row->kind;
     d->row = row;
-    d->id = rec_id(row->kind, row->source, row->n_source);
+    d->ended |= (row->kind == REC_SFT || row->kind == REC_PREF || row->kind == REC_LABEL) &&
+                !d->cut_end;
+    if (!d->id)                                /* of a long document's pieces: once */
+        d->id = rec_id(row->kind, row->source, row->n_source);
     m->faults->cut += d->cut;
     m->faults->cut_end += d->cut_end;
     return m->sink(m->arg, d);
@@ -238,6 +241,7 @@ static enum st make_text(struct maker *m, const struct rows *rows, const struct 
     for (int64_t i = 0; st == ST_OK && i < all.n; i += m->max_tokens) {
         d.seq = tail(&all, i);
         d.seq.n = MIN(d.seq.n, m->max_tokens);
+        d.ended = i + d.seq.n == all.n;
         if (d.seq.n > 1)                       /* one token alone has nothing to learn from */
             st = emit(m, row, &d);
     }

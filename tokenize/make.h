@@ -26,6 +26,7 @@ struct made {
     int64_t       n_choices;
     const struct row *row;                     /* what it was: weight, answer, group */
     bool          cut, cut_end;                /* by --truncate; and its end token with it */
+    bool          ended;                       /* what is trained has its end token */
 };
 
 /* Tokens of the record, the prompt once; and those that are trained. */

@@ -16,13 +16,15 @@ static struct spans put_spans(const struct seq *s, struct span *v)
 {
     int64_t n = 0;
 
-    for (int64_t i = 0; i < s->n; i++) {
-        if (!s->trained[i])
-            continue;
-        if (n > 0 && v[n - 1].end == i)
-            v[n - 1].end++;
-        else
-            v[n++] = (struct span){ i, i + 1 };
+    for (int64_t i = 0; i < s->n;) {
+        const uint8_t *begin = memchr(s->trained + i, true, (size_t)(s->n - i)), *end;
+        if (!begin)
+            break;
+        i = begin - s->trained;
+        end = memchr(begin, false, (size_t)(s->n - i));
+        int64_t to = end ? end - s->trained : s->n;
+        v[n++] = (struct span){ i, to };
+        i = to;
     }
     return (struct spans){ v, n, true };
 }
@@ -32,7 +34,7 @@ static bool all_trained(struct spans s, int64_t n)
     return s.n == 1 && s.v[0].begin == 0 && s.v[0].end == n;
 }
 
-enum st put_record(struct put *p, const struct made *m)
+enum st put_record(struct put *p, const struct made *m, struct buf *to)
 {
     int64_t n = made_tokens(m);
     size_t ids_bytes = (size_t)n * 4, at = (ids_bytes + 63) & ~(size_t)63;
@@ -42,7 +44,7 @@ enum st put_record(struct put *p, const struct made *m)
     };
     enum st st;
 
-    p->ids.n = p->record.n = 0;                /* ids, then the spans: at most one for two tokens */
+    p->ids.n = 0;                              /* ids, then the spans: at most one for two tokens */
     if ((st = buf_room(&p->ids, at + ((size_t)n / 2 + 3) * sizeof(struct span) +
                                     (size_t)m->n_choices * sizeof(struct choice))) != ST_OK)
         return st;
@@ -90,13 +92,10 @@ enum st put_record(struct put *p, const struct made *m)
     default:
         BUG_IF(true);
     }
-    if ((st = rec_write(&p->record, &r, p->width)) != ST_OK)
-        return st;
-    return out_put(p->out, p->record.p, p->record.n, n);
+    return rec_write(to, &r, p->width);
 }
 
 void put_free(struct put *p)
 {
     buf_free(&p->ids);
-    buf_free(&p->record);
 }

@@ -3,16 +3,15 @@
 #define PUT_H
 
 #include "make.h"
-#include "stream/io.h"
 
 struct put {                                   /* end with put_free() */
-    struct out *out;
     int         width;
     struct view src;
-    struct buf  ids, record;
+    struct buf  ids;
 };
 
-enum st put_record(struct put *p, const struct made *m) must_use;
+/* Appends the record. */
+enum st put_record(struct put *p, const struct made *m, struct buf *to) must_use;
 void put_free(struct put *p);
 
 #endif

@@ -35,6 +35,18 @@ const struct schema *schema_auto(const struct fields *f)
     return NULL;
 }
 
+bool schema_asks(const struct schema *s, struct view column)
+{
+    for (const char *p = s->columns; *p;) {
+        size_t n = strcspn(p, " ,;");
+        if (view_eq((struct view){ p, n }, column))
+            return true;
+        p += n;
+        p += strspn(p, " ,;");
+    }
+    return false;
+}
+
 enum st misfit(const struct fields *f, size_t at, const char *fmt, ...)
 {
     char what[400];

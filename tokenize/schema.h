@@ -50,7 +50,7 @@ struct fields {
 
 struct schema {
     const char *name, *line;
-    const char *columns;                       /* for people: what it looks for */
+    const char *columns;                       /* for people; every column it asks for, by name */
     /* Could this row be one?  For `auto`. */
     bool (*fits)(const struct fields *f);
     /* ST_OK; ST_DATA by misfit(); ST_SYS */
@@ -64,6 +64,9 @@ struct schema {
 const struct schema *schema_find(const char *name);    /* NULL: none of that name */
 const char *schema_names(void);                        /* "hh, pairs, ..." */
 const struct schema *schema_auto(const struct fields *f);      /* NULL: no schema fits the row */
+
+/* Does the schema ask for this column?  By its `columns`. */
+bool schema_asks(const struct schema *s, struct view column);
 
 /* ---- for schemas ---- */
 

@@ -9,11 +9,11 @@
 struct setup {                                 /* as they were given */
     const char     *tokenizer, *bos, *eos;
     const char     *schema, *chat, *mask, *truncate, *boundary, *specials, *split, *side, *source;
-    const char     *date, *out, *to;
-    struct opt_list map, vars;
-    int64_t         max_tokens, show;
+    const char     *date, *out, *to, *report;
+    struct opt_list map, vars, exclude;
+    int64_t         max_tokens, show, threads; /* threads 0: what the machine lends */
     double          held;
-    bool            lenient, quiet;
+    bool            lenient, dedup, stats, quiet;
 };
 
 /* The options that the maker goes by, and the columns of --map.  ST_USAGE: a word that is none of

@@ -25,35 +25,48 @@ static const char *stem(const char *path, struct arena *a)
 }
 
 /* The schema that the first row's columns fit. */
-static enum st find_schema(const struct setup *s, struct fields *f, struct source_in *in)
+static enum st fit_schema(struct fields *f, struct source_in *in)
 {
+    const struct chunk *c = chunk_first(in->chunks);
+    struct rows rows;
     struct scan row;
 
-    if (strcmp(s->schema, "auto") != 0) {
-        in->schema = schema_find(s->schema);
-        err_place("--schema");
-        return in->schema ? ST_OK
-                          : fail(ST_USAGE, "'%s' is none of auto, %s", shown(view_of(s->schema)),
-                                 schema_names());
+    rows_start(&rows, c);
+    enum st st = rows_next(&rows, &row, f->a);
+    if (st == ST_END && c->then != ST_END) {
+        err_take(&c->said);
+        return c->then;
     }
-    size_t mark = arena_mark(f->a);
-    enum st st = rows_next(in->rows, &row, f->a);
     if (st == ST_END) {
-        err_place("%s", rows_name(in->rows));
+        err_place("%s", c->name);
         return fail(ST_DATA, "no rows, so no schema can be found; name it with --schema");
     }
     if (st != ST_OK)
         return st;
     f->row = &row;
-    f->rows = in->rows;
-    if (!(in->schema = schema_auto(f))) {
-        rows_place(in->rows, row.at);
-        return fail(ST_DATA, "no schema fits the columns of this row; name it with --schema, and "
-                             "columns with --map");
+    f->rows = &rows;
+    if ((in->schema = schema_auto(f)))
+        return ST_OK;
+    rows_place(&rows, row.at);
+    return fail(ST_DATA, "no schema fits the columns of this row; name it with --schema, and "
+                         "columns with --map");
+}
+
+static enum st find_schema(const struct setup *s, struct fields *f, struct source_in *in)
+{
+    size_t mark = arena_mark(f->a);
+
+    if (strcmp(s->schema, "auto") == 0) {
+        enum st st = fit_schema(f, in);
+        f->row = NULL;
+        f->rows = NULL;
+        arena_back(f->a, mark);
+        return st;
     }
-    rows_again(in->rows);
-    arena_back(f->a, mark);
-    return ST_OK;
+    in->schema = schema_find(s->schema);
+    err_place("--schema");
+    return in->schema ? ST_OK : fail(ST_USAGE, "'%s' is none of auto, %s",
+                                     shown(view_of(s->schema)), schema_names());
 }
 
 enum st source_open(const struct setup *s, struct fields *f, const char *const *files,
@@ -67,7 +80,7 @@ enum st source_open(const struct setup *s, struct fields *f, const char *const *
         return ST_SYS;
     while (*n < n_files) {
         struct source_in *in = &(*all)[*n];
-        enum st st = rows_open(&in->rows, files[*n], a);
+        enum st st = chunk_open(&in->chunks, files[*n], a);
         if (st != ST_OK)
             return st;
         in->name = s->source ? s->source : stem(files[*n], a);
@@ -77,7 +90,7 @@ enum st source_open(const struct setup *s, struct fields *f, const char *const *
         if ((st = find_schema(s, f, in)) != ST_OK)
             return st;
         if (!s->quiet && strcmp(s->schema, "auto") == 0)
-            warn("%s: schema %s", rows_name(in->rows), in->schema->name);
+            warn("%s: schema %s", chunk_name(in->chunks), in->schema->name);
     }
     return ST_OK;
 }

@@ -5,7 +5,7 @@
 #include "setup.h"
 
 struct source_in {
-    struct rows         *rows;
+    struct chunker      *chunks;
     const struct schema *schema;
     const char          *name;
 };

@@ -1,4 +1,4 @@
-/* err.c - the one message of a process, and its signals.
+/* err.c - the one message of a process, those kept apart, and its signals.
  *
  * Place and message are kept apart, so that a reader which learns its line and column only after
  * the fault can still give them (err_at).  A line is formatted whole, cleaned of control
@@ -14,13 +14,13 @@
 #include "base/err.h"
 #include "base/utf8.h"
 
-enum { PLACE_MAX = 1024, WHAT_MAX = 2048, SHOWN_MAX = 80 };
+enum { PLACE_MAX = ERR_PLACE_MAX, WHAT_MAX = ERR_WHAT_MAX, SHOWN_MAX = 80 };
 
 static const char *tool = "plait";
 static _Thread_local char place[PLACE_MAX];            /* of the next fault */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static bool kept;
-static char kept_place[PLACE_MAX], kept_what[WHAT_MAX];
+static struct err_box process;                         /* the one message; under the lock */
+static _Thread_local struct err_box *apart;            /* of this thread; NULL: the process's */
 
 static volatile sig_atomic_t stop;
 static pthread_t main_thread;
@@ -107,27 +107,48 @@ void err_place(const char *fmt, ...)
     va_end(ap);
 }
 
+static struct err_box *box(void)
+{
+    return apart ? apart : &process;
+}
+
 void err_at(const char *fmt, ...)
 {
+    struct err_box *b = box();
     va_list ap;
 
     pthread_mutex_lock(&lock);
     va_start(ap, fmt);
-    if (kept)
-        format(kept_place, sizeof kept_place, fmt, ap);
+    if (b->kept)
+        format(b->place, sizeof b->place, fmt, ap);
     va_end(ap);
     pthread_mutex_unlock(&lock);
 }
 
-static void keep(const char *what)
+static void keep(const char *where, const char *what)
 {
+    struct err_box *b = box();
+
     pthread_mutex_lock(&lock);
-    if (!kept) {
-        kept = true;
-        snprintf(kept_place, sizeof kept_place, "%s", place);
-        snprintf(kept_what, sizeof kept_what, "%s", what);
+    if (!b->kept) {
+        b->kept = true;
+        snprintf(b->place, sizeof b->place, "%s", where);
+        snprintf(b->what, sizeof b->what, "%s", what);
     }
     pthread_mutex_unlock(&lock);
+}
+
+void err_apart(struct err_box *b)
+{
+    apart = b;
+    if (b)
+        err_clear();
+}
+
+void err_take(const struct err_box *b)
+{
+    if (b->kept)
+        keep(b->place, b->what);
 }
 
 enum st fail(enum st st, const char *fmt, ...)
@@ -138,7 +159,7 @@ enum st fail(enum st st, const char *fmt, ...)
     va_start(ap, fmt);
     format(what, sizeof what, fmt, ap);
     va_end(ap);
-    keep(what);
+    keep(place, what);
     return st;
 }
 
@@ -152,24 +173,27 @@ enum st fail_sys(const char *fmt, ...)
     format(what, sizeof what, fmt, ap);
     va_end(ap);
     snprintf(full, sizeof full, "%s: %s", what, strerror(error));
-    keep(full);
+    keep(place, full);
     return ST_SYS;
 }
 
 const char *err_text(void)
 {
-    static char text[PLACE_MAX + WHAT_MAX + 2];
+    static _Thread_local char text[PLACE_MAX + WHAT_MAX + 2];
+    const struct err_box *b = box();
 
-    if (!kept)
+    if (!b->kept)
         return "";
-    snprintf(text, sizeof text, "%s%s%s", kept_place, *kept_place ? ": " : "", kept_what);
+    snprintf(text, sizeof text, "%s%s%s", b->place, *b->place ? ": " : "", b->what);
     return text;
 }
 
 void err_clear(void)
 {
-    kept = false;
-    kept_place[0] = kept_what[0] = 0;
+    struct err_box *b = box();
+
+    b->kept = false;
+    b->place[0] = b->what[0] = 0;
 }
 
 void warn(const char *fmt, ...)
@@ -185,8 +209,8 @@ void warn(const char *fmt, ...)
 
 const char *shown(struct view name)
 {
-    static char ring[4][SHOWN_MAX + 1];
-    static int next;
+    static _Thread_local char ring[4][SHOWN_MAX + 1];
+    static _Thread_local int next;
     char *s = ring[next++ & 3];
 
     if (clean(s, SHOWN_MAX + 1, name) < name.n) {
@@ -198,8 +222,8 @@ const char *shown(struct view name)
 
 int done(enum st st)
 {
-    if (st != ST_OK && kept)
-        say_line(kept_place, kept_what);
+    if (st != ST_OK && process.kept)
+        say_line(process.place, process.what);
     if ((fflush(stdout) != 0 || ferror(stdout)) && (st == ST_OK || st == ST_END)) {
         int error = errno;
         char what[WHAT_MAX];

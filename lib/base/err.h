@@ -3,7 +3,9 @@
  * The library returns; main speaks, once.  Who finds a fault calls fail(), which keeps the first
  * message of the process; everybody above passes the status up untouched; done(), the last call of
  * main, prints it as `tool: place: what; mend` in one write and returns the exit code.
- * The first message wins among threads too; err_text() and err_clear() are the main thread's. */
+ * The first message wins among threads too.  Where the order of the work and not of the clock is
+ * to decide, a thread keeps its message in a box of its own, which is taken over when its turn
+ * comes. */
 #ifndef ERR_H
 #define ERR_H
 
@@ -41,15 +43,27 @@ enum st fail_sys(const char *fmt, ...) like_printf(1, 2);
 void err_at(const char *fmt, ...) like_printf(1, 2);
 
 /* The kept message without the tool's name ("" when none), and forgetting it: for `--lenient`,
- * which counts bad rows instead of ending, and for tests. */
+ * which counts bad rows instead of ending, and for tests.  The text is this thread's until it asks
+ * again. */
 const char *err_text(void);
 void err_clear(void);
+
+/* A message kept apart, for work done ahead of its turn. */
+#define ERR_PLACE_MAX 1024
+#define ERR_WHAT_MAX  2048
+struct err_box { bool kept; char place[ERR_PLACE_MAX], what[ERR_WHAT_MAX]; };
+
+/* From here on this thread's fail(), err_at(), err_text() and err_clear() go by the box, which is
+ * emptied first; NULL: by the process's message again, as at the start. */
+void err_apart(struct err_box *box);
+/* The box's message, if it has one, becomes the one this thread goes by, if that has none. */
+void err_take(const struct err_box *box);
 
 /* One whole line on stderr, `tool: what`, in one write; the run goes on. */
 void warn(const char *fmt, ...) like_printf(1, 2);
 
 /* A name from outside, safe to print: control characters replaced, cut at 80 bytes with "...".
- * Returns one of four rotating static buffers. */
+ * Returns one of four rotating buffers of this thread. */
 const char *shown(struct view name);
 
 /* Prints the kept message, if any and st is not ST_OK, then checks that stdout took every byte

@@ -38,6 +38,8 @@ enum st input_open(struct input **in, const char *path, struct arena *a) must_us
 /* Up to n bytes into p.  *got 0 is the end.  A cut or corrupt compressed file is ST_DATA; ST_STOP
  * where a stop signal ended the wait. */
 enum st input_read(struct input *in, void *p, size_t n, size_t *got) must_use;
+/* A read would not wait: bytes are there, or the end is. */
+bool input_ready(const struct input *in);
 const char *input_name(const struct input *in);      /* "stdin" for "-" */
 void input_close(struct input *in);
 

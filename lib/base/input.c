@@ -4,6 +4,7 @@
  * A zstd frame may ask for a window of 128 MiB at most (what zstd itself takes without --long). */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -206,6 +207,13 @@ enum st input_read(struct input *in, void *p, size_t n, size_t *got)
         st = fill(in);
     }
     return st;
+}
+
+bool input_ready(const struct input *in)
+{
+    struct pollfd p = { in->fd, POLLIN, 0 };
+
+    return in->at < in->n || poll(&p, 1, 0) != 0;
 }
 
 const char *input_name(const struct input *in)

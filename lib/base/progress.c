@@ -38,7 +38,7 @@ void progress_start(struct progress *p, const char *what, const char *unit, doub
     p->start = p->last = p->on ? run_clock() : 0;
 }
 
-static int width(void)
+int progress_columns(void)
 {
     struct winsize w;
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 20 ? MIN(w.ws_col, 400) : 80;
@@ -68,7 +68,7 @@ void progress_at(struct progress *p, double amount, const char *extra)
                               short_time((p->total - amount) / rate, b, sizeof b));
     if (extra && n < size)
         snprintf(line + n, size - n, "  %s", extra);
-    int len = snprintf(out, sizeof out, "\r%.*s\033[K", width() - 1, line);
+    int len = snprintf(out, sizeof out, "\r%.*s\033[K", progress_columns() - 1, line);
     p->drawn = write(STDERR_FILENO, out, MIN((size_t)len, sizeof out - 1)) > 0;
 }
 

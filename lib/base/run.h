@@ -23,5 +23,6 @@ void progress_start(struct progress *p, const char *what, const char *unit, doub
                     double base, bool quiet);
 void progress_at(struct progress *p, double amount, const char *extra);
 void progress_end(struct progress *p);         /* clears the line */
+int  progress_columns(void);                   /* of the terminal on stderr, or 80 */
 
 #endif

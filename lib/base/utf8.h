@@ -1,4 +1,4 @@
-/* utf8.h - one well-formed UTF-8 sequence (Unicode 15, table 3-7), as all our readers test it. */
+/* utf8.h - well-formed UTF-8 (Unicode 15, table 3-7), as all our readers test it. */
 #ifndef UTF8_H
 #define UTF8_H
 
@@ -23,6 +23,12 @@ static inline int utf8_len(const char *p, size_t n)
     return c <= 0xf4 && n >= 4 && s[1] >= low && s[1] <= high && (s[2] & 0xc0) == 0x80 &&
            (s[3] & 0xc0) == 0x80 ? 4 : 0;
 }
+
+/* Bytes at the start of p[n] that are well-formed, whole sequences: n where all of it is. */
+size_t utf8_prefix(const char *p, size_t n);
+
+/* The same, of sequences of two and more bytes only: stops at the first ASCII byte too. */
+size_t utf8_wide(const char *p, size_t n);
 
 /* The bytes of code point c, which is no surrogate, into out; returns how many. */
 static inline int utf8_put(char out[4], uint32_t c)

@@ -186,9 +186,18 @@ static uint64_t from_big(const uint8_t p[8])
     return v;
 }
 
+uint64_t end_hash(const void *raw, size_t n_bytes)
+{
+    return XXH3_64bits(raw, n_bytes);
+}
+
 void end_add(struct end *e, const void *raw, size_t n_bytes)
 {
-    uint64_t h = XXH3_64bits(raw, n_bytes);
+    end_add_hash(e, end_hash(raw, n_bytes));
+}
+
+void end_add_hash(struct end *e, uint64_t h)
+{
     uint8_t link[16];
     big_endian(link, e->chain);
     big_endian(link + 8, h);

@@ -50,6 +50,9 @@ enum st end_put(struct buf *b, const struct end *e) must_use;
 
 /* One record more: its hash into the order-free sum and the chain. */
 void end_add(struct end *e, const void *raw, size_t n_bytes);
+/* The same in two parts: a record's hash, which needs nobody else, and its place in the order. */
+uint64_t end_hash(const void *raw, size_t n_bytes);
+void end_add_hash(struct end *e, uint64_t hash);
 
 /* Two headers may feed one run: same version, width and tokenizer.  ST_DATA names both and the
  * difference. */

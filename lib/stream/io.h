@@ -65,6 +65,13 @@ enum st out_open(struct out **out, const char *name, const struct header *h, enu
 /* One record as msgpack bytes: raw of a record read, or what rec_write() made.  n_tokens feeds
  * the seek table. */
 enum st out_put(struct out *out, const void *raw, size_t n_bytes, int64_t n_tokens) must_use;
+/* The same of a record whose end_hash() is known. */
+enum st out_put_hashed(struct out *out, const void *raw, size_t n_bytes, int64_t n_tokens,
+                       uint64_t hash) must_use;
+/* From here on the frames of a shard are compressed by the crew, which outlives the writer; the
+ * bytes written are the same. */
+struct crew;                                   /* base/crew.h */
+enum st out_crew(struct out *out, struct crew *crew, struct arena *a) must_use;
 enum st out_flush(struct out *out) must_use;          /* everything put so far is with the reader */
 /* Writes the end record with status st (and state), closes, and publishes the file when st is
  * ST_OK (a stopped or failed writer leaves no file; a pipe gets the status).  Returns st, or the

@@ -10,20 +10,12 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-#include <zstd.h>
 #include "base/file.h"
 #include "base/opt.h"
 #include "stream/io.h"
-#include "stream/table.h"
+#include "stream/press.h"
 
-enum {
-    WRITE_BYTES = 64 << 10,
-    FRAME_BYTES = 1 << 20, /* raw bytes of a frame, more only for one record that is larger */
-    PIPE_BYTES = 1 << 20,
-    LEVEL = 1,
-};
+enum { WRITE_BYTES = 64 << 10, PIPE_BYTES = 1 << 20 };
 
 struct out {
     struct file      file;
@@ -34,10 +26,8 @@ struct out {
     enum st          failed;
     struct end       sums;
     int64_t          written;                  /* bytes handed to write(2) */
-    struct buf pend;         /* raw, JSON: not yet written; shard: the frame being filled */
-    struct buf packed, rows; /* a frame compressed; struct table_row of all so far */
-    struct table_row row;                      /* the frame being filled */
-    ZSTD_CCtx       *z;
+    struct buf       pend;                     /* raw, JSON: not yet written */
+    struct press    *press;                    /* shard */
     struct arena    *now;
 };
 
@@ -92,39 +82,10 @@ static enum st drain(struct out *o)
     return n ? write_all(o, o->pend.p, n) : ST_OK;
 }
 
-/* ---- frames ---- */
-
-static enum st encoder(struct out *o)
+/* For the press. */
+static enum st write_frame(void *out, const void *p, size_t n)
 {
-    if (o->z)
-        return ST_OK;
-    if (!(o->z = ZSTD_createCCtx()))
-        return fail(ST_SYS, "no memory for zstd");
-    ZSTD_CCtx_setParameter(o->z, ZSTD_c_compressionLevel, LEVEL);
-    ZSTD_CCtx_setParameter(o->z, ZSTD_c_checksumFlag, 1);
-    ZSTD_CCtx_setParameter(o->z, ZSTD_c_contentSizeFlag, 1);
-    return ST_OK;
-}
-
-static enum st frame_close(struct out *o)
-{
-    size_t room = ZSTD_compressBound(o->pend.n);
-    o->packed.n = 0;
-    if (o->pend.n == 0)
-        return ST_OK;
-    if (encoder(o) != ST_OK || buf_room(&o->packed, room) != ST_OK)
-        return o->failed = ST_SYS;
-    size_t n = ZSTD_compress2(o->z, o->packed.p, o->packed.cap, o->pend.p, o->pend.n);
-    if (ZSTD_isError(n))
-        return o->failed = fail(ST_SYS, "zstd: %s", ZSTD_getErrorName(n));
-    o->row.bytes = (int64_t)n;
-    o->row.raw = (int64_t)o->pend.n;
-    o->row.hash = XXH3_64bits(o->packed.p, n);
-    if (buf_add(&o->rows, &o->row, sizeof o->row) != ST_OK)
-        return o->failed = ST_SYS;
-    o->row = (struct table_row){ 0 };
-    o->pend.n = 0;
-    return write_all(o, o->packed.p, n);
+    return write_all(out, p, n);
 }
 
 /* ---- opening ---- */
@@ -146,8 +107,8 @@ static enum st put_header(struct out *o, const struct header *h, struct arena *a
     enum st st = header_put(&b, own);
     if (st == ST_OK && o->form == OUT_RAW)
         st = add(o, b.p, b.n);
-    else if (st == ST_OK && (st = buf_add(&o->pend, b.p, b.n)) == ST_OK)
-        st = frame_close(o);
+    else if (st == ST_OK && (st = press_bytes(o->press, b.p, b.n)) == ST_OK)
+        st = press_flush(o->press);
     buf_free(&b);
     return st;
 }
@@ -165,10 +126,8 @@ static struct out *new_out(const char *name, int width, struct arena *a)
 
 static void free_out(struct out *o)
 {
-    ZSTD_freeCCtx(o->z);
+    press_free(o->press);
     buf_free(&o->pend);
-    buf_free(&o->packed);
-    buf_free(&o->rows);
     arena_free(o->now);
 }
 
@@ -188,7 +147,10 @@ enum st out_open(struct out **out, const char *name, const struct header *h, enu
     if (fstat(o->file.fd, &s) == 0 && S_ISFIFO(s.st_mode))
         (void)!fcntl(o->file.fd, F_SETPIPE_SZ, PIPE_BYTES);
     o->now = arena_new(REC_BYTES_MAX);
-    st = buf_room(&o->pend, o->form == OUT_SHARD ? FRAME_BYTES : WRITE_BYTES);
+    if (o->form != OUT_SHARD)
+        st = buf_room(&o->pend, WRITE_BYTES);
+    else if (!(o->press = press_new(write_frame, o, a)))
+        st = ST_SYS;
     if (st == ST_OK && o->form != OUT_JSON)
         st = put_header(o, h, a);
     if (st != ST_OK) {
@@ -281,20 +243,8 @@ static enum st put_json(struct out *o, const void *raw, size_t n_bytes)
     return st;
 }
 
-static enum st put_shard(struct out *o, const void *raw, size_t n_bytes, int64_t n_tokens)
-{
-    if (o->pend.n && o->pend.n + n_bytes > FRAME_BYTES) {
-        enum st st = frame_close(o);
-        if (st != ST_OK)
-            return st;
-    }
-    o->row.rows++;
-    o->row.tokens += n_tokens;
-    o->row.longest = MAX(o->row.longest, n_tokens);
-    return buf_add(&o->pend, raw, n_bytes);
-}
-
-enum st out_put(struct out *o, const void *raw, size_t n_bytes, int64_t n_tokens)
+enum st out_put_hashed(struct out *o, const void *raw, size_t n_bytes, int64_t n_tokens,
+                       uint64_t hash)
 {
     enum st st;
     if (o->failed != ST_OK)
@@ -302,20 +252,30 @@ enum st out_put(struct out *o, const void *raw, size_t n_bytes, int64_t n_tokens
     if (o->form == OUT_RAW)
         st = add(o, raw, n_bytes);
     else if (o->form == OUT_SHARD)
-        st = put_shard(o, raw, n_bytes, n_tokens);
+        st = press_record(o->press, raw, n_bytes, n_tokens);
     else
         st = put_json(o, raw, n_bytes);
     if (st != ST_OK)
         return o->failed = st;
-    end_add(&o->sums, raw, n_bytes);
+    end_add_hash(&o->sums, hash);
     return ST_OK;
+}
+
+enum st out_put(struct out *o, const void *raw, size_t n_bytes, int64_t n_tokens)
+{
+    return out_put_hashed(o, raw, n_bytes, n_tokens, end_hash(raw, n_bytes));
+}
+
+enum st out_crew(struct out *o, struct crew *crew, struct arena *a)
+{
+    return o->form == OUT_SHARD ? press_crew(o->press, crew, a) : ST_OK;
 }
 
 enum st out_flush(struct out *o)
 {
     if (o->failed != ST_OK)
         return o->failed;
-    return o->form == OUT_SHARD ? frame_close(o) : drain(o);
+    return o->failed = o->form == OUT_SHARD ? press_flush(o->press) : drain(o);
 }
 
 int out_fd(const struct out *o) { return o->file.fd; }
@@ -330,28 +290,23 @@ int64_t out_bytes(const struct out *o)
 static enum st finish(struct out *o, enum st status, struct view state)
 {
     struct buf b = { 0 };
-    enum st st = ST_OK;
     struct end e = o->sums;
     e.status = status;
     e.state = state;
     BUG_IF(state.n > REC_STATE_MAX);
     if (o->form == OUT_JSON)
         return drain(o);
-    if (o->form == OUT_SHARD)
-        st = frame_close(o);
-    if (st == ST_OK)
-        st = end_put(&b, &e);
+    enum st st = end_put(&b, &e);
     if (st == ST_OK && o->form == OUT_RAW) {
         st = add(o, b.p, b.n);
         if (st == ST_OK)
             st = drain(o);
-    } else if (st == ST_OK && (st = buf_add(&o->pend, b.p, b.n)) == ST_OK &&
-               (st = frame_close(o)) == ST_OK) {
-        o->packed.n = 0;
-        st = table_put(&o->packed, (const struct table_row *)o->rows.p,
-                       (int64_t)(o->rows.n / sizeof o->row));
-        if (st == ST_OK)
-            st = write_all(o, o->packed.p, o->packed.n);
+    } else if (st == ST_OK && (st = press_close(o->press)) == ST_OK &&
+               (st = press_bytes(o->press, b.p, b.n)) == ST_OK &&
+               (st = press_flush(o->press)) == ST_OK) {
+        b.n = 0;
+        if ((st = press_table(o->press, &b)) == ST_OK)
+            st = write_all(o, b.p, b.n);
     }
     buf_free(&b);
     return st;

@@ -1,5 +1,7 @@
 /* recput.c - records out: fields as msgpack in a fixed order, so that equal records are equal
  * bytes; single fields of bytes that are already a record. */
+#include <endian.h>
+
 #include "stream/io.h"
 
 /* ---- fields of a record or a raw map ---- */
@@ -267,9 +269,14 @@ enum st rec_add_ref(struct buf *b, const struct rec *r, const struct ref *ref)
 
 void ids_put(uint8_t *to, const uint32_t *v, int64_t n, int width)
 {
-    for (int64_t i = 0; i < n; i++)
-        for (int k = 0; k < width; k++)
-            to[i * width + k] = (uint8_t)(v[i] >> 8 * k);
+    for (int64_t i = 0; width == 4 && i < n; i++) {
+        uint32_t id = htole32(v[i]);
+        memcpy(to + 4 * i, &id, 4);
+    }
+    for (int64_t i = 0; width == 2 && i < n; i++) {
+        uint16_t id = htole16((uint16_t)v[i]);
+        memcpy(to + 2 * i, &id, 2);
+    }
 }
 
 enum st rec_copy(struct rec *to, const struct rec *r, struct arena *a)

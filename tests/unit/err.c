@@ -1,6 +1,7 @@
 /* err.c - the message, its place, what is shown of foreign names, and the exit code. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,6 +27,50 @@ static void first_message_wins(void **state)
     CHECK_ST(fail_sys("cannot open"), ST_SYS);
     CHECK_STR(err_text(), "cannot open: No such file or directory");
     err_clear();
+}
+
+static void *fails_apart(void *box)
+{
+    CHECK_STR(err_text(), "");
+    err_apart(box);
+    err_place("row 2");
+    CHECK_ST(fail(ST_DATA, "second"), ST_DATA);
+    CHECK_STR(err_text(), "row 2: second");
+    return NULL;
+}
+
+/* What a thread said first is told second where its turn comes second. */
+static void boxes_wait_their_turn(void **state)
+{
+    struct err_box early, late, none;
+    pthread_t t;
+
+    (void)state;
+    CHECK(pthread_create(&t, NULL, fails_apart, &late) == 0 && pthread_join(t, NULL) == 0);
+    CHECK_STR(err_text(), "");
+    err_apart(&none);
+    err_apart(&early);
+    err_place("row 1");
+    CHECK_ST(fail(ST_DATA, "first"), ST_DATA);
+    CHECK_ST(fail(ST_DATA, "not this"), ST_DATA);
+    err_apart(NULL);
+    CHECK_STR(err_text(), "");
+    err_place("elsewhere");
+    err_take(&none);
+    CHECK_STR(err_text(), "");
+    err_take(&early);
+    err_take(&late);
+    CHECK_STR(err_text(), "row 1: first");
+    err_at("row %d", 7);
+    CHECK_STR(err_text(), "row 7: first");
+    err_clear();
+    err_take(&late);
+    CHECK_STR(err_text(), "row 2: second");
+    err_clear();
+    err_apart(&late);                          /* and it begins empty again */
+    CHECK_STR(err_text(), "");
+    err_apart(NULL);
+    err_place(NULL);
 }
 
 static void controls_are_replaced(void **state)
@@ -192,6 +237,7 @@ static void signals(void **state)
 
 int main(void)
 {
-    return RUN(TEST(first_message_wins), TEST(controls_are_replaced), TEST(long_names_are_cut),
+    return RUN(TEST(first_message_wins), TEST(boxes_wait_their_turn),
+               TEST(controls_are_replaced), TEST(long_names_are_cut),
                TEST(exit_codes_and_lines), TEST(signals));
 }

@@ -1,0 +1,26 @@
+# A file that is read is never written, whatever its names.
+cd "$TMP" || exit 1
+echo '{"prompt": "a", "completion": "b"}' >x.jsonl
+ln x.jsonl hard.jsonl
+ln -s x.jsonl soft.jsonl
+cp x.jsonl held.jsonl
+cp x.jsonl want
+t() { tokenize -q --tokenizer bytes "$@"; echo "$?"; }
+{
+    t x.jsonl -o x.jsonl
+    t held.jsonl x.jsonl -o hard.jsonl
+    t soft.jsonl -o x.jsonl
+    t x.jsonl --out ./x.jsonl
+    t <x.jsonl -o x.jsonl
+    tokenize -q --tokenizer bytes x.jsonl >>x.jsonl
+    echo $?
+    t x.jsonl -o y.rec --report soft.jsonl
+    t x.jsonl -o held.jsonl --exclude held.jsonl
+    t x.jsonl -o y.rec --report held.jsonl --exclude held.jsonl
+    t x.jsonl -o y.rec --report y.rec
+    t x.jsonl -o y.rec
+    t x.jsonl -o y.rec --report y.rec
+} 2>&1
+cmp x.jsonl want
+cmp held.jsonl want
+ls
