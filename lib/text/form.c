@@ -99,11 +99,17 @@ static enum st order(int32_t *v, int64_t n, struct buf *scratch)
     return ST_OK;
 }
 
+static utf8proc_option_t how_of(enum form f)
+{
+    return (utf8proc_option_t)(UTF8PROC_STABLE |
+                               (composes(f) ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) |
+                               (is_compat(f) ? UTF8PROC_COMPAT : 0));
+}
+
 /* The normal form of one stretch, as code points in w->code. */
 static enum st form_stretch(struct forming *w, enum form f, struct view s, int64_t *n_codes)
 {
-    int how = UTF8PROC_STABLE | (composes(f) ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE) |
-              (is_compat(f) ? UTF8PROC_COMPAT : 0);
+    utf8proc_option_t how = how_of(f);
     int64_t n = 0;
 
     w->code.n = 0;
@@ -168,6 +174,19 @@ static size_t base_of(struct view s, size_t i)
     return c < 0 || begin + (size_t)len != i || UNICODE_WITHIN(young, c) ? i : begin;
 }
 
+/* A starter, decomposed too, that does not compose with what stands before it: what comes before is
+ * normalised by itself. */
+static bool is_first(enum form f, int32_t c)
+{
+    int32_t v[FORM_LONGEST];
+    int bound = 0;
+
+    if (c < 0 || utf8proc_decompose_char(c, v, FORM_LONGEST, how_of(f), &bound) < 1)
+        return true;
+    return utf8proc_get_property(v[0])->combining_class == 0 &&
+           !(composes(f) && UNICODE_WITHIN(second, v[0]));
+}
+
 enum st form_edit(struct forming *w, enum form f, struct edit *e)
 {
     const unsigned char *p = (const unsigned char *)e->s.p;
@@ -176,14 +195,17 @@ enum st form_edit(struct forming *w, enum form f, struct edit *e)
     int len;
 
     for (size_t i = skip(p, 0, s.n, lead); i < s.n; i = skip(p, i, s.n, lead)) {
-        if (is_plain(f, unicode_at(s.p + i, s.n - i, &len))) {
-            i += (size_t)len;
+        int32_t c = unicode_at(s.p + i, s.n - i, &len);
+        size_t end = i + (size_t)len;
+        if (is_plain(f, c)) {
+            i = end;
             continue;
         }
-        size_t end = i + (size_t)len;
-        while (end < s.n && !is_plain(f, unicode_at(s.p + end, s.n - end, &len)))
+        size_t begin = composes(f) && !is_first(f, c) ? base_of(s, i) : i;
+        while (end < s.n && (c = unicode_at(s.p + end, s.n - end, &len), !is_plain(f, c)) &&
+               !is_first(f, c))
             end += (size_t)len;
-        enum st st = put_stretch(w, f, e, composes(f) ? base_of(s, i) : i, end);
+        enum st st = put_stretch(w, f, e, MAX(begin, e->done), end);
         if (st != ST_OK)
             return st;
         i = end;
