@@ -261,7 +261,7 @@ enum st decoder_put(struct decoder *d, uint32_t id, struct buf *out)
 {
     const struct tokenizer *t = d->t;
     const struct added *v = tokenizer_added(t, id);
-    struct view s = v ? v->text : bpe_bytes(t->bpe, id);
+    struct view s = v ? v->sought : bpe_bytes(t->bpe, id);   /* as the library has it */
 
     if (!s.p || (v && v->special && !d->specials))
         return ST_OK;
