@@ -10,7 +10,7 @@
 
 const struct scan *load_member(const struct scan *o, const char *key)
 {
-    const struct scan *v = scan_find(o, key);
+    const struct scan *v = o ? scan_find(o, key) : NULL;
 
     return v && v->type != SCAN_NULL ? v : NULL;
 }

@@ -5,7 +5,7 @@
 #include "base/scan.h"
 #include "text/tokenizer.h"
 
-/* Members of an object; one that is null is missing. */
+/* Members of an object, which may be NULL; one that is null is missing. */
 const struct scan *load_member(const struct scan *o, const char *key);
 bool load_flag(const struct scan *o, const char *key, bool otherwise);
 struct view load_text(const struct scan *o, const char *key);          /* {NULL, 0}: no text */
