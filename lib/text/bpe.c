@@ -118,8 +118,8 @@ enum st bpe_merge(struct bpe *b, struct view left, struct view right)
                     "merge %u of '%s' and '%s' needs a token that is not in the vocabulary",
                     b->n_merges, shown(left), shown(right));
     if (symbols_alone(b, l) || symbols_alone(b, r))
-        return fail(ST_DATA, "merge %u of '%s' and '%s', one of which stands for what has no token, "
-                             "is not supported", b->n_merges, shown(left), shown(right));
+        return fail(ST_DATA, "merge %u of '%s' and '%s', one of which stands for what has no "
+                             "token, is not supported", b->n_merges, shown(left), shown(right));
     if ((uint64_t)(b->n_merges + 1) * 4 > (b->pair_mask + 1) * 3)
         return fail(ST_DATA, "more merges than were announced");
     *pairs_slot(b, l, r) = (struct pair_slot){ l, r, b->n_merges++, both };

@@ -1,9 +1,9 @@
 /* bpe.h - BPE: vocabulary, merges, and the encoding of one piece.
  *
- * A piece starts as its bytes, or as its characters (symbols.h); of all neighbours that a merge knows, the one of the lowest rank,
- * and of equals the leftmost, is joined, until none is left (Sennrich et al. 2016,
- * arXiv:1508.07909; over bytes as GPT-2 has it).  The result depends on the piece alone, so short
- * pieces are remembered. */
+ * A piece starts as its bytes, or as its characters (symbols.h); of all neighbours that a merge
+ * knows, the one of the lowest rank, and of equals the leftmost, is joined, until none is left
+ * (Sennrich et al. 2016, arXiv:1508.07909; over bytes as GPT-2 has it).  The result depends on the
+ * piece alone, so short pieces are remembered. */
 #ifndef BPE_H
 #define BPE_H
 

@@ -11,7 +11,7 @@
 
 enum decode_kind {
     DECODE_BYTES,                              /* characters of ByteLevel's alphabet to bytes */
-    DECODE_MARK,                               /* `from` to a space; front: in the first to nothing */
+    DECODE_MARK,                               /* `from` to a space; front: the first's goes */
     DECODE_REPLACE,                            /* `from` to `to` */
     DECODE_FALLBACK,                           /* <0xHH> to the byte */
     DECODE_FUSE,

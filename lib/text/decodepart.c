@@ -28,7 +28,8 @@ static enum st load_decode_replace(struct load *l, const struct scan *v)
 
     if (!from.n || !to.p)
         return load_unsupported("decoder part", view_of("Replace without a text to replace"));
-    return add(l, (struct decode_step){ .kind = DECODE_REPLACE, .from = from, .to = to }, "Replace");
+    return add(l, (struct decode_step){ .kind = DECODE_REPLACE, .from = from, .to = to },
+               "Replace");
 }
 
 static enum st load_decode_metaspace(struct load *l, const struct scan *v)

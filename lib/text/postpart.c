@@ -11,7 +11,8 @@ static enum st put(struct around *r, bool behind, uint32_t id)
     return ST_OK;
 }
 
-static enum st put_special(struct around *r, bool behind, struct view name, const struct scan *known)
+static enum st put_special(struct around *r, bool behind, struct view name,
+                           const struct scan *known)
 {
     const struct scan *ids = NULL;
     enum st st = ST_OK;

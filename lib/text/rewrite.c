@@ -63,7 +63,8 @@ static enum st put_alphabet(struct edit *e)
         char by[4];
         if (c > 32 && c < 127)
             continue;
-        st = edit_put(e, i, i + 1, (struct view){ by, (size_t)utf8_put(by, (uint32_t)rewrite_letter(c)) });
+        size_t n = (size_t)utf8_put(by, (uint32_t)rewrite_letter(c));
+        st = edit_put(e, i, i + 1, (struct view){ by, n });
     }
     return st;
 }

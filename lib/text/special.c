@@ -1,8 +1,8 @@
 /* special.c - what stands beside a tokenizer.json: which tokens begin, end and pad a text, further
  * added tokens, chat templates.
  *
- * A tokenizer.json does not say which they are: the usual names, until a tokenizer_config.json knows
- * better. */
+ * A tokenizer.json does not say which they are: the usual names, until a tokenizer_config.json
+ * knows better. */
 #include "text/load.h"
 
 static int64_t first_of(const struct tokenizer *t, const char *const *names, int64_t n)
@@ -69,8 +69,9 @@ static enum st config_added(struct tokenizer *t, const struct scan *list)
         if (!key.n || id >= BPE_IDS_MAX)
             return fail(ST_DATA, "added_tokens_decoder has '%s', which is no id", shown(key));
         if (there >= 0 && there != id)
-            return fail(ST_DATA, "added_tokens_decoder gives '%s' the id %lld, and the tokenizer.json "
-                                 "%lld", shown(content), (long long)id, (long long)there);
+            return fail(ST_DATA, "added_tokens_decoder gives '%s' the id %lld, and the "
+                                 "tokenizer.json %lld", shown(content), (long long)id,
+                        (long long)there);
         if (there >= 0)
             continue;
         st = load_added_one(t, &list->item[i], (uint32_t)id);

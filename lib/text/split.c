@@ -7,6 +7,7 @@
 #include <pcre2.h>
 
 #include "base/utf8.h"
+#include "text/cuts.h"
 #include "text/known.h"
 #include "text/split.h"
 #include "text/unicode.h"
@@ -197,42 +198,6 @@ void splitter_free(struct splitter *w)
 
 /* ---- matches: a stage sees one piece and tells hits and what lies between ---- */
 
-/* Where the piece of p[0, n) that begins at i ends: before the next mark that follows none. */
-static size_t marked_next(struct view mark, const char *p, size_t i, size_t n)
-{
-    bool after = n - i >= mark.n && memcmp(p + i, mark.p, mark.n) == 0;
-
-    for (i += after ? mark.n : 1; i < n;) {
-        const char *hit = memmem(p + i, n - i, mark.p, mark.n);
-        if (!hit)
-            return n;
-        size_t at = (size_t)(hit - p);
-        if (!after || at != i)
-            return at;
-        i = at + mark.n;
-    }
-    return n;
-}
-
-static int word_kind(int32_t c)
-{
-    return unicode_word(c) ? 2 : unicode_class(c) == UNI_SPACE ? 0 : 1;
-}
-
-/* \w+|[^\w\s]+ in p[from, n). */
-static bool find_word(const char *p, size_t n, size_t from, size_t *begin, size_t *end)
-{
-    int len, kind = 0;
-
-    for (; from < n && !(kind = word_kind(unicode_at(p + from, n - from, &len)));)
-        from += (size_t)len;
-    *begin = from;
-    while (from < n && word_kind(unicode_at(p + from, n - from, &len)) == kind)
-        from += (size_t)len;
-    *end = from;
-    return kind != 0;
-}
-
 /* The next hit of the stage in p[from, n).  ST_END: none. */
 static enum st find(const struct stage *g, struct splitter *w, const char *p, size_t n, size_t from,
                     size_t *begin, size_t *end)
@@ -255,7 +220,7 @@ static enum st find(const struct stage *g, struct splitter *w, const char *p, si
     }
     case MARKED:
         *begin = from;
-        *end = from < n ? marked_next(g->literal, p, from, n) : n;
+        *end = from < n ? cuts_marked(g->literal, p, from, n) : n;
         return from < n ? ST_OK : ST_END;
     case CLASS:
         for (size_t i = from; i < n; i += (size_t)len)
@@ -266,7 +231,7 @@ static enum st find(const struct stage *g, struct splitter *w, const char *p, si
             }
         return ST_END;
     case WORDS:
-        return find_word(p, n, from, begin, end) ? ST_OK : ST_END;
+        return cuts_word(p, n, from, begin, end) ? ST_OK : ST_END;
     case REGEX:
         break;
     }
@@ -367,7 +332,7 @@ static enum st known_some(const struct stage *g, struct splitter *w, struct view
     int64_t n = 0;
     for (size_t i = *at; i < text.n && n < PIECES_AT_ONCE; *at = i, n++) {
         size_t end = g->kind == KNOWN ? known_next(g->known, text.p, i, text.n)
-                                      : marked_next(g->literal, text.p, i, text.n);
+                                      : cuts_marked(g->literal, text.p, i, text.n);
         v[n] = (struct piece){ (uint32_t)i, (uint32_t)end };
         i = end;
     }

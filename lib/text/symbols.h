@@ -1,8 +1,8 @@
 /* symbols.h - pieces that start as characters: SentencePiece's BPE, and what there is beside it.
  *
- * A symbol is a character, with a prefix where it does not begin its piece (`##`) and a suffix where
- * it ends it (`</w>`).  A symbol that is no token becomes its bytes, one token <0xHH> each, or the
- * unknown token, or nothing. */
+ * A symbol is a character, with a prefix where it does not begin its piece (`##`) and a suffix
+ * where it ends it (`</w>`).  A symbol that is no token becomes its bytes, one token <0xHH> each,
+ * or the unknown token, or nothing. */
 #ifndef SYMBOLS_H
 #define SYMBOLS_H
 

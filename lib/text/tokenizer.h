@@ -78,8 +78,8 @@ void encoder_free(struct encoder *e);
 
 /* Ids and where they stand: token i is bytes [begin[i], end[i]) of the text.  White space that an
  * added token swallowed belongs to none, as does what a normaliser drops.  A token of text that a
- * normaliser changed stands for the whole changed stretch; one that was put in (a space or U+2581 in
- * front) for nothing.  Start from {0}; an encoding is used again and again. */
+ * normaliser changed stands for the whole changed stretch; one that was put in (a space or U+2581
+ * in front) for nothing.  Start from {0}; an encoding is used again and again. */
 struct encoding {
     const uint32_t *id, *begin, *end;          /* [n] */
     int64_t         n;
@@ -97,7 +97,8 @@ enum st tokenizer_encode(struct encoder *e, struct view text, bool places,
  * follow), and the whole is that of tokenizer_decode().  Bytes that are no UTF-8 become U+FFFD, but
  * not with the built-in tokenizer, which gives them as they are. */
 struct decoder;
-struct decoder *decoder_new(const struct tokenizer *t, bool specials, struct arena *a); /* or NULL */
+struct decoder *decoder_new(const struct tokenizer *t, bool specials,
+                            struct arena *a);  /* NULL: ST_SYS */
 void decoder_free(struct decoder *d);          /* its buffers; the rest is the arena's */
 enum st decoder_put(struct decoder *d, uint32_t id, struct buf *out) must_use;
 enum st decoder_end(struct decoder *d, struct buf *out) must_use;     /* then it starts anew */

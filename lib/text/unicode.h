@@ -2,8 +2,9 @@
  *
  * Ids must not depend on the Unicode version of a library: letters and numbers are those of
  * Unicode 16, which is what the Hugging Face tokenizers have; where they have another version a
- * function says so.  utf8proc gives the tables and the differences are listed in unicode.c.  Text is valid UTF-8; a byte that
- * is not is a code point of its own of class UNI_OTHER and is left as it is. */
+ * function says so.  utf8proc gives the tables and the differences are listed in unicode.c.  Text
+ * is valid UTF-8; a byte that is not is a code point of its own of class UNI_OTHER and is left as
+ * it is. */
 #ifndef UNICODE_H
 #define UNICODE_H
 

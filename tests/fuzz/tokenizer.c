@@ -98,8 +98,8 @@ static void as_tokenizer(struct view json)
 
     if (tokenizer_read(&t, json, "fuzz", a) == ST_OK) {
         if ((e = encoder_new(t, a))) {
-            check(t, e, VIEW("The cafe\xcc\x81, 12345's <|endoftext|>  \n\n end\xe2\x96\x81 <s> \xef\xac\x81"),
-                  false);
+            check(t, e, VIEW("The cafe\xcc\x81, 12345's <|endoftext|>  \n\n end\xe2\x96\x81 <s> "
+                             "\xef\xac\x81"), false);
             encoder_free(e);
         }
         tokenizer_free(t);

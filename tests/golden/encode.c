@@ -1,8 +1,8 @@
 /* encode.c - texts in, ids, places and the text decoded from them out: what tokenizer.py compares.
  *
- * encode TOKENIZER.json: stdin has texts, each with its length before it (uint32_t); stdout for each
- * n, n ids, n begins, n ends, and the decoded text with special tokens and without them, each with
- * its length before it. */
+ * encode TOKENIZER.json: stdin has texts, each with its length before it (uint32_t); stdout for
+ * each n, n ids, n begins, n ends, and the decoded text with special tokens and without them, each
+ * with its length before it. */
 #include "base/file.h"
 #include "text/tokenizer.h"
 
