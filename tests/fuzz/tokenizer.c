@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-enum { SOUND = 10, EXACT = 4 };                /* the first decode to what they were given */
+enum { SOUND = 10, EXACT = 3 };                /* the first decode to what they were given */
 
 static struct { struct tokenizer *t; struct encoder *e; bool exact; } sound[SOUND];
 
@@ -55,8 +55,10 @@ static void check_decoder(const struct tokenizer *t, const struct encoding *v)
     for (int round = 0; round < 2; round++) {
         parts.n = 0;
         for (int64_t i = 0; i < v->n; i++) {
+            size_t n = parts.n;
             BUG_IF(decoder_put(d, v->id[i], &parts) != ST_OK);
-            BUG_IF(parts.n > whole.n || memcmp(parts.p, whole.p, parts.n) != 0);
+            BUG_IF(parts.n > whole.n);
+            BUG_IF(parts.n > n && memcmp(parts.p + n, whole.p + n, parts.n - n) != 0);
         }
         BUG_IF(decoder_end(d, &parts) != ST_OK || parts.n != whole.n);
     }
