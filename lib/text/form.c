@@ -159,8 +159,9 @@ static size_t skip(const unsigned char *p, size_t i, size_t n, unsigned char lea
     return i;
 }
 
-/* Where the stretch at i begins: with the code point before it, which it may compose with. */
-static size_t base_of(struct view s, size_t i)
+/* Where the stretch at i begins: with the code point before it, which it may compose with; the
+ * young ones do not. */
+static size_t base_of(enum form f, struct view s, size_t i)
 {
     size_t begin = i;
     int len;
@@ -171,7 +172,8 @@ static size_t base_of(struct view s, size_t i)
         begin--;
     while (begin > 0 && i - begin < 4 && ((unsigned char)s.p[begin] & 0xc0) == 0x80);
     int32_t c = unicode_at(s.p + begin, s.n - begin, &len);
-    return c < 0 || begin + (size_t)len != i || UNICODE_WITHIN(young, c) ? i : begin;
+    bool apart = UNICODE_WITHIN(young, c) || (is_compat(f) && UNICODE_WITHIN(young_compat, c));
+    return c < 0 || begin + (size_t)len != i || apart ? i : begin;
 }
 
 /* A starter, decomposed too, that does not compose with what stands before it: what comes before is
@@ -201,7 +203,7 @@ enum st form_edit(struct forming *w, enum form f, struct edit *e)
             i = end;
             continue;
         }
-        size_t begin = composes(f) && !is_first(f, c) ? base_of(s, i) : i;
+        size_t begin = composes(f) && !is_first(f, c) ? base_of(f, s, i) : i;
         while (end < s.n && (c = unicode_at(s.p + end, s.n - end, &len), !is_plain(f, c)) &&
                !is_first(f, c))
             end += (size_t)len;

@@ -182,7 +182,7 @@ static void places_through_all_parts(void **state)
         { "bert", "the q", "0-3 4-5 " },
         { "clip", "The \n Q", "0-3 6-7 " },
         { "falcon", "the 1", "0-1 1-3 3-4 4-5 " },
-        { "parts", "z1 z", "1-2 3-4 " },
+        { "parts", "z1 e", "0-0 1-2 3-4 " },
     };
 
     (void)state;
