@@ -1,5 +1,6 @@
 /* unicode.c - what every code point becomes and is, as sums of what the tokenizers library does
- * (made by `tests/golden/tokenizer.py unicode`): ids must not depend on the Unicode of a library. */
+ * (made by `tests/golden/tokenizer.py unicode`): ids must not depend on the Unicode of a
+ * library. */
 #include "base/file.h"
 #include "base/utf8.h"
 #include "tests/check.h"
