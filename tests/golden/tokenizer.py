@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Holds lib/text against the Hugging Face tokenizers library, and makes the goldens that tests need no Python for.
 
-    tokenizer.py check [N [FILE...]]   every text of ../shared/data and N made strings (1000000), all tokenizers: ids, and
-                                       the text decoded token by token, must be equal, and places agree
+    tokenizer.py check [N [FILE...]]   every text of ../shared/data and N made strings (1000000; -N: those alone), all
+                                       tokenizers: ids, and of each eighth the text decoded token by token, must be equal, and
+                                       places agree
     tokenizer.py unicode               sums for tests/unit/unicode.c
     tokenizer.py make                  tests/golden/tokenizer/: small tokenizer.json, and strings with their ids
 
@@ -164,20 +165,20 @@ def check(n, more):
     exe = driver()
     for tok in toks:
         tok.post_processor = None              # it would trim places
-    r = random.Random(1)
-    chunk = 0
-    for start in range(-len(real), n, 2000):
-        texts = (real[start + len(real):min(start + 2000, 0) + len(real)] if start < 0 else
-                 [made_string(r, words) for _ in range(min(2000, n - start))])
+    r = random.Random(abs(n))
+    chunks = [(real, at) for at in range(0, len(real), 2000)] if n >= 0 else []
+    chunks = [(None, at) for at in range(0, abs(n), 2000)] + chunks
+    for chunk, (source, at) in enumerate(chunks):
+        texts = source[at:at + 2000] if source else [made_string(r, words) for _ in range(2000)]
         for k, path in enumerate(paths):
             t = texts
             if any(x in path for x in ('gpt4o', 'clip', 'deepseek')):  # PCRE2 has its own Unicode, that of Python or later
                 t = [t for t in texts if all(unicodedata.category(c) != 'Cn' for c in t)]
             count[k][1] += compare(exe, path, toks[k], t, bad[k], chunk % 8 == 0, places[k])
             count[k][0] += len(t)
-        chunk += 1
-        if chunk % 4 == 1:
-            print(start + 2000, 'of', n, 'differ', {what: sum(b[what] for b in bad) for what in bad[0]}, flush=True)
+        if chunk % 4 == 3 or chunk == len(chunks) - 1:
+            print(chunk + 1, 'of', len(chunks), 'chunks of 2000; differ',
+                  {what: sum(b[what] for b in bad) for what in bad[0]}, flush=True)
     for path, b, c in zip(paths, bad, count):
         print(f'{path}: {c[0]} strings, {c[1]} ids; differ: {b}', flush=True)
     return any(sum(b.values()) for b in bad)
