@@ -38,9 +38,10 @@ static int64_t find_view(const struct tokenizer *t, struct view s)
     return -1;
 }
 
-/* bos_token and its like: a text, or an added token with its `content`. */
+/* bos_token and its like: a text, or an added token with its `content`.  must: it is an added
+ * token. */
 static enum st config_token(const struct tokenizer *t, const struct scan *root, const char *key,
-                            int64_t *id)
+                            bool must, int64_t *id)
 {
     const struct scan *v = load_member(root, key);
     struct view s = v && v->type == SCAN_OBJECT ? load_text(v, "content") : load_text(root, key);
@@ -48,10 +49,10 @@ static enum st config_token(const struct tokenizer *t, const struct scan *root, 
 
     if (!s.p)
         return ST_OK;
-    if ((there = find_view(t, s)) >= 0) {
+    if ((there = find_view(t, s)) >= 0)
         *id = there;
+    if (there >= 0 || !must)
         return ST_OK;
-    }
     return fail(ST_DATA, "%s '%s' is not among the added tokens of the tokenizer", key, shown(s));
 }
 
@@ -101,13 +102,13 @@ enum st tokenizer_config(struct tokenizer *t, struct view json, const char *name
     if (st == ST_OK)
         st = config_added(t, load_member(&root, "added_tokens_decoder"));
     if (st == ST_OK)
-        st = config_token(t, &root, "bos_token", &t->bos);
+        st = config_token(t, &root, "bos_token", true, &t->bos);
     if (st == ST_OK)
-        st = config_token(t, &root, "eos_token", &t->eos);
+        st = config_token(t, &root, "eos_token", true, &t->eos);
     if (st == ST_OK)
-        st = config_token(t, &root, "pad_token", &t->pad);
+        st = config_token(t, &root, "pad_token", true, &t->pad);
     if (st == ST_OK)
-        st = config_token(t, &root, "unk_token", &t->unk);
+        st = config_token(t, &root, "unk_token", false, &t->unk);
     if (st == ST_OK)
         config_around(t, &root);
     arena_free(tmp);

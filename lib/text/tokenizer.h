@@ -53,7 +53,8 @@ enum st tokenizer_read(struct tokenizer **t, struct view json, const char *name,
 /* What a tokenizer_config.json or special_tokens_map.json adds: bos_token, eos_token, pad_token and
  * unk_token, the added tokens of added_tokens_decoder that the tokenizer.json lacks, and with
  * add_bos_token or add_eos_token what goes around a text instead of what the post-processor says.
- * ST_DATA: broken, or a token that the tokenizer has not, or has with another id; ST_SYS. */
+ * ST_DATA: broken, or a token other than unk_token that the tokenizer has not, or has with another
+ * id; ST_SYS. */
 enum st tokenizer_config(struct tokenizer *t, struct view json, const char *name) must_use;
 
 /* The chat template called `which` (NULL: the default one) in a tokenizer_config.json, copied into
