@@ -17,7 +17,4 @@ bool known_find(struct view pattern, struct known *k);
 /* Where the piece of p[0, n) that begins at i < n ends. */
 size_t known_next(struct known k, const char *p, size_t i, size_t n);
 
-/* Whether the code point at i < n is a number (\p{N}); *len its bytes. */
-bool known_digit(const char *p, size_t i, size_t n, int *len);
-
 #endif

@@ -7,13 +7,14 @@
 #include <pcre2.h>
 
 #include "base/utf8.h"
+#include "text/cuts.h"
 #include "text/known.h"
 #include "text/split.h"
 #include "text/unicode.h"
 
 enum { PIECES_AT_ONCE = 512 };
 
-enum kind { KNOWN, REGEX, LITERAL, DIGITS };
+enum kind { KNOWN, MARKED, REGEX, LITERAL, CLASS, WORDS };
 
 struct stage {
     enum kind            kind;
@@ -21,6 +22,7 @@ struct stage {
     bool                 invert;
     struct known         known;
     struct view          literal;
+    bool               (*is)(int32_t c);       /* CLASS */
     pcre2_code          *code;
 };
 
@@ -74,10 +76,23 @@ enum st split_literal(struct split *s, struct view text, enum split_behaviour b,
                                   .literal = { copy, text.n } });
 }
 
-enum st split_digits(struct split *s, bool individual)
+enum st split_class(struct split *s, bool (*is)(int32_t c), enum split_behaviour b)
 {
-    return add(s, (struct stage){ .kind = DIGITS,
-                                  .behaviour = individual ? SPLIT_ISOLATED : SPLIT_CONTIGUOUS });
+    return add(s, (struct stage){ .kind = CLASS, .behaviour = b, .is = is });
+}
+
+enum st split_words(struct split *s)
+{
+    return add(s, (struct stage){ .kind = WORDS, .behaviour = SPLIT_REMOVED, .invert = true });
+}
+
+enum st split_marked(struct split *s, struct view mark)
+{
+    char *copy = arena_text(s->arena, mark);
+
+    if (!copy)
+        return ST_SYS;
+    return add(s, (struct stage){ .kind = MARKED, .literal = { copy, mark.n } });
 }
 
 /* \s is White_Space in the library that patterns are written for; PCRE2 adds U+180E. */
@@ -157,6 +172,22 @@ bool split_by_hand(const struct split *s)
     return true;
 }
 
+int64_t split_stages(const struct split *s)
+{
+    return s->n;
+}
+
+bool split_empty(const struct split *s)
+{
+    for (int64_t i = 0; i < s->n; i++) {
+        uint32_t empty = 0;
+        if (s->stage[i].kind == REGEX &&
+            pcre2_pattern_info(s->stage[i].code, PCRE2_INFO_MATCHEMPTY, &empty) == 0 && empty)
+            return true;
+    }
+    return false;
+}
+
 void splitter_free(struct splitter *w)
 {
     buf_free(&w->piece[0]);
@@ -187,14 +218,20 @@ static enum st find(const struct stage *g, struct splitter *w, const char *p, si
         *end = *begin + g->literal.n;
         return ST_OK;
     }
-    case DIGITS:
+    case MARKED:
+        *begin = from;
+        *end = from < n ? cuts_marked(g->literal, p, from, n) : n;
+        return from < n ? ST_OK : ST_END;
+    case CLASS:
         for (size_t i = from; i < n; i += (size_t)len)
-            if (known_digit(p, i, n, &len)) {
+            if (g->is(unicode_at(p + i, n - i, &len))) {
                 *begin = i;
                 *end = i + (size_t)len;
                 return ST_OK;
             }
         return ST_END;
+    case WORDS:
+        return cuts_word(p, n, from, begin, end) ? ST_OK : ST_END;
     case REGEX:
         break;
     }
@@ -294,7 +331,8 @@ static enum st known_some(const struct stage *g, struct splitter *w, struct view
     struct piece *v = (struct piece *)w->piece[0].p;
     int64_t n = 0;
     for (size_t i = *at; i < text.n && n < PIECES_AT_ONCE; *at = i, n++) {
-        size_t end = known_next(g->known, text.p, i, text.n);
+        size_t end = g->kind == KNOWN ? known_next(g->known, text.p, i, text.n)
+                                      : cuts_marked(g->literal, text.p, i, text.n);
         v[n] = (struct piece){ (uint32_t)i, (uint32_t)end };
         i = end;
     }
@@ -320,7 +358,7 @@ enum st split_some(const struct split *s, struct splitter *w, struct view text, 
                    const struct piece **v, int64_t *n)
 {
     const struct stage *g = s->stage;
-    bool streams = s->n == 1 && g->kind == KNOWN && g->behaviour == SPLIT_ISOLATED;
+    bool streams = s->n == 1 && g->kind <= MARKED && g->behaviour == SPLIT_ISOLATED;
     struct buf *now = &w->piece[0], *next = &w->piece[1];
     enum st st = ST_OK;
 

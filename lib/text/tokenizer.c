@@ -1,14 +1,20 @@
-/* tokenizer.c - encoding and decoding, and the built-in tokenizer of bytes. */
+/* tokenizer.c - encoding, and the built-in tokenizer of bytes. */
 #include "base/file.h"
 #include "text/tokenizer.h"
-#include "text/unicode.h"
+
+struct level {                                 /* one part of the pre-tokeniser at work */
+    struct splitter splitter;
+    struct buf      text;                      /* the piece at work, written anew */
+    struct changes  changes;
+    size_t          at;                        /* where that piece begins in the text it is from */
+};
 
 struct encoder {
     const struct tokenizer *t;
     struct words           *words;
-    struct splitter         splitter;
-    struct nfc              nfc;
-    struct buf              spaced;            /* a text with ByteLevel's space before it */
+    struct normal           normal;
+    size_t                  base;              /* where the normalised part begins in the text */
+    struct level            level[TOKENIZER_PRE_MAX];
     bool                    places;
     struct encoding        *out;
 };
@@ -26,9 +32,12 @@ struct encoder *encoder_new(const struct tokenizer *t, struct arena *a)
 void encoder_free(struct encoder *e)
 {
     words_free(e->words);
-    splitter_free(&e->splitter);
-    nfc_free(&e->nfc);
-    buf_free(&e->spaced);
+    normal_free(&e->normal);
+    for (int i = 0; i < TOKENIZER_PRE_MAX; i++) {
+        splitter_free(&e->level[i].splitter);
+        buf_free(&e->level[i].text);
+        changes_free(&e->level[i].changes);
+    }
 }
 
 void encoding_free(struct encoding *v)
@@ -37,73 +46,93 @@ void encoding_free(struct encoding *v)
         buf_free(&v->store[i]);
 }
 
-/* Places of the ids appended since `from`: they stand one behind the other from byte `at` on. */
-static enum st put_places(struct encoder *e, size_t from, size_t at)
+/* Places of the ids appended since `from`, tokens of `piece`: they stand one behind the other from
+ * byte `at` on. */
+static enum st put_places(struct encoder *e, size_t from, struct view piece, size_t at)
 {
     struct encoding *v = e->out;
     size_t n = v->store[0].n - from;
 
     if (buf_room(&v->store[1], n) != ST_OK || buf_room(&v->store[2], n) != ST_OK)
         return ST_SYS;
-    bpe_places(e->t->bpe, (const uint32_t *)(v->store[0].p + from), (int64_t)(n / sizeof(uint32_t)),
-               at, (uint32_t *)(v->store[1].p + from), (uint32_t *)(v->store[2].p + from));
+    bpe_places(e->t->bpe, piece, (const uint32_t *)(v->store[0].p + from),
+               (int64_t)(n / sizeof(uint32_t)), at, (uint32_t *)(v->store[1].p + from),
+               (uint32_t *)(v->store[2].p + from));
     v->store[1].n = v->store[2].n = v->store[0].n;
     return ST_OK;
 }
 
-/* From places in the normalised text, which had `shift` bytes put before it, to places in the
- * text; all of them from `from` on.  base: where the normalised part begins in the text; at:
- * where this part begins in it. */
-static void move_places(struct encoder *e, size_t from, size_t base, size_t at, size_t shift)
+/* From a place in what level `depth` - 1 wrote back to the text. */
+static size_t begin_of(struct encoder *e, int depth, size_t at)
 {
-    struct encoding *v = e->out;
-    size_t n = v->store[0].n / sizeof(uint32_t);
-    uint32_t *begin = (uint32_t *)v->store[1].p, *end = (uint32_t *)v->store[2].p;
-
-    for (size_t i = from / sizeof(uint32_t); i < n; i++) {
-        size_t b = at + begin[i] - MIN(begin[i], shift), c = at + end[i] - MIN(end[i], shift);
-        begin[i] = (uint32_t)(base + nfc_raw_begin(&e->nfc, b));
-        end[i] = (uint32_t)(base + nfc_raw_end(&e->nfc, c));
-    }
+    for (int i = depth - 1; i >= 0; i--)
+        at = e->level[i].at + changes_begin(&e->level[i].changes, at);
+    return e->base + normal_begin(&e->normal, at);
 }
 
-/* Text without added tokens, already normalised: pieces, and their merges. */
-static enum st encode_pieces(struct encoder *e, struct view s, size_t base, size_t at)
+static size_t end_of(struct encoder *e, int depth, size_t at)
 {
-    size_t first = e->out->store[0].n, shift = 0;
-    struct buf *ids = &e->out->store[0];
+    for (int i = depth - 1; i >= 0; i--)
+        at = e->level[i].at + changes_end(&e->level[i].changes, at);
+    return e->base + normal_end(&e->normal, at);
+}
+
+/* Pieces to ids and places in s, which is text number `depth`. */
+static enum st encode_pieces(struct encoder *e, int depth, struct view s, const struct piece *v,
+                             int64_t n)
+{
+    struct encoding *out = e->out;
+    size_t first = out->store[0].n;
+    enum st st;
+
+    for (int64_t i = 0; i < n; i++) {
+        size_t from = out->store[0].n;
+        struct view piece = { s.p + v[i].begin, v[i].end - v[i].begin };
+        if ((st = bpe_word(e->words, piece, &out->store[0])) != ST_OK ||
+            (e->places && (st = put_places(e, from, piece, v[i].begin)) != ST_OK))
+            return st;
+    }
+    if (e->places) {
+        uint32_t *begin = (uint32_t *)out->store[1].p, *end = (uint32_t *)out->store[2].p;
+        for (size_t i = first / sizeof *begin; i < out->store[0].n / sizeof *begin; i++) {
+            begin[i] = (uint32_t)begin_of(e, depth, begin[i]);
+            end[i] = (uint32_t)end_of(e, depth, end[i]);
+        }
+    }
+    return ST_OK;
+}
+
+/* A piece of the level before, s, which begins at byte `at` there: written anew, split, and its
+ * pieces given to the next level. */
+static enum st encode_level(struct encoder *e, int depth, struct view s, size_t at)
+{
+    const struct pre *p = &e->t->pre[depth];
+    struct level *w = &e->level[depth];
     const struct piece *v;
     int64_t n;
     enum st st;
+    struct edit edit = edit_start(s, &w->text, &w->changes);
 
-    if (e->t->prefix_space && s.n && s.p[0] != ' ') {
-        e->spaced.n = 0;
-        if (buf_add(&e->spaced, " ", 1) != ST_OK || buf_add(&e->spaced, s.p, s.n) != ST_OK)
-            return ST_SYS;
-        s = (struct view){ e->spaced.p, e->spaced.n };
-        shift = 1;
+    w->at = at;
+    if (p->rewrite.kind != REWRITE_NONE) {
+        bool first = p->rewrite.front == REWRITE_FIRST && begin_of(e, depth, at) == 0;
+        if ((st = rewrite_edit(&p->rewrite, &edit, first)) != ST_OK ||
+            (st = edit_end(&edit, &s)) != ST_OK)
+            return st;
     }
     for (size_t done = 0; done < s.n;) {
-        if ((st = split_some(e->t->split, &e->splitter, s, &done, &v, &n)) != ST_OK)
+        if ((st = split_some(p->split, &w->splitter, s, &done, &v, &n)) != ST_OK)
             return st;
-        size_t from = ids->n;
-        int64_t run = 0;                       /* the piece whose first id is at `from` */
-        for (int64_t i = 0; i < n; i++) {
-            if (i > 0 && v[i].begin != v[i - 1].end && e->places) {    /* something was removed */
-                if ((st = put_places(e, from, v[run].begin)) != ST_OK)
-                    return st;
-                from = ids->n;
-                run = i;
-            }
-            st = bpe_word(e->words, (struct view){ s.p + v[i].begin, v[i].end - v[i].begin }, ids);
-            if (st != ST_OK)
-                return st;
+        if (depth + 1 == e->t->n_pre) {
+            st = encode_pieces(e, depth + 1, s, v, n);
+        } else {
+            for (int64_t i = 0; i < n && st == ST_OK; i++)
+                st = encode_level(e, depth + 1, (struct view){ s.p + v[i].begin,
+                                                               v[i].end - v[i].begin }, v[i].begin);
         }
-        if (n > 0 && e->places && (st = put_places(e, from, v[run].begin)) != ST_OK)
+        if (st != ST_OK)
             return st;
     }
-    if (e->places)
-        move_places(e, first, base, at, shift);
     return ST_OK;
 }
 
@@ -117,30 +146,30 @@ static enum st put_added(struct encoder *e, uint32_t id, size_t begin, size_t en
     return ST_OK;
 }
 
-/* Text without the added tokens that are searched for raw; the whole's from byte `base` on. */
+/* Text without the added tokens that are searched for raw, from byte `base` of the whole on. */
 static enum st encode_normal(struct encoder *e, struct view raw, size_t base)
 {
-    struct view s = raw;
+    struct view s;
     struct added_hit h;
     size_t done = 0, from = 0;
-    enum st st;
+    enum st st = normalise(e->t->normaliser, &e->normal, raw, &s);
 
-    e->nfc.change.n = 0;
-    if (e->t->nfc && (st = unicode_nfc(&e->nfc, raw, &s)) != ST_OK)
+    e->base = base;
+    if (st != ST_OK)
         return st;
     while (e->t->normal && added_next(e->t->normal, s, done, from, &h)) {
         struct view gap = { s.p + done, h.begin > done ? h.begin - done : 0 };
-        if (gap.n && (st = encode_pieces(e, gap, base, done)) != ST_OK)
+        if (gap.n && (st = encode_level(e, 0, gap, done)) != ST_OK)
             return st;
-        st = put_added(e, h.token->id, base + nfc_raw_begin(&e->nfc, h.next - h.token->text.n),
-                       base + nfc_raw_end(&e->nfc, h.next));
+        st = put_added(e, h.token->id, begin_of(e, 0, h.next - h.token->sought.n),
+                       end_of(e, 0, h.next));
         if (st != ST_OK)
             return st;
         done = h.end;
         from = h.next;
     }
     struct view rest = { s.p + done, s.n - done };
-    return rest.n ? encode_pieces(e, rest, base, done) : ST_OK;
+    return rest.n ? encode_level(e, 0, rest, done) : ST_OK;
 }
 
 enum st tokenizer_encode(struct encoder *e, struct view text, bool places, struct encoding *out)
@@ -157,7 +186,7 @@ enum st tokenizer_encode(struct encoder *e, struct view text, bool places, struc
         if (h.begin > done)
             st = encode_normal(e, (struct view){ text.p + done, h.begin - done }, done);
         if (st == ST_OK)
-            st = put_added(e, h.token->id, h.next - h.token->text.n, h.next);
+            st = put_added(e, h.token->id, h.next - h.token->sought.n, h.next);
         done = h.end;
         from = h.next;
     }
@@ -167,20 +196,6 @@ enum st tokenizer_encode(struct encoder *e, struct view text, bool places, struc
     out->begin = places ? (const uint32_t *)out->store[1].p : NULL;
     out->end = places ? (const uint32_t *)out->store[2].p : NULL;
     out->n = (int64_t)(out->store[0].n / sizeof(uint32_t));
-    return st;
-}
-
-enum st tokenizer_decode(const struct tokenizer *t, const uint32_t *id, int64_t n, bool specials,
-                         struct buf *out)
-{
-    enum st st = ST_OK;
-
-    for (int64_t i = 0; i < n && st == ST_OK; i++) {
-        const struct added *v = tokenizer_added(t, id[i]);
-        struct view s = v ? v->text : bpe_bytes(t->bpe, id[i]);
-        if (!v || specials || !v->special)
-            st = buf_add(out, s.p, s.n);
-    }
     return st;
 }
 
@@ -216,7 +231,11 @@ int64_t tokenizer_find(const struct tokenizer *t, const char *text)
 
 void tokenizer_free(struct tokenizer *t)
 {
-    split_free(t->split);
+    for (int i = 0; i < TOKENIZER_PRE_MAX; i++)
+        if (t->pre[i].split)
+            split_free(t->pre[i].split);
+    if (t->normaliser)
+        normaliser_free(t->normaliser);
 }
 
 /* ---- bytes ---- */
@@ -231,7 +250,8 @@ struct tokenizer *tokenizer_bytes(struct arena *a)
     struct tokenizer *t = ARENA_NEW(a, struct tokenizer, 1);
     char *byte = arena_get(a, 256);
 
-    if (!t || !byte || !(t->bpe = bpe_new(256, 0, a)) || !(t->split = split_new(a)) ||
+    if (!t || !byte || !(t->bpe = bpe_new(256, 0, a)) || !(t->pre[0].split = split_new(a)) ||
+        !(t->normaliser = normaliser_new(a)) ||
         !(t->raw = added_new(a)) || !(t->added = ARENA_NEW(a, struct added, countof(markers))))
         return NULL;
     for (int c = 0; c < 256; c++) {
@@ -240,14 +260,19 @@ struct tokenizer *tokenizer_bytes(struct arena *a)
             return NULL;
     }
     for (int i = 0; i < countof(markers); i++) {
-        t->added[i] = (struct added){ .text = view_of(markers[i]), .id = 256 + (uint32_t)i,
+        struct view text = view_of(markers[i]);
+        t->added[i] = (struct added){ .text = text, .sought = text, .id = 256 + (uint32_t)i,
                                       .special = true };
         if (added_put(t->raw, &t->added[i]) != ST_OK)
             return NULL;
     }
     if (bpe_done(t->bpe, false) != ST_OK)
         return NULL;
+    t->arena = a;
+    t->n_pre = 1;
     t->n_added = countof(markers);
+    t->n_tokens = 256;
+    t->unk = -1;
     t->vocab = 256 + countof(markers);
     t->bos = t->prefix[0] = 256;
     t->n_prefix = 1;

@@ -38,6 +38,8 @@ static int64_t bytes_to_ids(const struct bpe *b, struct view s, uint32_t *id)
 {
     int64_t n = 0;
 
+    if (b->symbols)
+        return symbols_put(b, s, id);
     for (size_t i = 0; i < s.n; i++)           /* a byte without a token is none of UTF-8 */
         if ((id[n] = b->byte[(unsigned char)s.p[i]]) != BPE_NONE)
             n++;
