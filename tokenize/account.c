@@ -63,7 +63,7 @@ static int64_t quantile(const struct lengths *l, double q)
 
 void account_tell(const struct account *a, bool asked)
 {
-    if (!asked && account_dropped(a) - a->n[CAUSE_SPLIT] + a->cut == 0)
+    if (!asked && account_dropped(a) - a->n[CAUSE_SPLIT] + a->cut + a->shifted == 0)
         return;
     warn("%lld rows, %lld records of %lld tokens, %lld of them trained", (long long)a->rows,
          (long long)a->records, (long long)a->tokens, (long long)a->trained);
@@ -74,6 +74,9 @@ void account_tell(const struct account *a, bool asked)
     if (a->n[CAUSE_TWICE])
         warn("%10lld rows dropped: %s; first %s", (long long)a->n[CAUSE_TWICE],
              cause_line(CAUSE_TWICE), a->first[CAUSE_TWICE]);
+    if (a->shifted)
+        warn("%10lld rows with a token across the boundary, which is not trained",
+             (long long)a->shifted);
     if (a->cut)
         warn("%10lld rows cut, %lld of them without their end token", (long long)a->cut,
              (long long)a->cut_end);
@@ -177,6 +180,7 @@ enum st account_json(struct buf *b, const struct account *a)
     const struct { const char *name; int64_t n; } counts[] = {
         { "rows", a->rows }, { "kept", a->kept }, { "cut", a->cut },
         { "dropped", account_dropped(a) }, { "cut_without_end", a->cut_end },
+        { "shifted", a->shifted },
         { "records", a->records }, { "tokens", a->tokens }, { "trained", a->trained },
     };
     int64_t used = a->kept + a->cut;

@@ -16,6 +16,7 @@ struct tally {                                 /* of one source */
 
 struct account {                               /* start from {0} */
     int64_t        rows, kept, cut, cut_end;
+    int64_t        shifted;                    /* rows used with a token across the boundary */
     int64_t        n[CAUSES];                  /* rows left out */
     char           first[CAUSES][160];         /* where, and what */
     int64_t        records, tokens, trained;

@@ -10,7 +10,7 @@ enum { READ_BYTES = 64 << 10 };
 struct chunker {
     struct input *in;
     const char   *path;
-    enum form     form;
+    enum chunk_form form;
     struct chunk *to;                          /* being filled */
     size_t        at;                          /* bytes of its data used */
     bool          eof, begun, closed;          /* of an array: after '[', after ']' */
@@ -268,12 +268,12 @@ static enum st find_form(struct chunker *c)
         c->at = 3;                             /* a byte order mark */
     n -= ends_in(c->path, n, ".gz") ? 3 : ends_in(c->path, n, ".zst") ? 4 : 0;
     if (ends_in(c->path, n, ".txt")) {
-        c->form = FORM_TEXT;
+        c->form = CHUNK_TEXT;
         return ST_OK;
     }
     if ((st = skip_space(c, &b)) != ST_OK)
         return st;
-    c->form = b == '{' ? FORM_LINES : b == '[' ? FORM_ARRAY : FORM_TEXT;
+    c->form = b == '{' ? CHUNK_LINES : b == '[' ? CHUNK_ARRAY : CHUNK_TEXT;
     return ST_OK;
 }
 
@@ -283,7 +283,7 @@ static enum st cut(struct chunker *c)
     struct chunk *to = c->to;
     enum st st = buf_add(&to->data, c->rest.p, c->rest.n);
 
-    if (st == ST_OK && c->form == FORM_UNKNOWN)
+    if (st == ST_OK && c->form == CHUNK_UNKNOWN)
         st = find_form(c);
     to->form = c->form;
     while (st == ST_OK) {
@@ -291,7 +291,7 @@ static enum st cut(struct chunker *c)
             break;
         if (to->n && c->at == to->data.n && !c->eof && !input_ready(c->in))
             break;
-        st = c->form == FORM_ARRAY ? next_item(c) : next_line(c);
+        st = c->form == CHUNK_ARRAY ? next_item(c) : next_line(c);
     }
     c->rest.n = 0;
     return st == ST_OK ? buf_add(&c->rest, to->data.p + c->at, to->data.n - c->at) : st;

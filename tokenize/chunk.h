@@ -15,7 +15,7 @@
 #define CHUNK_BYTES   (256 << 10)
 #define CHUNK_ROWS    4096
 
-enum form { FORM_UNKNOWN, FORM_LINES, FORM_ARRAY, FORM_TEXT };
+enum chunk_form { CHUNK_UNKNOWN, CHUNK_LINES, CHUNK_ARRAY, CHUNK_TEXT };
 
 struct raw_row {
     size_t  at, n;                             /* bytes of the chunk's data */
@@ -24,7 +24,7 @@ struct raw_row {
 
 struct chunk {                                 /* start from {0}, end with chunk_free() */
     const char    *name;                       /* of the file, for people */
-    enum form      form;
+    enum chunk_form form;
     struct buf     data, rows;                 /* rows: struct raw_row */
     int64_t        n;                          /* how many rows */
     enum st        then;                       /* what comes behind them: chunk_next() */

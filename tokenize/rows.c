@@ -75,5 +75,5 @@ enum st rows_next(struct rows *r, struct scan *row, struct arena *now)
     r->row = (struct view){ r->chunk->data.p + raw->at, raw->n };
     r->line = raw->line;
     r->column = raw->column;
-    return r->chunk->form == FORM_TEXT ? text_row(r, row) : parse(r, row, now);
+    return r->chunk->form == CHUNK_TEXT ? text_row(r, row) : parse(r, row, now);
 }

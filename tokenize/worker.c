@@ -9,16 +9,6 @@ enum { TASK_BYTES = 4 << 20 };                 /* a task's buffer that is larger
 
 /* ---- what becomes of a row ---- */
 
-/* Does the side end with the end token, trained? */
-static bool ends(const struct worker *w, const struct seq *s)
-{
-    const struct maker *m = &w->maker;
-    uint32_t last = s->n ? s->id[s->n - 1] : 0;
-
-    return s->n && s->trained[s->n - 1] &&
-           (last == (uint32_t)m->end || last == (uint32_t)m->t->eos);
-}
-
 static enum st show(struct worker *w, const struct made *m)
 {
     char place[300];
@@ -40,8 +30,7 @@ static enum st sink(void *arg, const struct made *m)
     if (!w->plan->show)
         p.hash = XXH3_64bits(b->p + from, p.n_bytes);
     w->at->n_products++;
-    w->at->ended = m->kind == REC_PREF ? ends(w, &m->chosen) && ends(w, &m->rejected)
-                                       : ends(w, &m->seq);
+    w->at->ended = m->ended;
     return buf_add(&w->task->products, &p, sizeof p);
 }
 
@@ -114,6 +103,7 @@ static enum st make_row(struct worker *w, const struct scan *scan)
         w->at->cause = CAUSE_DROP;
     w->at->cut = w->faults.cut > 0;
     w->at->cut_end = w->faults.cut_end > 0;
+    w->at->shifted = w->faults.shifted > 0;
     return st;
 }
 

@@ -25,7 +25,7 @@ struct plan {
 
 struct outcome {                               /* of one row */
     enum cause   cause;                        /* CAUSE_NONE: it gave records */
-    bool         cut, cut_end, held;
+    bool         cut, cut_end, shifted, held;
     bool         ended;                        /* its last record's end token is trained */
     bool         hashed;
     uint64_t     hash[2];                      /* XXH3-128 of kind and texts */

@@ -50,7 +50,8 @@ static enum st make_vars(struct chat *c, const struct chat_vars *vars, const str
         c->var[c->n_var++] = (struct jinja_var){ own[i], &none };
     if ((st = add_token(c, "bos_token", t, t->bos, a)) != ST_OK ||
         (st = add_token(c, "eos_token", t, t->eos, a)) != ST_OK ||
-        (st = add_token(c, "pad_token", t, t->pad, a)) != ST_OK)
+        (st = add_token(c, "pad_token", t, t->pad, a)) != ST_OK ||
+        (st = add_token(c, "unk_token", t, t->unk, a)) != ST_OK)
         return st;
     for (int64_t i = 0; i < vars->n; i++) {
         int64_t k = 0;
