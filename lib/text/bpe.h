@@ -42,7 +42,11 @@ struct words;
 struct words *words_new(const struct bpe *b, struct arena *a);
 void words_free(struct words *w);              /* its buffers; the rest is the arena's */
 
-/* Appends the ids of one piece, not empty, to `ids` (uint32_t).  ST_OK, ST_SYS. */
-enum st bpe_word(struct words *w, struct view piece, struct buf *ids) must_use;
+/* Appends the ids of n pieces that lie side by side to store[0] (uint32_t), and with places where
+ * each begins and ends, `base` added, to store[1] and store[2]: piece i, not empty, is bytes
+ * [bound[i], bound[i + 1]) of text.  All three hold as many on entry where places are asked for.
+ * ST_OK, ST_SYS. */
+enum st bpe_pieces(struct words *w, struct view text, const uint32_t *bound, int64_t n,
+                   uint32_t base, struct buf store[3], bool places) must_use;
 
 #endif

@@ -37,20 +37,6 @@ void encoding_free(struct encoding *v)
         buf_free(&v->store[i]);
 }
 
-/* Places of the ids appended since `from`: they stand one behind the other from byte `at` on. */
-static enum st put_places(struct encoder *e, size_t from, size_t at)
-{
-    struct encoding *v = e->out;
-    size_t n = v->store[0].n - from;
-
-    if (buf_room(&v->store[1], n) != ST_OK || buf_room(&v->store[2], n) != ST_OK)
-        return ST_SYS;
-    bpe_places(e->t->bpe, (const uint32_t *)(v->store[0].p + from), (int64_t)(n / sizeof(uint32_t)),
-               at, (uint32_t *)(v->store[1].p + from), (uint32_t *)(v->store[2].p + from));
-    v->store[1].n = v->store[2].n = v->store[0].n;
-    return ST_OK;
-}
-
 /* From places in the normalised text, which had `shift` bytes put before it, to places in the
  * text; all of them from `from` on.  base: where the normalised part begins in the text; at:
  * where this part begins in it. */
@@ -71,8 +57,8 @@ static void move_places(struct encoder *e, size_t from, size_t base, size_t at, 
 static enum st encode_pieces(struct encoder *e, struct view s, size_t base, size_t at)
 {
     size_t first = e->out->store[0].n, shift = 0;
-    struct buf *ids = &e->out->store[0];
-    const struct piece *v;
+    bool moves = e->nfc.change.n > 0;          /* places are not those of the text */
+    const uint32_t *bound;
     int64_t n;
     enum st st;
 
@@ -82,27 +68,15 @@ static enum st encode_pieces(struct encoder *e, struct view s, size_t base, size
             return ST_SYS;
         s = (struct view){ e->spaced.p, e->spaced.n };
         shift = 1;
+        moves = true;
     }
     for (size_t done = 0; done < s.n;) {
-        if ((st = split_some(e->t->split, &e->splitter, s, &done, &v, &n)) != ST_OK)
-            return st;
-        size_t from = ids->n;
-        int64_t run = 0;                       /* the piece whose first id is at `from` */
-        for (int64_t i = 0; i < n; i++) {
-            if (i > 0 && v[i].begin != v[i - 1].end && e->places) {    /* something was removed */
-                if ((st = put_places(e, from, v[run].begin)) != ST_OK)
-                    return st;
-                from = ids->n;
-                run = i;
-            }
-            st = bpe_word(e->words, (struct view){ s.p + v[i].begin, v[i].end - v[i].begin }, ids);
-            if (st != ST_OK)
-                return st;
-        }
-        if (n > 0 && e->places && (st = put_places(e, from, v[run].begin)) != ST_OK)
+        if ((st = split_some(e->t->split, &e->splitter, s, &done, &bound, &n)) != ST_OK ||
+            (st = bpe_pieces(e->words, s, bound, n, (uint32_t)(moves ? 0 : base + at),
+                             e->out->store, e->places)) != ST_OK)
             return st;
     }
-    if (e->places)
+    if (e->places && moves)
         move_places(e, first, base, at, shift);
     return ST_OK;
 }

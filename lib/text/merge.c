@@ -1,0 +1,148 @@
+/* merge.c - the merges of one piece: by scans of an array up to SHORT symbols, beyond that with a
+ * heap. */
+#include "text/merge.h"
+
+struct heap_item {                             /* a merge of the pair that was there */
+    uint64_t key;                              /* rank, then position */
+    uint32_t left, right;
+};
+
+static int64_t bytes_to_ids(const struct bpe *b, struct view s, uint32_t *id)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; i < s.n; i++)           /* a byte without a token is none of UTF-8 */
+        if ((id[n] = b->byte[(unsigned char)s.p[i]]) != BPE_NONE)
+            n++;
+    return n;
+}
+
+/* Up to MERGE_SHORT symbols: ranks of all neighbours in an array, the least found by a scan. */
+int64_t merge_short(const struct bpe *b, struct view s, uint32_t *id)
+{
+    struct pair_slot p[MERGE_SHORT];
+    int64_t n = bytes_to_ids(b, s, id);
+
+    for (int64_t i = 0; i + 1 < n; i++)
+        p[i] = *pairs_slot(b, id[i], id[i + 1]);
+    while (n > 1) {
+        int64_t at = 0;
+        for (int64_t i = 1; i < n - 1; i++)
+            if (p[i].rank < p[at].rank)
+                at = i;
+        if (p[at].rank == NO_RANK)
+            break;
+        id[at] = p[at].id;
+        n--;
+        memmove(id + at + 1, id + at + 2, (size_t)(n - at - 1) * sizeof *id);
+        if (at < n - 1) {
+            memmove(p + at + 1, p + at + 2, (size_t)(n - at - 2) * sizeof *p);
+            p[at] = *pairs_slot(b, id[at], id[at + 1]);
+        }
+        if (at > 0)
+            p[at - 1] = *pairs_slot(b, id[at - 1], id[at]);
+    }
+    return n;
+}
+
+static bool before(struct heap_item a, struct heap_item b)
+{
+    return a.key < b.key;
+}
+
+static void sink(struct heap_item *h, int64_t n, int64_t i)
+{
+    struct heap_item v = h[i];
+
+    for (int64_t k; (k = 2 * i + 1) < n; i = k) {
+        if (k + 1 < n && before(h[k + 1], h[k]))
+            k++;
+        if (!before(h[k], v))
+            break;
+        h[i] = h[k];
+    }
+    h[i] = v;
+}
+
+static void rise(struct heap_item *h, int64_t i)
+{
+    struct heap_item v = h[i];
+
+    for (int64_t up; i > 0 && before(v, h[up = (i - 1) / 2]); i = up)
+        h[i] = h[up];
+    h[i] = v;
+}
+
+static bool candidate(const struct bpe *b, const uint32_t *id, uint32_t at, uint32_t right,
+                      struct heap_item *v)
+{
+    const struct pair_slot *p = pairs_slot(b, id[at], id[right]);
+
+    *v = (struct heap_item){ (uint64_t)p->rank << 32 | at, id[at], id[right] };
+    return p->rank != NO_RANK;
+}
+
+/* Any number of symbols: a linked list and a heap of the merges possible.  An item whose pair is
+ * no longer there is passed over; each merge adds at most two, and the heap has room for all, 3n.
+ */
+static int64_t merge_list(const struct bpe *b, uint32_t *id, int64_t n, uint32_t *prev,
+                          uint32_t *next, struct heap_item *h)
+{
+    int64_t n_heap = 0, kept = 0;
+
+    for (int64_t i = 0; i < n; i++) {
+        prev[i] = (uint32_t)(i - 1);
+        next[i] = (uint32_t)(i + 1);
+        if (i + 1 < n && candidate(b, id, (uint32_t)i, (uint32_t)i + 1, &h[n_heap]))
+            n_heap++;
+    }
+    for (int64_t i = n_heap / 2 - 1; i >= 0; i--)
+        sink(h, n_heap, i);
+    while (n_heap > 0) {
+        struct heap_item v = h[0];
+        h[0] = h[--n_heap];
+        sink(h, n_heap, 0);
+        uint32_t at = (uint32_t)v.key, right = next[at];
+        if (id[at] != v.left || right >= n || id[right] != v.right)
+            continue;
+        id[at] = pairs_slot(b, v.left, v.right)->id;
+        id[right] = BPE_NONE;
+        next[at] = next[right];
+        if (next[at] < n) {
+            prev[next[at]] = at;
+            if (candidate(b, id, at, next[at], &h[n_heap]))
+                rise(h, n_heap++);
+        }
+        if (at > 0 && candidate(b, id, prev[at], at, &h[n_heap]))
+            rise(h, n_heap++);
+    }
+    for (int64_t i = 0; i < n; i = next[i])
+        id[kept++] = id[i];
+    return kept;
+}
+
+void merge_free(struct merge *m)
+{
+    buf_free(&m->prev);
+    buf_free(&m->next);
+    buf_free(&m->heap);
+}
+
+enum st merge_long(struct merge *m, const struct bpe *b, struct view s, struct buf *ids)
+{
+    size_t n = s.n;
+
+    m->prev.n = m->next.n = m->heap.n = 0;
+    if (buf_room(ids, n * sizeof(uint32_t)) != ST_OK ||
+        buf_room(&m->prev, n * sizeof(uint32_t)) != ST_OK ||
+        buf_room(&m->next, n * sizeof(uint32_t)) != ST_OK ||
+        buf_room(&m->heap, 3 * n * sizeof(struct heap_item)) != ST_OK)
+        return ST_SYS;
+    uint32_t *id = (uint32_t *)(ids->p + ids->n);
+    int64_t symbols = bytes_to_ids(b, s, id);
+    if (b->n_merges)
+        symbols = merge_list(b, id, symbols, (uint32_t *)m->prev.p, (uint32_t *)m->next.p,
+                             (struct heap_item *)m->heap.p);
+    ids->n += (size_t)symbols * sizeof *id;
+    return ST_OK;
+}

@@ -1,0 +1,143 @@
+/* simd.h - 64 bytes of text at a time as masks of 64 bits; the one place of vector intrinsics here.
+ *
+ * Bit i of a mask is byte i.  There is a form for AVX-512 and one for AVX2; where the machine the
+ * build is for has neither, SIMD is 0 and callers go byte by byte. */
+#ifndef SIMD_H
+#define SIMD_H
+
+#include "base/base.h"
+
+#if defined(__AVX512BW__) && defined(__AVX512VBMI2__)
+#include <immintrin.h>
+#define SIMD 512
+#elif defined(__AVX2__)
+#include <immintrin.h>
+#define SIMD 256
+#else
+#define SIMD 0
+#endif
+
+static inline uint64_t simd_below(size_t n)    /* the first n bits */
+{
+    return n < 64 ? ((uint64_t)1 << n) - 1 : UINT64_MAX;
+}
+
+#if SIMD == 512
+
+struct simd { __m512i v; };
+
+/* The n bytes at p, or 64 of them; zeros behind. */
+static inline struct simd simd_load(const char *p, size_t n)
+{
+    return (struct simd){ _mm512_maskz_loadu_epi8(simd_below(n), p) };
+}
+
+static inline uint64_t simd_eq(struct simd s, char c)
+{
+    return _mm512_cmpeq_epi8_mask(s.v, _mm512_set1_epi8(c));
+}
+
+/* Bytes from `first` on, n of them, of those that follow one another in ASCII. */
+static inline uint64_t simd_from(struct simd s, char first, int n)
+{
+    return _mm512_cmplt_epu8_mask(_mm512_sub_epi8(s.v, _mm512_set1_epi8(first)),
+                                  _mm512_set1_epi8((char)n));
+}
+
+static inline struct simd simd_or(struct simd s, char bits)
+{
+    return (struct simd){ _mm512_or_si512(s.v, _mm512_set1_epi8(bits)) };
+}
+
+/* Bytes that are not ASCII. */
+static inline uint64_t simd_high(struct simd s)
+{
+    return _mm512_movepi8_mask(s.v);
+}
+
+/* base + the number of each bit, into `to`, which has room for 64; how many. */
+static inline int64_t simd_numbers(uint64_t bits, uint32_t base, uint32_t *to)
+{
+    static const uint8_t count[64] = {
+        0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,
+        22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43,
+        44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63,
+    };
+    __m512i v = _mm512_maskz_compress_epi8(bits, _mm512_loadu_si512(count));
+    __m512i from = _mm512_set1_epi32((int)base);
+    int64_t n = __builtin_popcountll(bits);
+
+    _mm512_storeu_si512(to, _mm512_add_epi32(from, _mm512_cvtepu8_epi32(_mm512_castsi512_si128(v))));
+    if (n <= 16)
+        return n;
+    _mm512_storeu_si512(
+        to + 16, _mm512_add_epi32(from, _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(v, 1))));
+    _mm512_storeu_si512(
+        to + 32, _mm512_add_epi32(from, _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(v, 2))));
+    _mm512_storeu_si512(
+        to + 48, _mm512_add_epi32(from, _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(v, 3))));
+    return n;
+}
+
+#elif SIMD == 256
+
+struct simd { __m256i v[2]; };
+
+static inline struct simd simd_load(const char *p, size_t n)
+{
+    char part[64] = { 0 };
+
+    if (n < 64)
+        p = memcpy(part, p, n);
+    return (struct simd){ { _mm256_loadu_si256((const __m256i *)p),
+                            _mm256_loadu_si256((const __m256i *)(p + 32)) } };
+}
+
+static inline uint64_t simd_mask(__m256i a, __m256i b)
+{
+    return (uint32_t)_mm256_movemask_epi8(a) | (uint64_t)(uint32_t)_mm256_movemask_epi8(b) << 32;
+}
+
+static inline uint64_t simd_eq(struct simd s, char c)
+{
+    __m256i v = _mm256_set1_epi8(c);
+
+    return simd_mask(_mm256_cmpeq_epi8(s.v[0], v), _mm256_cmpeq_epi8(s.v[1], v));
+}
+
+static inline __m256i simd_less(__m256i a, char first, int n)      /* unsigned, by saturation */
+{
+    __m256i d = _mm256_sub_epi8(a, _mm256_set1_epi8(first));
+
+    return _mm256_cmpeq_epi8(_mm256_min_epu8(d, _mm256_set1_epi8((char)(n - 1))), d);
+}
+
+static inline uint64_t simd_from(struct simd s, char first, int n)
+{
+    return simd_mask(simd_less(s.v[0], first, n), simd_less(s.v[1], first, n));
+}
+
+static inline struct simd simd_or(struct simd s, char bits)
+{
+    __m256i v = _mm256_set1_epi8(bits);
+
+    return (struct simd){ { _mm256_or_si256(s.v[0], v), _mm256_or_si256(s.v[1], v) } };
+}
+
+static inline uint64_t simd_high(struct simd s)
+{
+    return simd_mask(s.v[0], s.v[1]);
+}
+
+static inline int64_t simd_numbers(uint64_t bits, uint32_t base, uint32_t *to)
+{
+    int64_t n = __builtin_popcountll(bits);
+
+    for (int64_t i = 0; i < n; i++, bits &= bits - 1)
+        to[i] = base + (uint32_t)__builtin_ctzll(bits);
+    return n;
+}
+
+#endif
+
+#endif
