@@ -22,6 +22,10 @@ static inline uint64_t simd_below(size_t n)    /* the first n bits */
     return n < 64 ? ((uint64_t)1 << n) - 1 : UINT64_MAX;
 }
 
+/* Pairs of bytes to search for, in eight sets by the halves of their bytes: a pair is found where
+ * a set has all four.  Others may be found too. */
+struct simd_pairs { uint8_t low[2][16], high[2][16]; };
+
 #if SIMD == 512
 
 struct simd { __m512i v; };
@@ -53,6 +57,24 @@ static inline struct simd simd_or(struct simd s, char bits)
 static inline uint64_t simd_high(struct simd s)
 {
     return _mm512_movepi8_mask(s.v);
+}
+
+static inline __m512i simd_sets(__m512i v, const uint8_t low[16], const uint8_t high[16])
+{
+    __m512i half = _mm512_set1_epi8(15);
+    __m512i l = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)low));
+    __m512i h = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)high));
+
+    return _mm512_and_si512(
+        _mm512_shuffle_epi8(l, _mm512_and_si512(v, half)),
+        _mm512_shuffle_epi8(h, _mm512_and_si512(_mm512_srli_epi16(v, 4), half)));
+}
+
+/* Where a pair may begin: a byte of s, and of what stands behind it. */
+static inline uint64_t simd_find(struct simd s, struct simd behind, const struct simd_pairs *p)
+{
+    return _mm512_test_epi8_mask(simd_sets(s.v, p->low[0], p->high[0]),
+                                 simd_sets(behind.v, p->low[1], p->high[1]));
 }
 
 /* base + the number of each bit, into `to`, which has room for 64; how many. */
@@ -127,6 +149,29 @@ static inline struct simd simd_or(struct simd s, char bits)
 static inline uint64_t simd_high(struct simd s)
 {
     return simd_mask(s.v[0], s.v[1]);
+}
+
+static inline __m256i simd_sets(__m256i v, const uint8_t low[16], const uint8_t high[16])
+{
+    __m256i half = _mm256_set1_epi8(15);
+    __m256i l = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)low));
+    __m256i h = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)high));
+
+    return _mm256_and_si256(
+        _mm256_shuffle_epi8(l, _mm256_and_si256(v, half)),
+        _mm256_shuffle_epi8(h, _mm256_and_si256(_mm256_srli_epi16(v, 4), half)));
+}
+
+static inline uint64_t simd_find(struct simd s, struct simd behind, const struct simd_pairs *p)
+{
+    __m256i none[2];
+
+    for (int i = 0; i < 2; i++)
+        none[i] = _mm256_cmpeq_epi8(
+            _mm256_and_si256(simd_sets(s.v[i], p->low[0], p->high[0]),
+                             simd_sets(behind.v[i], p->low[1], p->high[1])),
+            _mm256_setzero_si256());
+    return ~simd_mask(none[0], none[1]);
 }
 
 static inline int64_t simd_numbers(uint64_t bits, uint32_t base, uint32_t *to)

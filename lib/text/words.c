@@ -13,6 +13,7 @@ enum {
     WORD_WAYS  = 2,
     WORD_BITS  = 15,                           /* of the number of lines */
     WORD_LINES = 1 << WORD_BITS,
+    AHEAD      = 32,                           /* pieces asked for at once */
     HUGE_PAGE  = 2 << 20,
 };
 
@@ -155,48 +156,67 @@ static inline void put_word(const struct word *v, uint32_t at, uint32_t *id, uin
     memcpy(end, (uint32_t *)&from + 1, 12);
 }
 
+struct asked {                                 /* a piece to be looked up */
+    uint64_t     key[2];
+    struct line *line;                         /* NULL: too long to be remembered */
+};
+
+/* Looks ahead: keys of the next pieces, whose lines are on their way from memory meanwhile. */
+static inline void ask(const struct words *w, struct view text, const uint32_t *bound, int64_t n,
+                       struct asked *q)
+{
+    for (int64_t i = 0; i < n; i++) {
+        size_t at = bound[i], len = bound[i + 1] - at;
+        q[i].line = NULL;
+        if (len > WORD_BYTES)
+            continue;
+        key_of(text.p + at, len, text.n - at, q[i].key);
+        q[i].line = line_of(w, q[i].key);
+        __builtin_prefetch(q[i].line);
+    }
+}
+
+static inline const struct word *known_word(const struct asked *q)
+{
+    const struct word *v = &q->line->way[0], *u = &q->line->way[1];
+
+    bool first = ((v->key[0] ^ q->key[0]) | (v->key[1] ^ q->key[1])) == 0;
+    bool second = ((u->key[0] ^ q->key[0]) | (u->key[1] ^ q->key[1])) == 0;
+    v = second ? u : v;
+    return first | second ? v : NULL;
+}
+
 static inline enum st pieces(struct words *w, struct view text, const uint32_t *bound, int64_t n,
                              uint32_t base, struct buf store[3], bool places)
 {
-    int64_t i = 0;
+    int stores = places ? 3 : 1;
+    struct asked q[AHEAD];
 
-    while (i < n) {
-        size_t room = (size_t)(n - i) * WORD_IDS + 1;
-        for (int k = 0; k < (places ? 3 : 1); k++)
-            if (buf_room(&store[k], room * sizeof(uint32_t)) != ST_OK)
-                return ST_SYS;
-        uint32_t *id = (uint32_t *)(store[0].p + store[0].n), *begin = NULL, *end = NULL;
-        size_t to = 0, at = 0, len = 0;
-        struct line *line = NULL;
-        uint64_t key[2];
-        if (places) {
-            begin = (uint32_t *)(store[1].p + store[1].n);
-            end = (uint32_t *)(store[2].p + store[2].n);
-        }
-        for (; i < n; i++, line = NULL) {
-            at = bound[i];
-            len = bound[i + 1] - at;
-            if (len > WORD_BYTES)
+    for (int64_t from = 0; from < n; from += AHEAD, bound += AHEAD) {
+        int64_t now = MIN(n - from, AHEAD);
+        ask(w, text, bound, now, q);
+        for (int64_t i = 0; i < now; i++) {
+            uint32_t *put[3] = { 0 };
+            size_t to = 0;
+            const struct word *v;
+            for (int k = 0; k < stores; k++) {
+                if (buf_room(&store[k], (AHEAD * WORD_IDS + 1) * sizeof(uint32_t)) != ST_OK)
+                    return ST_SYS;
+                put[k] = (uint32_t *)(store[k].p + store[k].n);
+            }
+            for (; i < now && q[i].line && (v = known_word(&q[i])); i++) {
+                put_word(v, base + bound[i], put[0] + to, put[1] + to, put[2] + to, places);
+                to += v->n;
+            }
+            for (int k = 0; k < stores; k++)
+                store[k].n += to * sizeof(uint32_t);
+            if (i == now)
                 break;
-            key_of(text.p + at, len, text.n - at, key);
-            line = line_of(w, key);
-            const struct word *v = &line->way[0], *u = &line->way[1];
-            bool second = ((u->key[0] ^ key[0]) | (u->key[1] ^ key[1])) == 0;
-            if (((v->key[0] ^ key[0]) | (v->key[1] ^ key[1])) != 0 && !second)
-                break;
-            v = second ? u : v;
-            put_word(v, base + (uint32_t)at, id + to, begin + to, end + to, places);
-            to += v->n;
+            struct view s = { text.p + bound[i], bound[i + 1] - bound[i] };
+            enum st st = by_merges(w, s, q[i].line, q[i].key, base + bound[i], store, places);
+            if (st != ST_OK)
+                return st;
         }
-        for (int k = 0; k < (places ? 3 : 1); k++)
-            store[k].n += to * sizeof(uint32_t);
-        if (i == n)
-            break;
-        enum st st = by_merges(w, (struct view){ text.p + at, len }, line, key,
-                               base + (uint32_t)at, store, places);
-        if (st != ST_OK)
-            return st;
-        i++;
     }
     return ST_OK;
 }
