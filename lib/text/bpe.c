@@ -34,7 +34,8 @@ struct bpe *bpe_new(int64_t n_tokens, int64_t n_merges, struct arena *a)
     uint64_t finds = table_size(n_tokens), pairs = table_size(n_merges);
 
     if (!b || !(b->find = ARENA_NEW(a, uint32_t, finds)) ||
-        !(b->pair = ARENA_NEW(a, struct pair_slot, pairs)))
+        !(b->pair = ARENA_NEW(a, struct pair_slot, pairs)) ||
+        !(b->rule = ARENA_NEW(a, struct rule, n_merges)))
         return NULL;
     b->arena = a;
     b->find_mask = finds - 1;
@@ -109,7 +110,25 @@ enum st bpe_merge(struct bpe *b, struct view left, struct view right)
                     b->n_merges, shown(left), shown(right));
     if ((uint64_t)(b->n_merges + 1) * 4 > (b->pair_mask + 1) * 3)
         return fail(ST_DATA, "more merges than were announced");
-    *pairs_slot(b, l, r) = (struct pair_slot){ l, r, b->n_merges++, both };
+    *pairs_slot(b, l, r) = (struct pair_slot){ pairs_check(l, r), b->n_merges };
+    b->rule[b->n_merges++] = (struct rule){ l, r, both };
+    return ST_OK;
+}
+
+static enum st know_bytes(struct bpe *b)
+{
+    int16_t *byte_of;
+    size_t mark = arena_mark(b->arena);
+
+    if (!(b->bytes = ARENA_NEW(b->arena, uint32_t, 256 * 256)))
+        return ST_SYS;
+    memset(b->bytes, 0xff, 256 * 256 * sizeof *b->bytes);
+    (void)byte_of; (void)mark;
+    for (uint32_t rank = 0; rank < b->n_merges; rank++) {
+        struct view l = b->token[b->rule[rank].left], r = b->token[b->rule[rank].right];
+        if (l.n == 1 && r.n == 1)
+            b->bytes[(unsigned char)l.p[0] << 8 | (unsigned char)r.p[0]] = rank;
+    }
     return ST_OK;
 }
 
@@ -121,7 +140,7 @@ enum st bpe_done(struct bpe *b, bool whole)
                         "the vocabulary has no token for byte 0x%02x; it is not a byte-level one",
                         c);
     b->whole = whole;
-    return ST_OK;
+    return know_bytes(b);
 }
 
 uint32_t bpe_find(const struct bpe *b, struct view bytes)

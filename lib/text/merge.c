@@ -1,6 +1,7 @@
 /* merge.c - the merges of one piece: by scans of an array up to SHORT symbols, beyond that with a
  * heap. */
 #include "text/merge.h"
+#include "text/simd.h"
 
 struct heap_item {                             /* a merge of the pair that was there */
     uint64_t key;                              /* rank, then position */
@@ -17,32 +18,71 @@ static int64_t bytes_to_ids(const struct bpe *b, struct view s, uint32_t *id)
     return n;
 }
 
-/* Up to MERGE_SHORT symbols: ranks of all neighbours in an array, the least found by a scan. */
+/* ---- up to 64 symbols ----
+ *
+ * A bit for each symbol that is left, and for each a key: the rank of the merge with the next one,
+ * then its place, so that the least key is the merge whose turn it is. */
+
+enum { PLACE_BITS = 6 };
+#define NO_KEY UINT32_MAX
+
+static inline uint32_t key_of(uint32_t rank, int i)
+{
+    return rank == NO_RANK ? NO_KEY : rank << PLACE_BITS | (uint32_t)i;
+}
+
+static inline uint64_t merge_keys(const struct bpe *b, uint32_t *id, int n, const uint32_t *first,
+                                  int vectors)
+{
+    uint64_t left = simd_below((size_t)n);
+    struct simd_keys keys;
+
+    simd_keys(&keys, first, vectors);
+    for (uint32_t key; (key = simd_least(&keys, vectors)) != NO_KEY;) {
+        int i = key & 63;
+        uint64_t behind = left & UINT64_MAX << i & ~((uint64_t)1 << i);
+        uint64_t before = left & (((uint64_t)1 << i) - 1);
+        int gone = __builtin_ctzll(behind);
+        id[i] = b->rule[key >> PLACE_BITS].id;
+        left ^= behind & -behind;
+        behind &= behind - 1;
+        simd_put(&keys, gone, NO_KEY, vectors);
+        key = NO_KEY;
+        if (behind)
+            key = key_of(pairs_rank(b, id[i], id[__builtin_ctzll(behind)]), i);
+        simd_put(&keys, i, key, vectors);
+        if (before) {
+            int k = 63 - __builtin_clzll(before);
+            simd_put(&keys, k, key_of(pairs_rank(b, id[k], id[i]), k), vectors);
+        }
+    }
+    return left;
+}
+
+static int64_t merge_64(const struct bpe *b, uint32_t *id, int n, const uint32_t *first)
+{
+    uint64_t left = n <= 16 ? merge_keys(b, id, n, first, 1)
+                  : n <= 32 ? merge_keys(b, id, n, first, 2) : merge_keys(b, id, n, first, 4);
+    int64_t kept = 0;
+
+    for (; left; left &= left - 1)
+        id[kept++] = id[__builtin_ctzll(left)];
+    return kept;
+}
+
 int64_t merge_short(const struct bpe *b, struct view s, uint32_t *id)
 {
-    struct pair_slot p[MERGE_SHORT];
+    uint32_t first[64];
     int64_t n = bytes_to_ids(b, s, id);
 
-    for (int64_t i = 0; i + 1 < n; i++)
-        p[i] = *pairs_slot(b, id[i], id[i + 1]);
-    while (n > 1) {
-        int64_t at = 0;
-        for (int64_t i = 1; i < n - 1; i++)
-            if (p[i].rank < p[at].rank)
-                at = i;
-        if (p[at].rank == NO_RANK)
-            break;
-        id[at] = p[at].id;
-        n--;
-        memmove(id + at + 1, id + at + 2, (size_t)(n - at - 1) * sizeof *id);
-        if (at < n - 1) {
-            memmove(p + at + 1, p + at + 2, (size_t)(n - at - 2) * sizeof *p);
-            p[at] = *pairs_slot(b, id[at], id[at + 1]);
-        }
-        if (at > 0)
-            p[at - 1] = *pairs_slot(b, id[at - 1], id[at]);
-    }
-    return n;
+    memset(first, 0xff, (size_t)(n + 15) / 16 * 16 * sizeof *first);
+    if (n == (int64_t)s.n)
+        for (int64_t i = 0; i + 1 < n; i++)
+            first[i] = key_of(b->bytes[(unsigned char)s.p[i] << 8 | (unsigned char)s.p[i + 1]], (int)i);
+    else
+        for (int64_t i = 0; i + 1 < n; i++)
+            first[i] = key_of(pairs_rank(b, id[i], id[i + 1]), (int)i);
+    return n > 1 ? merge_64(b, id, (int)n, first) : n;
 }
 
 static bool before(struct heap_item a, struct heap_item b)
@@ -76,10 +116,10 @@ static void rise(struct heap_item *h, int64_t i)
 static bool candidate(const struct bpe *b, const uint32_t *id, uint32_t at, uint32_t right,
                       struct heap_item *v)
 {
-    const struct pair_slot *p = pairs_slot(b, id[at], id[right]);
+    uint32_t rank = pairs_rank(b, id[at], id[right]);
 
-    *v = (struct heap_item){ (uint64_t)p->rank << 32 | at, id[at], id[right] };
-    return p->rank != NO_RANK;
+    *v = (struct heap_item){ (uint64_t)rank << 32 | at, id[at], id[right] };
+    return rank != NO_RANK;
 }
 
 /* Any number of symbols: a linked list and a heap of the merges possible.  An item whose pair is
@@ -105,7 +145,7 @@ static int64_t merge_list(const struct bpe *b, uint32_t *id, int64_t n, uint32_t
         uint32_t at = (uint32_t)v.key, right = next[at];
         if (id[at] != v.left || right >= n || id[right] != v.right)
             continue;
-        id[at] = pairs_slot(b, v.left, v.right)->id;
+        id[at] = b->rule[v.key >> 32].id;
         id[right] = BPE_NONE;
         next[at] = next[right];
         if (next[at] < n) {

@@ -26,6 +26,32 @@ static inline uint64_t simd_below(size_t n)    /* the first n bits */
  * a set has all four.  Others may be found too. */
 struct simd_pairs { uint8_t low[2][16], high[2][16]; };
 
+#if SIMD != 512
+
+struct simd_keys { uint32_t v[64]; };
+
+static inline void simd_keys(struct simd_keys *k, const uint32_t *v, int vectors)
+{
+    memcpy(k->v, v, (size_t)vectors * 16 * sizeof *v);
+}
+
+static inline void simd_put(struct simd_keys *k, int i, uint32_t key, int vectors)
+{
+    (void)vectors;
+    k->v[i] = key;
+}
+
+static inline uint32_t simd_least(const struct simd_keys *k, int vectors)
+{
+    uint32_t least = k->v[0];
+
+    for (int i = 1; i < 16 * vectors; i++)
+        least = MIN(least, k->v[i]);
+    return least;
+}
+
+#endif
+
 #if SIMD == 512
 
 struct simd { __m512i v; };
@@ -75,6 +101,32 @@ static inline uint64_t simd_find(struct simd s, struct simd behind, const struct
 {
     return _mm512_test_epi8_mask(simd_sets(s.v, p->low[0], p->high[0]),
                                  simd_sets(behind.v, p->low[1], p->high[1]));
+}
+
+/* Numbers of which the least is asked again and again: 16 in each vector. */
+struct simd_keys { __m512i v[4]; };
+
+static inline void simd_keys(struct simd_keys *k, const uint32_t *v, int vectors)
+{
+    for (int q = 0; q < vectors; q++)
+        k->v[q] = _mm512_loadu_si512(v + 16 * q);
+}
+
+static inline void simd_put(struct simd_keys *k, int i, uint32_t key, int vectors)
+{
+    uint64_t bit = (uint64_t)1 << i;
+
+    for (int q = 0; q < vectors; q++)
+        k->v[q] = _mm512_mask_set1_epi32(k->v[q], (__mmask16)(bit >> 16 * q), (int)key);
+}
+
+static inline uint32_t simd_least(const struct simd_keys *k, int vectors)
+{
+    __m512i v = k->v[0];
+
+    for (int q = 1; q < vectors; q++)
+        v = _mm512_min_epu32(v, k->v[q]);
+    return _mm512_reduce_min_epu32(v);
 }
 
 /* base + the number of each bit, into `to`, which has room for 64; how many. */

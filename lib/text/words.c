@@ -11,7 +11,7 @@ enum {
     WORD_BYTES = 15,                           /* the longest piece remembered */
     WORD_IDS   = 3,                            /* the most ids remembered */
     WORD_WAYS  = 2,
-    WORD_BITS  = 15,                           /* of the number of lines */
+    WORD_BITS  = 16,                           /* of the number of lines */
     WORD_LINES = 1 << WORD_BITS,
     AHEAD      = 32,                           /* pieces asked for at once */
     HUGE_PAGE  = 2 << 20,
