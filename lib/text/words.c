@@ -18,13 +18,18 @@ enum {
 };
 
 typedef uint32_t four __attribute__((vector_size(16), may_alias, aligned(4)));
-typedef uint8_t four_bytes __attribute__((vector_size(4)));
+
+static inline four simd_widen(uint32_t x)
+{
+    typedef uint8_t bytes __attribute__((vector_size(4)));
+    return __builtin_convertvector((bytes)x, four);
+}
 
 /* Key: the bytes, zeros, and in the last byte the length, which is never 0. */
 struct word {
     uint64_t key[2];
     uint32_t id[WORD_IDS];
-    uint8_t  n, end[WORD_IDS];                 /* where each id's bytes end */
+    uint8_t  end[WORD_IDS], n;                 /* where each id's bytes end */
 };
 
 struct line { struct word way[WORD_WAYS]; };
@@ -60,13 +65,11 @@ void words_free(struct words *w)
 static void remember(const struct bpe *b, struct line *line, const uint64_t key[2],
                      const uint32_t *id, int64_t n)
 {
-    struct word *v = &line->way[0];
+    struct word *v = &line->way[line->way[0].key[1] != 0];
     size_t end = 0;
 
     if (n > WORD_IDS)
         return;
-    if (v->key[1])
-        line->way[1] = *v;                     /* the older one goes */
     *v = (struct word){ .key = { key[0], key[1] }, .n = (uint8_t)n };
     for (int64_t i = 0; i < n; i++) {
         v->id[i] = id[i];
@@ -143,17 +146,15 @@ static inline void put_word(const struct word *v, uint32_t at, uint32_t *id, uin
                             uint32_t *end, bool places)
 {
     four x, shift = { at, at, at, at };
-    four_bytes e;
+    uint32_t ends;
 
     memcpy(&x, v->id, sizeof x);
     *(four *)id = x;
     if (!places)
         return;
-    memcpy(&e, v->end - 1, sizeof e);
-    e[0] = 0;
-    four from = __builtin_convertvector(e, four) + shift;
-    *(four *)begin = from;
-    memcpy(end, (uint32_t *)&from + 1, 12);
+    memcpy(&ends, v->end, sizeof ends);
+    *(four *)end = simd_widen(ends) + shift;
+    *(four *)begin = simd_widen(ends << 8) + shift;
 }
 
 struct asked {                                 /* a piece to be looked up */
@@ -176,12 +177,19 @@ static inline void ask(const struct words *w, struct view text, const uint32_t *
     }
 }
 
-static inline const struct word *known_word(const struct asked *q)
+/* A word found in the second place, where a new one would go, moves to the first now and then. */
+static inline const struct word *known_word(const struct asked *q, uint32_t at)
 {
     const struct word *v = &q->line->way[0], *u = &q->line->way[1];
 
     bool first = ((v->key[0] ^ q->key[0]) | (v->key[1] ^ q->key[1])) == 0;
     bool second = ((u->key[0] ^ q->key[0]) | (u->key[1] ^ q->key[1])) == 0;
+    if (__builtin_expect(second && (at & 7) == 0, false)) {
+        struct word swap = q->line->way[0];
+        q->line->way[0] = q->line->way[1];
+        q->line->way[1] = swap;
+        return v;
+    }
     v = second ? u : v;
     return first | second ? v : NULL;
 }
@@ -204,7 +212,7 @@ static inline enum st pieces(struct words *w, struct view text, const uint32_t *
                     return ST_SYS;
                 put[k] = (uint32_t *)(store[k].p + store[k].n);
             }
-            for (; i < now && q[i].line && (v = known_word(&q[i])); i++) {
+            for (; i < now && q[i].line && (v = known_word(&q[i], bound[i])); i++) {
                 put_word(v, base + bound[i], put[0] + to, put[1] + to, put[2] + to, places);
                 to += v->n;
             }
