@@ -59,31 +59,44 @@ static inline uint64_t merge_keys(const struct bpe *b, uint32_t *id, int n, cons
     return left;
 }
 
-static int64_t merge_64(const struct bpe *b, uint32_t *id, int n, const uint32_t *first)
+/* Merges n symbols in place; a bit for each that is left. */
+static uint64_t merge_64(const struct bpe *b, uint32_t *id, int n, const uint32_t *first)
 {
-    uint64_t left = n <= 16 ? merge_keys(b, id, n, first, 1)
-                  : n <= 32 ? merge_keys(b, id, n, first, 2) : merge_keys(b, id, n, first, 4);
-    int64_t kept = 0;
+    return n <= 16 ? merge_keys(b, id, n, first, 1)
+         : n <= 32 ? merge_keys(b, id, n, first, 2) : merge_keys(b, id, n, first, 4);
+}
 
-    for (; left; left &= left - 1)
-        id[kept++] = id[__builtin_ctzll(left)];
-    return kept;
+/* The keys of n symbols side by side; bytes: what they stand for one by one, or NULL. */
+static void first_keys(const struct bpe *b, const uint32_t *id, const char *bytes, int n,
+                       uint32_t *key)
+{
+    const unsigned char *p = (const unsigned char *)bytes;
+
+    for (int i = n - 1; i < (n <= 32 ? (n + 15) / 16 * 16 : 64); i++)
+        key[i] = NO_KEY;
+    if (p)
+        for (int i = 0; i + 1 < n; i++)
+            key[i] = key_of(b->bytes[p[i] << 8 | p[i + 1]], i);
+    else
+        for (int i = 0; i + 1 < n; i++)
+            key[i] = key_of(pairs_rank(b, id[i], id[i + 1]), i);
 }
 
 int64_t merge_short(const struct bpe *b, struct view s, uint32_t *id)
 {
-    uint32_t first[64];
-    int64_t n = bytes_to_ids(b, s, id);
+    int n = (int)bytes_to_ids(b, s, id);
+    uint32_t key[64];
+    int64_t kept = 0;
 
-    memset(first, 0xff, (size_t)(n + 15) / 16 * 16 * sizeof *first);
-    if (n == (int64_t)s.n)
-        for (int64_t i = 0; i + 1 < n; i++)
-            first[i] = key_of(b->bytes[(unsigned char)s.p[i] << 8 | (unsigned char)s.p[i + 1]], (int)i);
-    else
-        for (int64_t i = 0; i + 1 < n; i++)
-            first[i] = key_of(pairs_rank(b, id[i], id[i + 1]), (int)i);
-    return n > 1 ? merge_64(b, id, (int)n, first) : n;
+    if (n <= 1)
+        return n;
+    first_keys(b, id, n == (int)s.n ? s.p : NULL, n, key);
+    for (uint64_t left = merge_64(b, id, n, key); left; left &= left - 1)
+        id[kept++] = id[__builtin_ctzll(left)];
+    return kept;
 }
+
+/* ---- any number of symbols ---- */
 
 static bool before(struct heap_item a, struct heap_item b)
 {
@@ -122,13 +135,13 @@ static bool candidate(const struct bpe *b, const uint32_t *id, uint32_t at, uint
     return rank != NO_RANK;
 }
 
-/* Any number of symbols: a linked list and a heap of the merges possible.  An item whose pair is
- * no longer there is passed over; each merge adds at most two, and the heap has room for all, 3n.
- */
-static int64_t merge_list(const struct bpe *b, uint32_t *id, int64_t n, uint32_t *prev,
-                          uint32_t *next, struct heap_item *h)
+/* Many symbols at once, in place: a linked list and a heap of the merges possible.  An item whose
+ * pair is no longer there is passed over; each merge adds at most two, and the heap has room for
+ * all, 3n.  next[] tells what is left. */
+static void merge_list(const struct bpe *b, uint32_t *id, int64_t n, uint32_t *prev,
+                       uint32_t *next, struct heap_item *h)
 {
-    int64_t n_heap = 0, kept = 0;
+    int64_t n_heap = 0;
 
     for (int64_t i = 0; i < n; i++) {
         prev[i] = (uint32_t)(i - 1);
@@ -156,33 +169,89 @@ static int64_t merge_list(const struct bpe *b, uint32_t *id, int64_t n, uint32_t
         if (at > 0 && candidate(b, id, prev[at], at, &h[n_heap]))
             rise(h, n_heap++);
     }
-    for (int64_t i = 0; i < n; i = next[i])
-        id[kept++] = id[i];
-    return kept;
 }
 
 void merge_free(struct merge *m)
 {
-    buf_free(&m->prev);
-    buf_free(&m->next);
-    buf_free(&m->heap);
+    buf_free(&m->symbol);
+    buf_free(&m->start);
+    buf_free(&m->work);
+}
+
+/* A window of the symbols, merged by itself: the tokens and where they start. */
+static enum st merge_window(struct merge *m, const struct bpe *b, const char *bytes, size_t from,
+                            size_t to, uint32_t *id, uint32_t *start, size_t *kept)
+{
+    const uint32_t *symbol = (const uint32_t *)m->symbol.p + from;
+    size_t n = to - from;
+
+    *kept = 0;
+    if (n <= 64) {
+        uint32_t work[64], key[64];
+        memcpy(work, symbol, n * sizeof *work);
+        first_keys(b, work, bytes ? bytes + from : NULL, (int)n, key);
+        for (uint64_t left = merge_64(b, work, (int)n, key); left; left &= left - 1, ++*kept) {
+            int i = __builtin_ctzll(left);
+            id[*kept] = work[i];
+            start[*kept] = (uint32_t)from + (uint32_t)i;
+        }
+        return ST_OK;
+    }
+    m->work.n = 0;
+    if (buf_room(&m->work, n * (3 * sizeof *id + 3 * sizeof(struct heap_item))) != ST_OK)
+        return ST_SYS;
+    struct heap_item *heap = (struct heap_item *)m->work.p;
+    uint32_t *work = (uint32_t *)(heap + 3 * n), *next = work + n;
+    memcpy(work, symbol, n * sizeof *work);
+    merge_list(b, work, (int64_t)n, next + n, next, heap);
+    for (size_t i = 0; i < n; i = next[i], ++*kept) {
+        id[*kept] = work[i];
+        start[*kept] = (uint32_t)(from + i);
+    }
+    return ST_OK;
+}
+
+/* Long pieces go window by window.  Tokens side by side are what the merges make of all their
+ * bytes exactly when each two neighbours are what the merges make of the bytes of those two: a
+ * merge over one of their borders would be the first of its two's as well (Berglund and van der
+ * Merwe 2023, arXiv:2309.08715, for proper lists of merges; it holds for any).  So the tokens so
+ * far are kept but for the last few; those are made anew with what follows; and if the first of
+ * them comes out as it was, all borders are sound.  If not, more are taken back. */
+enum { WINDOW = 64, TAKEN_BACK = 3 };
+
+static enum st merge_windows(struct merge *m, const struct bpe *b, const char *bytes, size_t n,
+                             uint32_t *id, size_t *count)
+{
+    uint32_t *start = (uint32_t *)m->start.p;
+    size_t done = 0, kept;
+
+    for (*count = 0; done < n; *count += kept)
+        for (size_t back = TAKEN_BACK;; back *= 2) {
+            size_t at = *count - MIN(*count, back), from = at < *count ? start[at] : done;
+            size_t to = MIN(n, done - from < WINDOW / 2 ? from + WINDOW : done + (done - from));
+            uint32_t first = id[at];
+            enum st st = merge_window(m, b, bytes, from, to, id + at, start + at, &kept);
+            if (st != ST_OK)
+                return st;
+            if (at == 0 || id[at] == first) {
+                *count = at;
+                done = to;
+                break;
+            }
+        }
+    return ST_OK;
 }
 
 enum st merge_long(struct merge *m, const struct bpe *b, struct view s, struct buf *ids)
 {
-    size_t n = s.n;
+    size_t bytes = s.n * sizeof(uint32_t), n;
 
-    m->prev.n = m->next.n = m->heap.n = 0;
-    if (buf_room(ids, n * sizeof(uint32_t)) != ST_OK ||
-        buf_room(&m->prev, n * sizeof(uint32_t)) != ST_OK ||
-        buf_room(&m->next, n * sizeof(uint32_t)) != ST_OK ||
-        buf_room(&m->heap, 3 * n * sizeof(struct heap_item)) != ST_OK)
+    m->symbol.n = m->start.n = 0;
+    if (buf_room(ids, bytes) != ST_OK || buf_room(&m->symbol, bytes) != ST_OK ||
+        buf_room(&m->start, bytes) != ST_OK)
         return ST_SYS;
-    uint32_t *id = (uint32_t *)(ids->p + ids->n);
-    int64_t symbols = bytes_to_ids(b, s, id);
-    if (b->n_merges)
-        symbols = merge_list(b, id, symbols, (uint32_t *)m->prev.p, (uint32_t *)m->next.p,
-                             (struct heap_item *)m->heap.p);
-    ids->n += (size_t)symbols * sizeof *id;
-    return ST_OK;
+    n = (size_t)bytes_to_ids(b, s, (uint32_t *)m->symbol.p);
+    enum st st = merge_windows(m, b, n == s.n ? s.p : NULL, n, (uint32_t *)(ids->p + ids->n), &n);
+    ids->n += n * sizeof(uint32_t);
+    return st;
 }

@@ -8,7 +8,7 @@ enum { MERGE_SHORT = 32 };
 
 /* One thread's work space; start from {0}. */
 struct merge {
-    struct buf prev, next, heap;
+    struct buf symbol, start, work;
 };
 void merge_free(struct merge *m);
 
