@@ -14,7 +14,7 @@ static uint64_t hash_bytes(struct view s)
     }
     w = 0;
     memcpy(&w, s.p + i, s.n - i);
-    return pairs_mix(h, w) >> 20;
+    return pairs_mix(h, w);
 }
 
 /* ---- building ---- */
@@ -33,7 +33,7 @@ struct bpe *bpe_new(int64_t n_tokens, int64_t n_merges, struct arena *a)
     struct bpe *b = ARENA_NEW(a, struct bpe, 1);
     uint64_t finds = table_size(n_tokens), pairs = table_size(n_merges);
 
-    if (!b || !(b->find = ARENA_NEW(a, uint32_t, finds)) ||
+    if (!b || !(b->find = ARENA_NEW(a, struct find_slot, finds)) ||
         !(b->pair = ARENA_NEW(a, struct pair_slot, pairs)) ||
         !(b->rule = ARENA_NEW(a, struct rule, n_merges)))
         return NULL;
@@ -46,13 +46,16 @@ struct bpe *bpe_new(int64_t n_tokens, int64_t n_merges, struct arena *a)
     return b;
 }
 
-static uint32_t *find_slot(const struct bpe *b, struct view bytes)
+/* The slot of a token, or the empty one where it would go, with the check of the bytes. */
+static struct find_slot *find_slot(const struct bpe *b, struct view bytes, uint32_t *check)
 {
-    uint64_t i = hash_bytes(bytes) & b->find_mask;
+    uint64_t h = hash_bytes(bytes), i = h >> 20 & b->find_mask;
 
-    while (b->find[i] != BPE_NONE && !view_eq(b->token[b->find[i]], bytes))
-        i = (i + 1) & b->find_mask;
-    return &b->find[i];
+    for (*check = (uint32_t)h;; i = (i + 1) & b->find_mask) {
+        struct find_slot *v = &b->find[i];
+        if (v->id == BPE_NONE || (v->check == *check && view_eq(b->token[v->id], bytes)))
+            return v;
+    }
 }
 
 static enum st grow_ids(struct bpe *b, uint32_t id)
@@ -79,13 +82,14 @@ enum st bpe_token(struct bpe *b, struct view bytes, uint32_t id)
         return ST_SYS;
     if (b->token[id].p)
         return fail(ST_DATA, "two tokens have the id %u", id);
-    uint32_t *slot = find_slot(b, bytes);
-    if (*slot != BPE_NONE)
-        return fail(ST_DATA, "the token '%s' is there twice, as %u and %u", shown(bytes), *slot,
+    uint32_t check;
+    struct find_slot *slot = find_slot(b, bytes, &check);
+    if (slot->id != BPE_NONE)
+        return fail(ST_DATA, "the token '%s' is there twice, as %u and %u", shown(bytes), slot->id,
                     id);
     if ((uint64_t)++b->n_tokens * 4 > (b->find_mask + 1) * 3)
         return fail(ST_DATA, "more tokens than were announced");
-    *slot = id;
+    *slot = (struct find_slot){ check, id };
     b->token[id] = bytes;
     b->n_ids = MAX(b->n_ids, (int64_t)id + 1);
     if (bytes.n == 1)
@@ -102,28 +106,28 @@ enum st bpe_merge(struct bpe *b, struct view left, struct view right)
         return ST_SYS;
     memcpy(p, left.p, left.n);
     memcpy(p + left.n, right.p, right.n);
-    uint32_t l = bpe_find(b, left), r = bpe_find(b, right),
-             both = bpe_find(b, (struct view){ p, n });
+    uint32_t l = bpe_find(b, left), r = bpe_find(b, right), both = b->next;
+    if (both >= b->n_ids || !view_eq(b->token[both], (struct view){ p, n }))
+        both = bpe_find(b, (struct view){ p, n });
     if (l == BPE_NONE || r == BPE_NONE || both == BPE_NONE)
         return fail(ST_DATA,
                     "merge %u of '%s' and '%s' needs a token that is not in the vocabulary",
                     b->n_merges, shown(left), shown(right));
+    if (b->n_merges == BPE_MERGES_MAX)
+        return fail(ST_DATA, "more than %d merges", BPE_MERGES_MAX);
     if ((uint64_t)(b->n_merges + 1) * 4 > (b->pair_mask + 1) * 3)
         return fail(ST_DATA, "more merges than were announced");
     *pairs_slot(b, l, r) = (struct pair_slot){ pairs_check(l, r), b->n_merges };
     b->rule[b->n_merges++] = (struct rule){ l, r, both };
+    b->next = both + 1;
     return ST_OK;
 }
 
 static enum st know_bytes(struct bpe *b)
 {
-    int16_t *byte_of;
-    size_t mark = arena_mark(b->arena);
-
     if (!(b->bytes = ARENA_NEW(b->arena, uint32_t, 256 * 256)))
         return ST_SYS;
     memset(b->bytes, 0xff, 256 * 256 * sizeof *b->bytes);
-    (void)byte_of; (void)mark;
     for (uint32_t rank = 0; rank < b->n_merges; rank++) {
         struct view l = b->token[b->rule[rank].left], r = b->token[b->rule[rank].right];
         if (l.n == 1 && r.n == 1)
@@ -145,7 +149,9 @@ enum st bpe_done(struct bpe *b, bool whole)
 
 uint32_t bpe_find(const struct bpe *b, struct view bytes)
 {
-    return b->n_ids ? *find_slot(b, bytes) : BPE_NONE;
+    uint32_t check;
+
+    return find_slot(b, bytes, &check)->id;
 }
 
 struct view bpe_bytes(const struct bpe *b, uint32_t id)

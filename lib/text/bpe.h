@@ -11,6 +11,7 @@
 
 #define BPE_NONE UINT32_MAX                    /* no such token */
 #define BPE_IDS_MAX (1 << 24)                  /* ids are below */
+#define BPE_MERGES_MAX ((1 << 26) - 1)
 
 struct bpe;                                    /* read only once built: threads share it */
 

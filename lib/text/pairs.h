@@ -8,6 +8,7 @@
 
 #include "text/bpe.h"
 
+struct find_slot { uint32_t check, id; };      /* id BPE_NONE: empty */
 struct pair_slot { uint32_t check, rank; };    /* rank NO_RANK: empty */
 struct rule { uint32_t left, right, id; };
 #define NO_RANK UINT32_MAX
@@ -16,13 +17,14 @@ struct bpe {
     struct arena     *arena;
     struct view      *token;                   /* [n_cap] by id; p NULL: none */
     int64_t           n_ids, n_cap;
-    uint32_t         *find;                    /* token id by hash of its bytes */
+    struct find_slot *find;                    /* tokens by hash of their bytes */
     uint64_t          find_mask;
     int64_t           n_tokens;
     struct pair_slot *pair;
     uint64_t          pair_mask;
     struct rule      *rule;                    /* [n_merges] by rank */
     uint32_t          n_merges;
+    uint32_t          next;                    /* the token the next merge likely makes */
     uint32_t          byte[256];
     uint32_t         *bytes;                   /* [256 * 256] ranks of neighbouring bytes */
     bool              whole;

@@ -407,6 +407,7 @@ int main(int argc, char **argv)
     enum st st = ST_USAGE;
 
     err_tool(argv[0]);
+    setvbuf(stdout, NULL, _IOLBF, 0);
     a = arena_new(0);
     if (argc == 1)
         st = all(argv[0]);
