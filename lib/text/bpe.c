@@ -31,17 +31,18 @@ static uint64_t table_size(int64_t n)
 struct bpe *bpe_new(int64_t n_tokens, int64_t n_merges, struct arena *a)
 {
     struct bpe *b = ARENA_NEW(a, struct bpe, 1);
-    uint64_t finds = table_size(n_tokens), pairs = table_size(n_merges);
+    uint64_t finds = table_size(n_tokens), pairs = table_size(n_merges) / 8;
 
     if (!b || !(b->find = ARENA_NEW(a, struct find_slot, finds)) ||
-        !(b->pair = ARENA_NEW(a, struct pair_slot, pairs)) ||
-        !(b->rule = ARENA_NEW(a, struct rule, n_merges)))
+        !(b->pair = ARENA_NEW(a, struct pairs, pairs)) ||
+        !(b->rule = ARENA_NEW(a, struct rule, n_merges + 1)))
         return NULL;
     b->arena = a;
     b->find_mask = finds - 1;
     b->pair_mask = pairs - 1;
     memset(b->find, 0xff, finds * sizeof *b->find);
-    memset(b->pair, 0xff, pairs * sizeof *b->pair);
+    for (uint64_t i = 0; i < pairs; i++)
+        memset(b->pair[i].rank, 0xff, sizeof b->pair[i].rank);
     memset(b->byte, 0xff, sizeof b->byte);
     return b;
 }
@@ -97,6 +98,18 @@ enum st bpe_token(struct bpe *b, struct view bytes, uint32_t id)
     return ST_OK;
 }
 
+uint32_t *pairs_place(const struct bpe *b, uint32_t left, uint32_t right, uint32_t **check)
+{
+    for (uint64_t i = pairs_hash(left, right) >> 40 & b->pair_mask;; i = (i + 1) & b->pair_mask)
+        for (int k = 0; k < 8; k++) {
+            struct pairs *p = &b->pair[i];
+            const struct rule *r = &b->rule[p->rank[k] == NO_RANK ? 0 : p->rank[k]];
+            *check = &p->check[k];
+            if (p->rank[k] == NO_RANK || (r->left == left && r->right == right))
+                return &p->rank[k];
+        }
+}
+
 enum st bpe_merge(struct bpe *b, struct view left, struct view right)
 {
     char text[512], *p = text;
@@ -115,9 +128,11 @@ enum st bpe_merge(struct bpe *b, struct view left, struct view right)
                     b->n_merges, shown(left), shown(right));
     if (b->n_merges == BPE_MERGES_MAX)
         return fail(ST_DATA, "more than %d merges", BPE_MERGES_MAX);
-    if ((uint64_t)(b->n_merges + 1) * 4 > (b->pair_mask + 1) * 3)
+    if ((uint64_t)(b->n_merges + 1) * 4 > (b->pair_mask + 1) * 8 * 3)
         return fail(ST_DATA, "more merges than were announced");
-    *pairs_slot(b, l, r) = (struct pair_slot){ pairs_check(l, r), b->n_merges };
+    uint32_t *check, *rank = pairs_place(b, l, r, &check);
+    *check = (uint32_t)(pairs_hash(l, r) >> 8);
+    *rank = b->n_merges;
     b->rule[b->n_merges++] = (struct rule){ l, r, both };
     b->next = both + 1;
     return ST_OK;

@@ -7,9 +7,10 @@
 #define PAIRS_H
 
 #include "text/bpe.h"
+#include "text/simd.h"
 
 struct find_slot { uint32_t check, id; };      /* id BPE_NONE: empty */
-struct pair_slot { uint32_t check, rank; };    /* rank NO_RANK: empty */
+struct pairs { uint32_t check[8], rank[8]; };  /* eight of one hash, from the first place on */
 struct rule { uint32_t left, right, id; };
 #define NO_RANK UINT32_MAX
 
@@ -20,7 +21,7 @@ struct bpe {
     struct find_slot *find;                    /* tokens by hash of their bytes */
     uint64_t          find_mask;
     int64_t           n_tokens;
-    struct pair_slot *pair;
+    struct pairs     *pair;                    /* check 0 and NO_RANK: empty */
     uint64_t          pair_mask;
     struct rule      *rule;                    /* [n_merges] by rank */
     uint32_t          n_merges;
@@ -37,30 +38,28 @@ static inline uint64_t pairs_mix(uint64_t a, uint64_t b)
     return a * 0x165667b19e3779f9u;
 }
 
-/* The slot of a pair, or the empty one where it would go. */
-static inline struct pair_slot *pairs_slot(const struct bpe *b, uint32_t left, uint32_t right)
+static inline uint64_t pairs_hash(uint32_t left, uint32_t right)
 {
-    uint64_t h = ((uint64_t)left << 32 | right) * 0x9e3779b97f4a7c15u, i = h >> 40 & b->pair_mask;
-    uint32_t check = (uint32_t)(h >> 8);
-
-    for (;; i = (i + 1) & b->pair_mask) {
-        struct pair_slot *p = &b->pair[i];
-        if (p->rank == NO_RANK)
-            return p;
-        if (p->check == check && b->rule[p->rank].left == left && b->rule[p->rank].right == right)
-            return p;
-    }
+    return ((uint64_t)left << 32 | right) * 0x9e3779b97f4a7c15u;
 }
 
-static inline uint32_t pairs_check(uint32_t left, uint32_t right)
-{
-    return (uint32_t)(((uint64_t)left << 32 | right) * 0x9e3779b97f4a7c15u >> 8);
-}
+/* Where the rank of a pair is kept, or the empty place where it would be; *check is its check. */
+uint32_t *pairs_place(const struct bpe *b, uint32_t left, uint32_t right, uint32_t **check);
 
-/* NO_RANK: no merge. */
+/* NO_RANK: no merge.  Without a branch that depends on the answer, for no one can foretell it. */
 static inline uint32_t pairs_rank(const struct bpe *b, uint32_t left, uint32_t right)
 {
-    return pairs_slot(b, left, right)->rank;
+    uint64_t h = pairs_hash(left, right);
+    const struct pairs *p = &b->pair[h >> 40 & b->pair_mask];
+    uint32_t same = simd_same8(p->check, (uint32_t)(h >> 8)), *check;
+    uint32_t rank = p->rank[__builtin_ctz(same | 128)];
+
+    rank = same ? rank : NO_RANK;
+    const struct rule *r = &b->rule[rank == NO_RANK ? 0 : rank];
+    bool other = (r->left ^ left) | (r->right ^ right), full = p->rank[7] != NO_RANK;
+    if (__builtin_expect(rank == NO_RANK ? full : other, false))
+        return *pairs_place(b, left, right, &check);
+    return rank;
 }
 
 #endif

@@ -26,6 +26,23 @@ static inline uint64_t simd_below(size_t n)    /* the first n bits */
  * a set has all four.  Others may be found too. */
 struct simd_pairs { uint8_t low[2][16], high[2][16]; };
 
+/* A bit for each of the eight that equals x. */
+static inline uint32_t simd_same8(const uint32_t v[8], uint32_t x)
+{
+#if SIMD
+    __m256i same = _mm256_cmpeq_epi32(_mm256_loadu_si256((const __m256i *)v),
+                                      _mm256_set1_epi32((int)x));
+
+    return (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(same));
+#else
+    uint32_t bits = 0;
+
+    for (int i = 0; i < 8; i++)
+        bits |= (uint32_t)(v[i] == x) << i;
+    return bits;
+#endif
+}
+
 #if SIMD != 512
 
 struct simd_keys { uint32_t v[64]; };
