@@ -31,6 +31,32 @@ static inline uint32_t key_of(uint32_t rank, int i)
     return rank == NO_RANK ? NO_KEY : rank << PLACE_BITS | (uint32_t)i;
 }
 
+/* Joins symbol i with the next one; the least rank of the merges that are new. */
+static inline uint32_t join(const struct bpe *b, uint32_t *id, uint64_t *left, int i, uint32_t to,
+                            struct simd_keys *keys, int vectors)
+{
+    uint64_t behind = *left & UINT64_MAX << i & ~((uint64_t)1 << i);
+    uint64_t before = *left & (((uint64_t)1 << i) - 1);
+    uint32_t next = NO_RANK, prev = NO_RANK;
+    int gone = __builtin_ctzll(behind);
+
+    id[i] = to;
+    *left ^= behind & -behind;
+    behind &= behind - 1;
+    simd_put(keys, gone, NO_KEY, vectors);
+    if (behind)
+        next = pairs_rank(b, to, id[__builtin_ctzll(behind)]);
+    simd_put(keys, i, key_of(next, i), vectors);
+    if (before) {
+        int k = 63 - __builtin_clzll(before);
+        prev = pairs_rank(b, id[k], to);
+        simd_put(keys, k, key_of(prev, k), vectors);
+    }
+    return MIN(next, prev);
+}
+
+/* All merges of the least rank take their turns, from the left, until one makes way for another
+ * that comes before the rest of them. */
 static inline uint64_t merge_keys(const struct bpe *b, uint32_t *id, int n, const uint32_t *first,
                                   int vectors)
 {
@@ -39,21 +65,12 @@ static inline uint64_t merge_keys(const struct bpe *b, uint32_t *id, int n, cons
 
     simd_keys(&keys, first, vectors);
     for (uint32_t key; (key = simd_least(&keys, vectors)) != NO_KEY;) {
-        int i = key & 63;
-        uint64_t behind = left & UINT64_MAX << i & ~((uint64_t)1 << i);
-        uint64_t before = left & (((uint64_t)1 << i) - 1);
-        int gone = __builtin_ctzll(behind);
-        id[i] = b->rule[key >> PLACE_BITS].id;
-        left ^= behind & -behind;
-        behind &= behind - 1;
-        simd_put(&keys, gone, NO_KEY, vectors);
-        key = NO_KEY;
-        if (behind)
-            key = key_of(pairs_rank(b, id[i], id[__builtin_ctzll(behind)]), i);
-        simd_put(&keys, i, key, vectors);
-        if (before) {
-            int k = 63 - __builtin_clzll(before);
-            simd_put(&keys, k, key_of(pairs_rank(b, id[k], id[i]), k), vectors);
+        uint32_t rank = key >> PLACE_BITS, to = b->rule[rank].id;
+        uint64_t same = simd_same(&keys, rank, PLACE_BITS, vectors);
+        for (; same; same &= same - 1) {
+            int i = __builtin_ctzll(same);
+            if (left >> i & 1 && join(b, id, &left, i, to, &keys, vectors) <= rank)
+                break;
         }
     }
     return left;

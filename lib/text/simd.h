@@ -67,6 +67,15 @@ static inline uint32_t simd_least(const struct simd_keys *k, int vectors)
     return least;
 }
 
+static inline uint64_t simd_same(const struct simd_keys *k, uint32_t x, int shift, int vectors)
+{
+    uint64_t bits = 0;
+
+    for (int i = 0; i < 16 * vectors; i++)
+        bits |= (uint64_t)(k->v[i] >> shift == x) << i;
+    return bits;
+}
+
 #endif
 
 #if SIMD == 512
@@ -131,10 +140,11 @@ static inline void simd_keys(struct simd_keys *k, const uint32_t *v, int vectors
 
 static inline void simd_put(struct simd_keys *k, int i, uint32_t key, int vectors)
 {
-    uint64_t bit = (uint64_t)1 << i;
+    static const uint32_t one[128] = { [64] = UINT32_MAX };    /* a window on it: one of 64 */
 
     for (int q = 0; q < vectors; q++)
-        k->v[q] = _mm512_mask_set1_epi32(k->v[q], (__mmask16)(bit >> 16 * q), (int)key);
+        k->v[q] = _mm512_ternarylogic_epi32(_mm512_loadu_si512(one + 64 - i + 16 * q), k->v[q],
+                                            _mm512_set1_epi32((int)key), 0xac);
 }
 
 static inline uint32_t simd_least(const struct simd_keys *k, int vectors)
@@ -144,6 +154,17 @@ static inline uint32_t simd_least(const struct simd_keys *k, int vectors)
     for (int q = 1; q < vectors; q++)
         v = _mm512_min_epu32(v, k->v[q]);
     return _mm512_reduce_min_epu32(v);
+}
+
+/* A bit for each key that is x but for its last `shift` bits. */
+static inline uint64_t simd_same(const struct simd_keys *k, uint32_t x, int shift, int vectors)
+{
+    uint64_t bits = 0;
+
+    for (int q = 0; q < vectors; q++)
+        bits |= (uint64_t)_mm512_cmpeq_epi32_mask(_mm512_srli_epi32(k->v[q], (unsigned)shift),
+                                                  _mm512_set1_epi32((int)x)) << 16 * q;
+    return bits;
 }
 
 /* base + the number of each bit, into `to`, which has room for 64; how many. */
