@@ -153,11 +153,9 @@ size_t known_next(struct known k, const char *p, size_t i, size_t n)
 
 /* ---- 64 bytes at a time ----
  *
- * A block begins where a piece begins, so nothing is carried over; where the text goes on behind
- * it, only those starts of pieces are kept that no later byte can change, and the last of them
- * begins the next block.  Bit i of a mask is byte i; all bytes of a code point have its class. */
-
-enum { SURE = 60 };                            /* a start here or before sees all it depends on */
+ * A block begins where a piece begins, so nothing is carried over.  What is told of it are starts
+ * of pieces that no later byte can change, and all of them up to the last one, which begins the
+ * next block.  Bit i of a mask is byte i; all bytes of a code point have its class. */
 
 struct block {
     const char *p;
@@ -282,7 +280,7 @@ static uint64_t starts_cl100k(const struct block *b, int digits, uint64_t *space
 /* Starts of pieces in the block, those that are sure; at least bit 0. */
 static inline uint64_t starts(struct known k, const struct block *b)
 {
-    uint64_t s, sure = b->n > 64 ? simd_below(SURE + 1) : b->valid, spaces = 0;
+    uint64_t s, sure = b->valid, spaces = 0;
 
     if (b->of[UNI_SPACE] & b->more)            /* rare: the last of them is not one byte */
         return 1;

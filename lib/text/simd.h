@@ -179,7 +179,8 @@ static inline int64_t simd_numbers(uint64_t bits, uint32_t base, uint32_t *to)
     __m512i from = _mm512_set1_epi32((int)base);
     int64_t n = __builtin_popcountll(bits);
 
-    _mm512_storeu_si512(to, _mm512_add_epi32(from, _mm512_cvtepu8_epi32(_mm512_castsi512_si128(v))));
+    _mm512_storeu_si512(
+        to, _mm512_add_epi32(from, _mm512_cvtepu8_epi32(_mm512_castsi512_si128(v))));
     if (n <= 16)
         return n;
     _mm512_storeu_si512(

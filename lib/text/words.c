@@ -138,7 +138,9 @@ static inline void key_of(const char *p, size_t n, size_t there, uint64_t key[2]
 
 static inline struct line *line_of(const struct words *w, const uint64_t key[2])
 {
-    return &w->line[(key[0] * 0x9e3779b97f4a7c15u + key[1] * 0xc2b2ae3d27d4eb4fu) >> (64 - WORD_BITS)];
+    uint64_t h = key[0] * 0x9e3779b97f4a7c15u + key[1] * 0xc2b2ae3d27d4eb4fu;
+
+    return &w->line[h >> (64 - WORD_BITS)];
 }
 
 /* The ids of v at id, and where they stand; room for four. */

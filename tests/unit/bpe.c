@@ -182,7 +182,8 @@ static void windows_equal_the_definition(void **state)
 
 static void the_whole_piece_wins(void **state)
 {
-    struct bpe *plain = by_chance(false, false, LETTERS, 4), *whole = by_chance(true, false, LETTERS, 4);
+    struct bpe *plain = by_chance(false, false, LETTERS, 4),
+               *whole = by_chance(true, false, LETTERS, 4);
     struct words *w[2] = { words_new(plain, a), words_new(whole, a) };
     int64_t differ = 0;
 

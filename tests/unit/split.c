@@ -108,7 +108,8 @@ static void by_hand_is_pcre2(void **state)
         CHECK(split_by_hand(s));
         for (int i = 0; i < 10000; i++) {
             size_t n = 0;
-            int length = 1 + (int)(rng(2, RNG_STREAM(RNG_TEST, 1), (uint64_t)i) % (i % 2 ? 24 : 300));
+            uint64_t most = i % 2 ? 24 : 300;
+            int length = 1 + (int)(rng(2, RNG_STREAM(RNG_TEST, 1), (uint64_t)i) % most);
             for (int c = 0; c < length; c++)
                 n += (size_t)utf8_put(text + n, code_point(draw++));
             same(s, p, (struct view){ text, n });
@@ -120,7 +121,8 @@ static void by_hand_is_pcre2(void **state)
 /* Texts of few characters that matter, so that runs are long and all orders come up. */
 static void dense_texts(void **state)
 {
-    static const char *const sets[] = { "a '", "a \n", "1a ", " \n\t", ".'sRe ", " \n.a", "1.\r\n a'l" };
+    static const char *const sets[] = { "a '",     "a \n",   "1a ",          " \n\t",
+                                        ".'sRe ", " \n.a", "1.\r\n a'l" };
     char text[2048];
     uint64_t draw = 0;
 
@@ -154,8 +156,9 @@ static void edges_of_blocks(void **state)
                                 bits[i / BITS / BITS / BITS] };
             int before = 55 + i % 13;
             int n = snprintf(text, sizeof text, "%.*s%s%s%s%s%s%s", before,
-                             "x xx xxx xxxx xxxxx xxxxxx xxxxxxx xxxxxxxx xxxxxxxxx xxxxxxxxxx xxxxx",
-                             v[0], v[1], v[2], v[3], v[0], i % 3 ? " and so on, and on and on" : "");
+                             "x xx xxx xxxx xxxxx xxxxxx xxxxxxx xxxxxxxx xxxxxxxxx xxxxxxxxxx xx",
+                             v[0], v[1], v[2], v[3], v[0],
+                             i % 3 ? " and so on, and on and on" : "");
             same(s, p, (struct view){ text, (size_t)n });
         }
         split_free(p);
@@ -252,8 +255,8 @@ static void long_runs(void **state)
 int main(void)
 {
     a = arena_new(0);
-    int bad = RUN(TEST(known_pieces), TEST(by_hand_is_pcre2), TEST(dense_texts), TEST(edges_of_blocks),
-                  TEST(behaviours), TEST(stages),
+    int bad = RUN(TEST(known_pieces), TEST(by_hand_is_pcre2), TEST(dense_texts),
+                  TEST(edges_of_blocks), TEST(behaviours), TEST(stages),
                   TEST(refusals), TEST(long_runs));
     arena_free(a);
     return bad;
