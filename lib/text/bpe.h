@@ -38,7 +38,7 @@ int64_t bpe_ids(const struct bpe *b);                          /* the largest id
 void bpe_places(const struct bpe *b, const uint32_t *id, int64_t n, size_t at, uint32_t *begin,
                 uint32_t *end);
 
-/* One thread's cache and work space, 2 MiB and more. */
+/* One thread's cache and work space, 4 MiB and more. */
 struct words;
 struct words *words_new(const struct bpe *b, struct arena *a);
 void words_free(struct words *w);              /* its buffers; the rest is the arena's */

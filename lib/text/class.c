@@ -9,5 +9,5 @@ int class_ask(int32_t c)
 {
     for (int32_t i = c & ~(AT_ONCE - 1), end = i + AT_ONCE; i < end; i++)
         __atomic_store_n(&class_known[i], (uint8_t)(unicode_class(i) + 1), __ATOMIC_RELAXED);
-    return class_known[c] - 1;
+    return (int)unicode_class(c);
 }

@@ -193,7 +193,7 @@ static inline const struct word *known_word(const struct asked *q, uint32_t at)
         return v;
     }
     v = second ? u : v;
-    return first | second ? v : NULL;
+    return first || second ? v : NULL;
 }
 
 static inline enum st pieces(struct words *w, struct view text, const uint32_t *bound, int64_t n,
