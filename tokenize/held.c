@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include "held.h"
+#include "text/unicode.h"
 
 #define HELD_SEED 0x706c616974ull              /* "plait": part of what a split means */
 
@@ -10,7 +11,7 @@ enum st held_place(struct held *h, struct view key, double *place)
 {
     struct view s;
     bool space = false;
-    enum st st = unicode_nfc(&h->nfc, key, &s);
+    enum st st = form_text(&h->form, FORM_NFC, key, &s);
 
     h->text.n = 0;
     if (st != ST_OK || (st = buf_room(&h->text, s.n + 1)) != ST_OK)
@@ -35,6 +36,6 @@ enum st held_place(struct held *h, struct view key, double *place)
 
 void held_free(struct held *h)
 {
-    nfc_free(&h->nfc);
+    forming_free(&h->form);
     buf_free(&h->text);
 }

@@ -5,10 +5,10 @@
 #ifndef HELD_H
 #define HELD_H
 
-#include "text/unicode.h"
+#include "text/form.h"
 
 struct held {                                  /* start from {0}, end with held_free() */
-    struct nfc nfc;
+    struct forming form;
     struct buf text;
 };
 

@@ -98,18 +98,23 @@ static bool is_folder(const char *path)
     return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
 }
 
-/* tokenizer_config.json beside the tokenizer.json, where there is one. */
+/* special_tokens_map.json and tokenizer_config.json beside the tokenizer.json, where they are; the
+ * latter has the last word. */
 static enum st read_config(struct tokenizer *t, const char *folder, struct arena *a)
 {
-    const char *path = arena_printf(a, "%s/tokenizer_config.json", folder);
-    struct view json;
+    static const char *const names[] = { "special_tokens_map.json", "tokenizer_config.json" };
+    enum st st = ST_OK;
 
-    if (!path)
-        return ST_SYS;
-    if (access(path, F_OK) != 0)
-        return ST_OK;
-    enum st st = file_read(path, &json, TOKENIZER_BYTES_MAX, a);
-    return st == ST_OK ? tokenizer_config(t, json, path) : st;
+    for (int i = 0; i < countof(names) && st == ST_OK; i++) {
+        const char *path = arena_printf(a, "%s/%s", folder, names[i]);
+        struct view json;
+        if (!path)
+            return ST_SYS;
+        if (access(path, F_OK) == 0 &&
+            (st = file_read(path, &json, TOKENIZER_BYTES_MAX, a)) == ST_OK)
+            st = tokenizer_config(t, json, path);
+    }
+    return st;
 }
 
 static enum st read_files(struct tokenizer **t, const char *name, struct arena *a,

@@ -19,18 +19,26 @@ static enum st show_seq(struct buf *out, const struct tokenizer *t, const struct
                         bool marked, bool colour)
 {
     const char *on = colour ? "\033[1;32m" : "{+", *off = colour ? "\033[0m" : "+}";
-    enum st st = ST_OK;
+    struct arena *a = arena_new(0);
+    struct decoder *d = decoder_new(t, true, a);
+    enum st st = d ? ST_OK : ST_SYS;
 
     for (int64_t i = 0, to; i < s->n && st == ST_OK; i = to) {
         for (to = i + 1; to < s->n && s->trained[to] == s->trained[i]; to++)
             ;
         bool mark = marked && s->trained[i];
-        if (mark && (st = put(out, on)) != ST_OK)
-            return st;
-        st = tokenizer_decode(t, s->id + i, to - i, true, out);
+        if (mark)
+            st = put(out, on);
+        for (int64_t k = i; k < to && st == ST_OK; k++)
+            st = decoder_put(d, s->id[k], out);
+        if (st == ST_OK && to == s->n)
+            st = decoder_end(d, out);
         if (mark && st == ST_OK)
             st = put(out, off);
     }
+    if (d)
+        decoder_free(d);
+    arena_free(a);
     return st == ST_OK ? put(out, "\n") : st;
 }
 

@@ -71,19 +71,19 @@ static void mark(struct added_set *s, unsigned first, unsigned second)
 
 enum st added_put(struct added_set *s, const struct added *v)
 {
-    const unsigned char *p = (const unsigned char *)v->text.p;
+    const unsigned char *p = (const unsigned char *)v->sought.p;
     uint32_t at = 0, to;
 
-    if (v->text.n == 0)
+    if (v->sought.n == 0)
         return fail(ST_DATA, "an added token without text");
-    for (size_t i = 0; i < v->text.n; i++, at = to)
+    for (size_t i = 0; i < v->sought.n; i++, at = to)
         if (!(to = child(s, at, p[i])) && add_child(s, at, p[i], &to) != ST_OK)
             return ST_SYS;
     if (s->node[at].token)
-        return fail(ST_DATA, "the added token '%s' is there twice", shown(v->text));
+        return fail(ST_DATA, "the added token '%s' is there twice", shown(v->sought));
     s->node[at].token = v;
     for (unsigned second = 0; second < 256; second++)
-        if (v->text.n == 1 || second == p[1])
+        if (v->sought.n == 1 || second == p[1])
             mark(s, p[0], second);
     return ST_OK;
 }
@@ -165,11 +165,11 @@ bool added_next(const struct added_set *s, struct view text, size_t done, size_t
     for (size_t i = from; (i = candidate(s, text, i)) < text.n; i++) {
         if (!(v = longest(s, text, i)))
             continue;
-        if (v->single_word && !alone(text, i, i + v->text.n)) {
-            i += v->text.n - 1;
+        if (v->single_word && !alone(text, i, i + v->sought.n)) {
+            i += v->sought.n - 1;
             continue;
         }
-        *h = (struct added_hit){ i, i + v->text.n, i + v->text.n, v };
+        *h = (struct added_hit){ i, i + v->sought.n, i + v->sought.n, v };
         swallow(v, text, done, h);
         return true;
     }

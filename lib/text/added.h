@@ -9,7 +9,8 @@
 #include "base/mem.h"
 
 struct added {
-    struct view text;
+    struct view text, sought;                  /* sought: what is searched for, the text or its */
+                                               /*   normal form */
     uint32_t    id;
     bool        special;                       /* a marker, no text: left out by decoding */
     bool        single_word, lstrip, rstrip;

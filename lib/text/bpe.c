@@ -2,6 +2,7 @@
  *
  * All lookups are open addressing in tables at most three quarters full. */
 #include "text/pairs.h"
+#include "text/symbols.h"
 
 static uint64_t hash_bytes(struct view s)
 {
@@ -75,7 +76,7 @@ static enum st grow_ids(struct bpe *b, uint32_t id)
     return ST_OK;
 }
 
-enum st bpe_token(struct bpe *b, struct view bytes, uint32_t id)
+enum st bpe_token_apart(struct bpe *b, struct view bytes, uint32_t id)
 {
     if (id >= BPE_IDS_MAX)
         return fail(ST_DATA, "token id %u, the largest possible is %d", id, BPE_IDS_MAX - 1);
@@ -83,16 +84,26 @@ enum st bpe_token(struct bpe *b, struct view bytes, uint32_t id)
         return ST_SYS;
     if (b->token[id].p)
         return fail(ST_DATA, "two tokens have the id %u", id);
+    b->token[id] = bytes;
+    b->n_ids = MAX(b->n_ids, (int64_t)id + 1);
+    return ST_OK;
+}
+
+enum st bpe_token(struct bpe *b, struct view bytes, uint32_t id)
+{
     uint32_t check;
-    struct find_slot *slot = find_slot(b, bytes, &check);
-    if (slot->id != BPE_NONE)
-        return fail(ST_DATA, "the token '%s' is there twice, as %u and %u", shown(bytes), slot->id,
+    uint32_t there = find_slot(b, bytes, &check)->id;
+
+    if (there != BPE_NONE)
+        return fail(ST_DATA, "the token '%s' is there twice, as %u and %u", shown(bytes), there,
                     id);
     if ((uint64_t)++b->n_tokens * 4 > (b->find_mask + 1) * 3)
         return fail(ST_DATA, "more tokens than were announced");
+    enum st st = bpe_token_apart(b, bytes, id);
+    if (st != ST_OK)
+        return st;
+    struct find_slot *slot = find_slot(b, bytes, &check);
     *slot = (struct find_slot){ check, id };
-    b->token[id] = bytes;
-    b->n_ids = MAX(b->n_ids, (int64_t)id + 1);
     if (bytes.n == 1)
         b->byte[(unsigned char)bytes.p[0]] = id;
     return ST_OK;
@@ -113,12 +124,12 @@ uint32_t *pairs_place(const struct bpe *b, uint32_t left, uint32_t right, uint32
 enum st bpe_merge(struct bpe *b, struct view left, struct view right)
 {
     char text[512], *p = text;
-    size_t n = left.n + right.n;
+    size_t skip = symbols_skip(b, right), n = left.n + right.n - skip;
 
     if (n > sizeof text && !(p = arena_get(b->arena, n)))
         return ST_SYS;
     memcpy(p, left.p, left.n);
-    memcpy(p + left.n, right.p, right.n);
+    memcpy(p + left.n, right.p + skip, right.n - skip);
     uint32_t l = bpe_find(b, left), r = bpe_find(b, right), both = b->next;
     if (both >= b->n_ids || !view_eq(b->token[both], (struct view){ p, n }))
         both = bpe_find(b, (struct view){ p, n });
@@ -126,6 +137,9 @@ enum st bpe_merge(struct bpe *b, struct view left, struct view right)
         return fail(ST_DATA,
                     "merge %u of '%s' and '%s' needs a token that is not in the vocabulary",
                     b->n_merges, shown(left), shown(right));
+    if (symbols_alone(b, l) || symbols_alone(b, r))
+        return fail(ST_DATA, "merge %u of '%s' and '%s', one of which stands for what has no "
+                             "token, is not supported", b->n_merges, shown(left), shown(right));
     if (b->n_merges == BPE_MERGES_MAX)
         return fail(ST_DATA, "more than %d merges", BPE_MERGES_MAX);
     if ((uint64_t)(b->n_merges + 1) * 4 > (b->pair_mask + 1) * 8 * 3)
@@ -153,7 +167,7 @@ static enum st know_bytes(struct bpe *b)
 
 enum st bpe_done(struct bpe *b, bool whole)
 {
-    for (int c = 0; c < 0xf5; c++)
+    for (int c = 0; c < 0xf5 && !b->symbols; c++)
         if (b->byte[c] == BPE_NONE && c != 0xc0 && c != 0xc1)
             return fail(ST_DATA,
                         "the vocabulary has no token for byte 0x%02x; it is not a byte-level one",
@@ -179,9 +193,13 @@ int64_t bpe_ids(const struct bpe *b)
     return b->n_ids;
 }
 
-void bpe_places(const struct bpe *b, const uint32_t *id, int64_t n, size_t at, uint32_t *begin,
-                uint32_t *end)
+void bpe_places(const struct bpe *b, struct view text, const uint32_t *id, int64_t n, size_t at,
+                uint32_t *begin, uint32_t *end)
 {
+    if (b->symbols) {
+        symbols_places(b, text, id, n, at, begin, end);
+        return;
+    }
     for (int64_t i = 0; i < n; i++) {
         begin[i] = (uint32_t)at;
         at += b->token[id[i]].n;

@@ -1,9 +1,9 @@
-/* bpe.h - byte-level BPE: vocabulary, merges, and the encoding of one piece.
+/* bpe.h - BPE: vocabulary, merges, and the encoding of one piece.
  *
- * A piece starts as its bytes; of all neighbours that a merge knows, the one of the lowest rank,
- * and of equals the leftmost, is joined, until none is left (Sennrich et al. 2016,
- * arXiv:1508.07909; over bytes as GPT-2 has it).  The result depends on the piece alone, so short
- * pieces are remembered. */
+ * A piece starts as its bytes, or as its characters (symbols.h); of all neighbours that a merge
+ * knows, the one of the lowest rank, and of equals the leftmost, is joined, until none is left
+ * (Sennrich et al. 2016, arXiv:1508.07909; over bytes as GPT-2 has it).  The result depends on the
+ * piece alone, so short pieces are remembered. */
 #ifndef BPE_H
 #define BPE_H
 
@@ -22,21 +22,26 @@ struct bpe *bpe_new(int64_t n_tokens, int64_t n_merges, struct arena *a);
  * there already, or the id is too large. */
 enum st bpe_token(struct bpe *b, struct view bytes, uint32_t id) must_use;
 
+/* The same for a token that no text gives: it only has bytes. */
+enum st bpe_token_apart(struct bpe *b, struct view bytes, uint32_t id) must_use;
+
 /* Adds a merge of the next rank.  A pair given twice has its last rank.  ST_DATA: one of the two,
- * or both together, is no token. */
+ * or both together (the right one without the prefix of symbols that do not begin a piece), is no
+ * token. */
 enum st bpe_merge(struct bpe *b, struct view left, struct view right) must_use;
 
 /* Ends the building.  whole: a piece that is a token as it stands is that token, whatever the
- * merges say (`ignore_merges`).  ST_DATA: a byte that UTF-8 text may contain has no token. */
+ * merges say (`ignore_merges`).  ST_DATA: pieces start as bytes and one that UTF-8 text may contain
+ * has no token. */
 enum st bpe_done(struct bpe *b, bool whole) must_use;
 
 uint32_t bpe_find(const struct bpe *b, struct view bytes);     /* BPE_NONE: no such token */
 struct view bpe_bytes(const struct bpe *b, uint32_t id);       /* {NULL, 0}: no such id */
 int64_t bpe_ids(const struct bpe *b);                          /* the largest id + 1 */
 
-/* Where n tokens stand that follow one another from byte `at` on: begin[n], end[n]. */
-void bpe_places(const struct bpe *b, const uint32_t *id, int64_t n, size_t at, uint32_t *begin,
-                uint32_t *end);
+/* Where the n tokens of one piece stand, which begins at byte `at`: begin[n], end[n]. */
+void bpe_places(const struct bpe *b, struct view piece, const uint32_t *id, int64_t n, size_t at,
+                uint32_t *begin, uint32_t *end);
 
 /* One thread's cache and work space, 4 MiB and more. */
 struct words;

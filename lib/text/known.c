@@ -341,8 +341,3 @@ bool known_find(struct view pattern, struct known *k)
         }
     return false;
 }
-
-bool known_digit(const char *p, size_t i, size_t n, int *len)
-{
-    return class_at(p, i, n, len) == UNI_NUMBER;
-}

@@ -22,7 +22,4 @@ size_t known_next(struct known k, const char *p, size_t i, size_t n);
 enum { KNOWN_PIECES = 1024, KNOWN_BOUNDS = KNOWN_PIECES + 64 };
 int64_t known_some(struct known k, struct view text, size_t *at, uint32_t *bound);
 
-/* Whether the code point at i < n is a number (\p{N}); *len its bytes. */
-bool known_digit(const char *p, size_t i, size_t n, int *len);
-
 #endif

@@ -12,6 +12,8 @@ static int64_t bytes_to_ids(const struct bpe *b, struct view s, uint32_t *id)
 {
     int64_t n = 0;
 
+    if (b->symbols)
+        return symbols_put(b, s, id);
     for (size_t i = 0; i < s.n; i++)           /* a byte without a token is none of UTF-8 */
         if ((id[n] = b->byte[(unsigned char)s.p[i]]) != BPE_NONE)
             n++;
@@ -107,7 +109,7 @@ int64_t merge_short(const struct bpe *b, struct view s, uint32_t *id)
 
     if (n <= 1)
         return n;
-    first_keys(b, id, n == (int)s.n ? s.p : NULL, n, key);
+    first_keys(b, id, n == (int)s.n && !b->symbols ? s.p : NULL, n, key);
     for (uint64_t left = merge_64(b, id, n, key); left; left &= left - 1)
         id[kept++] = id[__builtin_ctzll(left)];
     return kept;
@@ -268,7 +270,8 @@ enum st merge_long(struct merge *m, const struct bpe *b, struct view s, struct b
         buf_room(&m->start, bytes) != ST_OK)
         return ST_SYS;
     n = (size_t)bytes_to_ids(b, s, (uint32_t *)m->symbol.p);
-    enum st st = merge_windows(m, b, n == s.n ? s.p : NULL, n, (uint32_t *)(ids->p + ids->n), &n);
+    const char *bytes_of = n == s.n && !b->symbols ? s.p : NULL;
+    enum st st = merge_windows(m, b, bytes_of, n, (uint32_t *)(ids->p + ids->n), &n);
     ids->n += n * sizeof(uint32_t);
     return st;
 }

@@ -29,7 +29,12 @@ struct bpe {
     uint32_t          byte[256];
     uint32_t         *bytes;                   /* [256 * 256] ranks of neighbouring bytes */
     bool              whole;
+    struct symbols   *symbols;                 /* NULL: a piece starts as its bytes */
 };
+
+/* symbols.c: the ids a piece of characters starts as, at most one a byte; how many. */
+int64_t symbols_put(const struct bpe *b, struct view piece, uint32_t *id);
+
 
 static inline uint64_t pairs_mix(uint64_t a, uint64_t b)
 {

@@ -1,5 +1,4 @@
-/* split.c - pre-tokenisers: stages that cut pieces, by hand or by PCRE2, and what becomes of a
- * match.
+/* split.c - stages that cut pieces, by hand or by PCRE2, and what becomes of a match.
  *
  * One known pattern alone, which is what nearly every tokenizer has, gives its pieces as it goes;
  * any other list of stages cuts the whole stretch, stage by stage. */
@@ -7,11 +6,12 @@
 #include <pcre2.h>
 
 #include "base/utf8.h"
+#include "text/cuts.h"
 #include "text/known.h"
 #include "text/split.h"
 #include "text/unicode.h"
 
-enum kind { KNOWN, REGEX, LITERAL, DIGITS };
+enum kind { KNOWN, MARKED, REGEX, LITERAL, CLASS, WORDS };
 
 struct stage {
     enum kind            kind;
@@ -19,6 +19,7 @@ struct stage {
     bool                 invert;
     struct known         known;
     struct view          literal;
+    bool               (*is)(int32_t c);       /* CLASS */
     pcre2_code          *code;
 };
 
@@ -73,10 +74,23 @@ enum st split_literal(struct split *s, struct view text, enum split_behaviour b,
                                   .literal = { copy, text.n } });
 }
 
-enum st split_digits(struct split *s, bool individual)
+enum st split_class(struct split *s, bool (*is)(int32_t c), enum split_behaviour b)
 {
-    return add(s, (struct stage){ .kind = DIGITS,
-                                  .behaviour = individual ? SPLIT_ISOLATED : SPLIT_CONTIGUOUS });
+    return add(s, (struct stage){ .kind = CLASS, .behaviour = b, .is = is });
+}
+
+enum st split_words(struct split *s)
+{
+    return add(s, (struct stage){ .kind = WORDS, .behaviour = SPLIT_REMOVED, .invert = true });
+}
+
+enum st split_marked(struct split *s, struct view mark)
+{
+    char *copy = arena_text(s->arena, mark);
+
+    if (!copy)
+        return ST_SYS;
+    return add(s, (struct stage){ .kind = MARKED, .literal = { copy, mark.n } });
 }
 
 /* \s is White_Space in the library that patterns are written for; PCRE2 adds U+180E. */
@@ -156,6 +170,21 @@ bool split_by_hand(const struct split *s)
     return true;
 }
 
+int64_t split_stages(const struct split *s)
+{
+    return s->n;
+}
+
+bool split_empty(const struct split *s)
+{
+    uint32_t empty = 0;
+
+    for (int64_t i = 0; i < s->n && !empty; i++)
+        if (s->stage[i].kind == REGEX)
+            pcre2_pattern_info(s->stage[i].code, PCRE2_INFO_MATCHEMPTY, &empty);
+    return empty;
+}
+
 void splitter_free(struct splitter *w)
 {
     buf_free(&w->piece[0]);
@@ -173,28 +202,34 @@ static enum st find(const struct stage *g, struct splitter *w, const char *p, si
 {
     int len;
 
+    if (from >= n && g->kind != REGEX)
+        return ST_END;
     switch (g->kind) {
     case KNOWN:
+    case MARKED:
         *begin = from;
-        *end = from < n ? known_next(g->known, p, from, n) : n;
-        return from < n ? ST_OK : ST_END;
+        *end = g->kind == KNOWN ? known_next(g->known, p, from, n)
+                                : cuts_marked(g->literal, p, from, n);
+        return ST_OK;
     case LITERAL: {
-        const char *hit = g->literal.n && from < n
-                        ? memmem(p + from, n - from, g->literal.p, g->literal.n) : NULL;
+        const char *hit =
+            g->literal.n ? memmem(p + from, n - from, g->literal.p, g->literal.n) : NULL;
         if (!hit)
             return ST_END;
         *begin = (size_t)(hit - p);
         *end = *begin + g->literal.n;
         return ST_OK;
     }
-    case DIGITS:
+    case CLASS:
         for (size_t i = from; i < n; i += (size_t)len)
-            if (known_digit(p, i, n, &len)) {
+            if (g->is(unicode_at(p + i, n - i, &len))) {
                 *begin = i;
                 *end = i + (size_t)len;
                 return ST_OK;
             }
         return ST_END;
+    case WORDS:
+        return cuts_word(p, n, from, begin, end) ? ST_OK : ST_END;
     case REGEX:
         break;
     }
@@ -202,11 +237,9 @@ static enum st find(const struct stage *g, struct splitter *w, const char *p, si
     if (rc == PCRE2_ERROR_NOMATCH)
         return ST_END;
     if (rc < 0)
-        return fail(ST_DATA, "the pre-tokeniser's pattern gives up on this text (PCRE2 error %d)",
-                    rc);
-    PCRE2_SIZE *at = pcre2_get_ovector_pointer(w->data);
-    *begin = at[0];
-    *end = at[1];
+        return fail(ST_DATA, "the pattern gives up on this text (PCRE2 error %d)", rc);
+    *begin = pcre2_get_ovector_pointer(w->data)[0];
+    *end = pcre2_get_ovector_pointer(w->data)[1];
     return ST_OK;
 }
 
@@ -345,14 +378,17 @@ enum st split_some(const struct split *s, struct splitter *w, struct view text, 
     enum st st = ST_OK;
 
     BUG_IF(text.n > UINT32_MAX);
-    w->bound.n = 0;
+    w->bound.n = *n = 0;
     if (buf_room(&w->bound, KNOWN_BOUNDS * sizeof **bound) != ST_OK)
         return ST_SYS;
     uint32_t *v = (uint32_t *)w->bound.p;
     *bound = v;
-    *n = 0;
     if (s->n == 1 && g->kind == KNOWN && g->behaviour == SPLIT_ISOLATED) {
         *n = known_some(g->known, text, at, v);
+        return ST_OK;
+    }
+    if (s->n == 1 && g->kind == MARKED) {
+        *n = cuts_some(g->literal, text, at, v, KNOWN_PIECES);
         return ST_OK;
     }
     if (*at == 0)

@@ -33,8 +33,16 @@ enum st split_regex(struct split *s, struct view pattern, enum split_behaviour b
                     bool invert) must_use;
 enum st split_literal(struct split *s, struct view text, enum split_behaviour b,
                       bool invert) must_use;
-enum st split_digits(struct split *s, bool individual) must_use;
+enum st split_class(struct split *s, bool (*is)(int32_t c), enum split_behaviour b) must_use;
+enum st split_words(struct split *s) must_use; /* \w+|[^\w\s]+, the rest removed */
+/* Before every mark that does not follow one. */
+enum st split_marked(struct split *s, struct view mark) must_use;
 void split_free(struct split *s);              /* what PCRE2 holds; the rest is the arena's */
+
+int64_t split_stages(const struct split *s);
+
+/* A pattern of a stage may match nothing. */
+bool split_empty(const struct split *s);
 
 /* True when all stages are scanned by hand. */
 bool split_by_hand(const struct split *s);

@@ -1,14 +1,20 @@
-/* tokenizer.c - encoding and decoding, and the built-in tokenizer of bytes. */
+/* tokenizer.c - encoding, and the built-in tokenizer of bytes. */
 #include "base/file.h"
 #include "text/tokenizer.h"
-#include "text/unicode.h"
+
+struct level {                                 /* one part of the pre-tokeniser at work */
+    struct splitter splitter;
+    struct buf      text;                      /* the piece at work, written anew */
+    struct changes  changes;
+    size_t          at;                        /* where that piece begins in the text it is from */
+};
 
 struct encoder {
     const struct tokenizer *t;
     struct words           *words;
-    struct splitter         splitter;
-    struct nfc              nfc;
-    struct buf              spaced;            /* a text with ByteLevel's space before it */
+    struct normal           normal;
+    size_t                  base;              /* where the normalised part begins in the text */
+    struct level            level[TOKENIZER_PRE_MAX];
     bool                    places;
     struct encoding        *out;
 };
@@ -26,9 +32,12 @@ struct encoder *encoder_new(const struct tokenizer *t, struct arena *a)
 void encoder_free(struct encoder *e)
 {
     words_free(e->words);
-    splitter_free(&e->splitter);
-    nfc_free(&e->nfc);
-    buf_free(&e->spaced);
+    normal_free(&e->normal);
+    for (int i = 0; i < TOKENIZER_PRE_MAX; i++) {
+        splitter_free(&e->level[i].splitter);
+        buf_free(&e->level[i].text);
+        changes_free(&e->level[i].changes);
+    }
 }
 
 void encoding_free(struct encoding *v)
@@ -37,47 +46,76 @@ void encoding_free(struct encoding *v)
         buf_free(&v->store[i]);
 }
 
-/* From places in the normalised text, which had `shift` bytes put before it, to places in the
- * text; all of them from `from` on.  base: where the normalised part begins in the text; at:
- * where this part begins in it. */
-static void move_places(struct encoder *e, size_t from, size_t base, size_t at, size_t shift)
+/* From a place in what level `depth` - 1 wrote back to the text. */
+static size_t begin_of(struct encoder *e, int depth, size_t at)
 {
-    struct encoding *v = e->out;
-    size_t n = v->store[0].n / sizeof(uint32_t);
-    uint32_t *begin = (uint32_t *)v->store[1].p, *end = (uint32_t *)v->store[2].p;
+    for (int i = depth - 1; i >= 0; i--)
+        at = e->level[i].at + changes_begin(&e->level[i].changes, at);
+    return e->base + normal_begin(&e->normal, at);
+}
 
-    for (size_t i = from / sizeof(uint32_t); i < n; i++) {
-        size_t b = at + begin[i] - MIN(begin[i], shift), c = at + end[i] - MIN(end[i], shift);
-        begin[i] = (uint32_t)(base + nfc_raw_begin(&e->nfc, b));
-        end[i] = (uint32_t)(base + nfc_raw_end(&e->nfc, c));
+static size_t end_of(struct encoder *e, int depth, size_t at)
+{
+    for (int i = depth - 1; i >= 0; i--)
+        at = e->level[i].at + changes_end(&e->level[i].changes, at);
+    return e->base + normal_end(&e->normal, at);
+}
+
+/* From places in text number `depth` to places in the text, of all ids from `from` on. */
+static void move_places(struct encoder *e, int depth, size_t from)
+{
+    uint32_t *begin = (uint32_t *)e->out->store[1].p, *end = (uint32_t *)e->out->store[2].p;
+
+    for (size_t i = from / sizeof *begin; i < e->out->store[0].n / sizeof *begin; i++) {
+        begin[i] = (uint32_t)begin_of(e, depth, begin[i]);
+        end[i] = (uint32_t)end_of(e, depth, end[i]);
     }
 }
 
-/* Text without added tokens, already normalised: pieces, and their merges. */
-static enum st encode_pieces(struct encoder *e, struct view s, size_t base, size_t at)
+/* Pieces of s, which is text number `depth` and begins at byte `at` of the one before; moves:
+ * places in it are not those of the whole, less what stands before it. */
+static enum st encode_pieces(struct encoder *e, int depth, struct view s, size_t at, bool moves,
+                             const uint32_t *bound, int64_t n)
 {
-    size_t first = e->out->store[0].n, shift = 0;
-    bool moves = e->nfc.change.n > 0;          /* places are not those of the text */
+    size_t from = e->out->store[0].n;
+    enum st st = bpe_pieces(e->words, s, bound, n, (uint32_t)(moves ? 0 : e->base + at),
+                            e->out->store, e->places);
+
+    if (st == ST_OK && e->places && moves)
+        move_places(e, depth, from);
+    return st;
+}
+
+/* A piece of the level before, s, which begins at byte `at` there: written anew, split, and its
+ * pieces given to the next level. */
+static enum st encode_level(struct encoder *e, int depth, struct view s, size_t at)
+{
+    const struct pre *p = &e->t->pre[depth];
+    struct level *w = &e->level[depth];
     const uint32_t *bound;
     int64_t n;
     enum st st;
+    struct edit edit = edit_start(s, &w->text, &w->changes);
 
-    if (e->t->prefix_space && s.n && s.p[0] != ' ') {
-        e->spaced.n = 0;
-        if (buf_add(&e->spaced, " ", 1) != ST_OK || buf_add(&e->spaced, s.p, s.n) != ST_OK)
-            return ST_SYS;
-        s = (struct view){ e->spaced.p, e->spaced.n };
-        shift = 1;
-        moves = true;
-    }
-    for (size_t done = 0; done < s.n;) {
-        if ((st = split_some(e->t->split, &e->splitter, s, &done, &bound, &n)) != ST_OK ||
-            (st = bpe_pieces(e->words, s, bound, n, (uint32_t)(moves ? 0 : base + at),
-                             e->out->store, e->places)) != ST_OK)
+    w->at = at;
+    if (p->rewrite.kind != REWRITE_NONE) {
+        bool first = p->rewrite.front == REWRITE_FIRST && begin_of(e, depth, at) == 0;
+        if ((st = rewrite_edit(&p->rewrite, &edit, first)) != ST_OK ||
+            (st = edit_end(&edit, &s)) != ST_OK)
             return st;
     }
-    if (e->places && moves)
-        move_places(e, first, base, at, shift);
+    bool moves = e->normal.n > 0 || depth > 0 || edit.changed;
+    for (size_t done = 0; done < s.n;) {
+        if ((st = split_some(p->split, &w->splitter, s, &done, &bound, &n)) != ST_OK)
+            return st;
+        if (depth + 1 == e->t->n_pre)
+            st = encode_pieces(e, depth + 1, s, at, moves, bound, n);
+        for (int64_t i = 0; depth + 1 < e->t->n_pre && i < n && st == ST_OK; i++)
+            st = encode_level(e, depth + 1,
+                              (struct view){ s.p + bound[i], bound[i + 1] - bound[i] }, bound[i]);
+        if (st != ST_OK)
+            return st;
+    }
     return ST_OK;
 }
 
@@ -91,30 +129,30 @@ static enum st put_added(struct encoder *e, uint32_t id, size_t begin, size_t en
     return ST_OK;
 }
 
-/* Text without the added tokens that are searched for raw; the whole's from byte `base` on. */
+/* Text without the added tokens that are searched for raw, from byte `base` of the whole on. */
 static enum st encode_normal(struct encoder *e, struct view raw, size_t base)
 {
-    struct view s = raw;
+    struct view s;
     struct added_hit h;
     size_t done = 0, from = 0;
-    enum st st;
+    enum st st = normalise(e->t->normaliser, &e->normal, raw, &s);
 
-    e->nfc.change.n = 0;
-    if (e->t->nfc && (st = unicode_nfc(&e->nfc, raw, &s)) != ST_OK)
+    e->base = base;
+    if (st != ST_OK)
         return st;
     while (e->t->normal && added_next(e->t->normal, s, done, from, &h)) {
         struct view gap = { s.p + done, h.begin > done ? h.begin - done : 0 };
-        if (gap.n && (st = encode_pieces(e, gap, base, done)) != ST_OK)
+        if (gap.n && (st = encode_level(e, 0, gap, done)) != ST_OK)
             return st;
-        st = put_added(e, h.token->id, base + nfc_raw_begin(&e->nfc, h.next - h.token->text.n),
-                       base + nfc_raw_end(&e->nfc, h.next));
+        st = put_added(e, h.token->id, begin_of(e, 0, h.next - h.token->sought.n),
+                       end_of(e, 0, h.next));
         if (st != ST_OK)
             return st;
         done = h.end;
         from = h.next;
     }
     struct view rest = { s.p + done, s.n - done };
-    return rest.n ? encode_pieces(e, rest, base, done) : ST_OK;
+    return rest.n ? encode_level(e, 0, rest, done) : ST_OK;
 }
 
 enum st tokenizer_encode(struct encoder *e, struct view text, bool places, struct encoding *out)
@@ -131,7 +169,7 @@ enum st tokenizer_encode(struct encoder *e, struct view text, bool places, struc
         if (h.begin > done)
             st = encode_normal(e, (struct view){ text.p + done, h.begin - done }, done);
         if (st == ST_OK)
-            st = put_added(e, h.token->id, h.next - h.token->text.n, h.next);
+            st = put_added(e, h.token->id, h.next - h.token->sought.n, h.next);
         done = h.end;
         from = h.next;
     }
@@ -141,20 +179,6 @@ enum st tokenizer_encode(struct encoder *e, struct view text, bool places, struc
     out->begin = places ? (const uint32_t *)out->store[1].p : NULL;
     out->end = places ? (const uint32_t *)out->store[2].p : NULL;
     out->n = (int64_t)(out->store[0].n / sizeof(uint32_t));
-    return st;
-}
-
-enum st tokenizer_decode(const struct tokenizer *t, const uint32_t *id, int64_t n, bool specials,
-                         struct buf *out)
-{
-    enum st st = ST_OK;
-
-    for (int64_t i = 0; i < n && st == ST_OK; i++) {
-        const struct added *v = tokenizer_added(t, id[i]);
-        struct view s = v ? v->text : bpe_bytes(t->bpe, id[i]);
-        if (!v || specials || !v->special)
-            st = buf_add(out, s.p, s.n);
-    }
     return st;
 }
 
@@ -190,7 +214,11 @@ int64_t tokenizer_find(const struct tokenizer *t, const char *text)
 
 void tokenizer_free(struct tokenizer *t)
 {
-    split_free(t->split);
+    for (int i = 0; i < TOKENIZER_PRE_MAX; i++)
+        if (t->pre[i].split)
+            split_free(t->pre[i].split);
+    if (t->normaliser)
+        normaliser_free(t->normaliser);
 }
 
 /* ---- bytes ---- */
@@ -205,7 +233,8 @@ struct tokenizer *tokenizer_bytes(struct arena *a)
     struct tokenizer *t = ARENA_NEW(a, struct tokenizer, 1);
     char *byte = arena_get(a, 256);
 
-    if (!t || !byte || !(t->bpe = bpe_new(256, 0, a)) || !(t->split = split_new(a)) ||
+    if (!t || !byte || !(t->bpe = bpe_new(256, 0, a)) || !(t->pre[0].split = split_new(a)) ||
+        !(t->normaliser = normaliser_new(a)) ||
         !(t->raw = added_new(a)) || !(t->added = ARENA_NEW(a, struct added, countof(markers))))
         return NULL;
     for (int c = 0; c < 256; c++) {
@@ -214,14 +243,19 @@ struct tokenizer *tokenizer_bytes(struct arena *a)
             return NULL;
     }
     for (int i = 0; i < countof(markers); i++) {
-        t->added[i] = (struct added){ .text = view_of(markers[i]), .id = 256 + (uint32_t)i,
+        struct view text = view_of(markers[i]);
+        t->added[i] = (struct added){ .text = text, .sought = text, .id = 256 + (uint32_t)i,
                                       .special = true };
         if (added_put(t->raw, &t->added[i]) != ST_OK)
             return NULL;
     }
     if (bpe_done(t->bpe, false) != ST_OK)
         return NULL;
+    t->arena = a;
+    t->n_pre = 1;
     t->n_added = countof(markers);
+    t->n_tokens = 256;
+    t->unk = -1;
     t->vocab = 256 + countof(markers);
     t->bos = t->prefix[0] = 256;
     t->n_prefix = 1;

@@ -1,19 +1,11 @@
-/* unicode.c - classes and NFC over utf8proc, held to the Unicode versions the tokenizers library
- * uses.
- *
- * NFC works on stretches: a "plain" code point is a starter that neither decomposes nor composes
- * with what stands before it, so a stretch from the one before the first code point that is not
- * plain to the next plain one can be normalised by itself.  Nearly all text is plain and is only
- * looked at. */
+/* unicode.c - classes over utf8proc, held to the Unicode versions the tokenizers library uses. */
 #include <utf8proc.h>
 
 #include "base/utf8.h"
 #include "text/unicode.h"
 
-struct stretch { int32_t first, last; };
-
 /* Letters and numbers that Unicode 15.1 and 16 added, for utf8proc of an earlier version. */
-static const struct stretch new_letters[] = {
+static const struct unicode_range new_letters[] = {
     { 0x1c89, 0x1c8a },   { 0xa7cb, 0xa7cd },   { 0xa7da, 0xa7dc },   { 0x105c0, 0x105f3 },
     { 0x10d4a, 0x10d65 }, { 0x10d6f, 0x10d85 }, { 0x10ec2, 0x10ec4 }, { 0x11380, 0x11389 },
     { 0x1138b, 0x1138b }, { 0x1138e, 0x1138e }, { 0x11390, 0x113b5 }, { 0x113b7, 0x113b7 },
@@ -21,33 +13,59 @@ static const struct stretch new_letters[] = {
     { 0x16100, 0x1611d }, { 0x16d40, 0x16d6c }, { 0x18cff, 0x18cff }, { 0x1e5d0, 0x1e5ed },
     { 0x1e5f0, 0x1e5f0 }, { 0x2ebf0, 0x2ee5d },
 };
-static const struct stretch new_numbers[] = {
+static const struct unicode_range new_numbers[] = {
     { 0x10d40, 0x10d49 }, { 0x116d0, 0x116e3 }, { 0x11bf0, 0x11bf9 }, { 0x16130, 0x16139 },
     { 0x16d70, 0x16d79 }, { 0x1ccf0, 0x1ccf9 }, { 0x1e5f1, 0x1e5fa },
 };
 
-/* Marks and composites younger than Unicode 9: NFC leaves them alone. */
-static const struct stretch young[] = {
-    { 0x7fd, 0x7fd },     { 0x897, 0x89f },     { 0x8ca, 0x8d3 },     { 0x9fe, 0x9fe },
-    { 0xc3c, 0xc3c },     { 0xd3b, 0xd3c },     { 0xeba, 0xeba },     { 0x1715, 0x1715 },
-    { 0x1abf, 0x1aff },   { 0x1df6, 0x1dfa },   { 0xa82c, 0xa82c },   { 0x10d24, 0x10d8f },
-    { 0x10eab, 0x10eac }, { 0x10efa, 0x10eff }, { 0x10f46, 0x10f50 }, { 0x10f82, 0x10f85 },
-    { 0x11070, 0x11070 }, { 0x1133b, 0x1133b }, { 0x11380, 0x113ff }, { 0x1145e, 0x1145e },
-    { 0x11839, 0x1183a }, { 0x11930, 0x11943 }, { 0x119e0, 0x119e0 }, { 0x11a34, 0x11a34 },
-    { 0x11a47, 0x11a47 }, { 0x11a99, 0x11a99 }, { 0x11d42, 0x11d45 }, { 0x11d97, 0x11d97 },
-    { 0x11f41, 0x11f42 }, { 0x16100, 0x1613f }, { 0x16d40, 0x16d7f }, { 0x16ff0, 0x16ff1 },
-    { 0x1e08f, 0x1e08f }, { 0x1e130, 0x1e136 }, { 0x1e2ae, 0x1e2ae }, { 0x1e2ec, 0x1e2ef },
-    { 0x1e4ec, 0x1e4ef }, { 0x1e5d0, 0x1e5ff },
+/* Of \w, but neither letter, mark, number nor connector, or only since Unicode 15.1. */
+static const struct unicode_range more_words[] = {
+    { 0x897, 0x897 },     { 0x200c, 0x200d },   { 0x24b6, 0x24e9 },   { 0x10d40, 0x10d49 },
+    { 0x10d69, 0x10d6d }, { 0x10efc, 0x10efc }, { 0x113b8, 0x113c0 }, { 0x113c2, 0x113c2 },
+    { 0x113c5, 0x113c5 }, { 0x113c7, 0x113ca }, { 0x113cc, 0x113d0 }, { 0x113d2, 0x113d2 },
+    { 0x113e1, 0x113e2 }, { 0x116d0, 0x116e3 }, { 0x11bf0, 0x11bf9 }, { 0x11f5a, 0x11f5a },
+    { 0x1611e, 0x16139 }, { 0x16d70, 0x16d79 }, { 0x1ccf0, 0x1ccf9 }, { 0x1e5ee, 0x1e5ef },
+    { 0x1e5f1, 0x1e5fa }, { 0x1f130, 0x1f149 }, { 0x1f150, 0x1f169 }, { 0x1f170, 0x1f189 },
 };
-
-/* Starters that may compose with the code point before them. */
-static const struct stretch second[] = {
-    { 0x9be, 0x9be },     { 0x9d7, 0x9d7 },     { 0xb3e, 0xb3e },     { 0xb56, 0xb57 },
-    { 0xbbe, 0xbbe },     { 0xbd7, 0xbd7 },     { 0xcc2, 0xcc2 },     { 0xcd5, 0xcd6 },
-    { 0xd3e, 0xd3e },     { 0xd57, 0xd57 },     { 0xdcf, 0xdcf },     { 0xddf, 0xddf },
-    { 0x102e, 0x102e },   { 0x1161, 0x1175 },   { 0x11a8, 0x11c2 },   { 0x1b35, 0x1b35 },
-    { 0x1133e, 0x1133e }, { 0x11357, 0x11357 }, { 0x114b0, 0x114b0 }, { 0x114ba, 0x114ba },
-    { 0x114bd, 0x114bd }, { 0x115af, 0x115af },
+/* Numbers of Unicode 17. */
+static const struct unicode_range newer_numbers[] = {
+    { 0x11de0, 0x11de9 }, { 0x16ff4, 0x16ff6 },
+};
+/* Punctuation younger than Unicode 8, and what is none in between. */
+static const struct unicode_range young_punctuation[] = {
+    { 0x61d, 0x61d },     { 0x9fd, 0xa76 },     { 0xc77, 0xc84 },     { 0x1b7d, 0x1b7e },
+    { 0x2e43, 0x2e5d },   { 0x10ead, 0x10f89 }, { 0x1144b, 0x1145d }, { 0x11660, 0x116b9 },
+    { 0x1183b, 0x1183b }, { 0x11944, 0x11b09 }, { 0x11c41, 0x11c71 }, { 0x11ef7, 0x11fff },
+    { 0x12ff1, 0x12ff2 }, { 0x16e97, 0x16e9a }, { 0x16fe2, 0x16fe2 }, { 0x1e95e, 0x1e95f },
+};
+/* What was punctuation in Unicode 8. */
+static const struct unicode_range old_punctuation[] = {
+    { 0x166d, 0x166d },   { 0x111c9, 0x111c9 },
+};
+/* Marks younger than Unicode 9, and what is none in between. */
+static const struct unicode_range young_marks[] = {
+    { 0x7fd, 0x7fd },     { 0x897, 0x8d3 },     { 0x9fe, 0x9fe },     { 0xafa, 0xaff },
+    { 0xb55, 0xb55 },     { 0xc04, 0xc3c },     { 0xcf3, 0xd00 },     { 0xd3b, 0xd3c },
+    { 0xd81, 0xd81 },     { 0xeba, 0xeba },     { 0xece, 0xece },     { 0x1715, 0x1715 },
+    { 0x180f, 0x180f },   { 0x1abf, 0x1aff },   { 0x1cf7, 0x1cf7 },   { 0x1df6, 0x1dfa },
+    { 0xa82c, 0xa82c },   { 0xa8ff, 0xa8ff },   { 0x10d24, 0x10d6d }, { 0x10eab, 0x10f85 },
+    { 0x11070, 0x11074 }, { 0x110c2, 0x110c2 }, { 0x11145, 0x11146 }, { 0x111c9, 0x111c9 },
+    { 0x111ce, 0x111cf }, { 0x11241, 0x11241 }, { 0x1133b, 0x1133b }, { 0x113b8, 0x113ff },
+    { 0x1145e, 0x1145e }, { 0x1182c, 0x1183a }, { 0x11930, 0x11b67 }, { 0x11d31, 0x11d97 },
+    { 0x11ef3, 0x11f5a }, { 0x13440, 0x13455 }, { 0x1611e, 0x1612f }, { 0x16f4f, 0x16f4f },
+    { 0x16f7f, 0x16f87 }, { 0x16fe4, 0x16ff1 }, { 0x1cf00, 0x1cf46 }, { 0x1e08f, 0x1e136 },
+    { 0x1e2ae, 0x1e2ef }, { 0x1e4ec, 0x1e4ef }, { 0x1e5ee, 0x1e5ef }, { 0x1e6e3, 0x1e6f5 },
+};
+/* What was a mark in Unicode 9. */
+static const struct unicode_range old_marks[] = {
+    { 0x1cf2, 0x1cf3 },
+};
+/* Capitals that Unicode 16 and 17 added. */
+static const struct { int32_t first, last, lower; } new_capitals[] = {
+    { 0x1c89, 0x1c89, 0x1c8a }, { 0xa7cb, 0xa7cb, 0x264 }, { 0xa7cc, 0xa7cc, 0xa7cd },
+    { 0xa7ce, 0xa7ce, 0xa7cf }, { 0xa7d2, 0xa7d2, 0xa7d3 }, { 0xa7d4, 0xa7d4, 0xa7d5 },
+    { 0xa7da, 0xa7da, 0xa7db }, { 0xa7dc, 0xa7dc, 0x19b }, { 0x10d50, 0x10d65, 0x10d70 },
+    { 0x16ea0, 0x16eb8, 0x16ebb },
 };
 
 const char *unicode_library(void)
@@ -58,7 +76,7 @@ const char *unicode_library(void)
     return text;
 }
 
-static bool within(const struct stretch *v, int64_t n, int32_t c)
+bool unicode_within(const struct unicode_range *v, int64_t n, int32_t c)
 {
     int64_t low = 0, high = n;
 
@@ -106,8 +124,8 @@ enum uni unicode_class(int32_t c)
     case UTF8PROC_CATEGORY_ND: case UTF8PROC_CATEGORY_NL: case UTF8PROC_CATEGORY_NO:
         return UNI_NUMBER;
     case UTF8PROC_CATEGORY_CN:
-        return within(new_letters, countof(new_letters), c) ? UNI_LETTER
-             : within(new_numbers, countof(new_numbers), c) ? UNI_NUMBER : UNI_OTHER;
+        return UNICODE_WITHIN(new_letters, c) ? UNI_LETTER
+             : UNICODE_WITHIN(new_numbers, c) ? UNI_NUMBER : UNI_OTHER;
     default:
         return UNI_OTHER;
     }
@@ -119,11 +137,60 @@ bool unicode_word(int32_t c)
         return false;
     switch (utf8proc_category(c)) {
     case UTF8PROC_CATEGORY_MN: case UTF8PROC_CATEGORY_MC: case UTF8PROC_CATEGORY_ME:
-    case UTF8PROC_CATEGORY_ND: case UTF8PROC_CATEGORY_PC:
+    case UTF8PROC_CATEGORY_ND: case UTF8PROC_CATEGORY_NL: case UTF8PROC_CATEGORY_PC:
         return true;
     default:
-        return unicode_class(c) == UNI_LETTER;
+        return unicode_class(c) == UNI_LETTER || UNICODE_WITHIN(more_words, c);
     }
+}
+
+bool unicode_number(int32_t c)
+{
+    return unicode_class(c) == UNI_NUMBER || UNICODE_WITHIN(newer_numbers, c);
+}
+
+bool unicode_punctuation(int32_t c)
+{
+    if (c < 0x80)
+        return c > ' ' && c < 0x7f && unicode_class(c) == UNI_OTHER;
+    switch (utf8proc_category(c)) {
+    case UTF8PROC_CATEGORY_PC: case UTF8PROC_CATEGORY_PD: case UTF8PROC_CATEGORY_PS:
+    case UTF8PROC_CATEGORY_PE: case UTF8PROC_CATEGORY_PI: case UTF8PROC_CATEGORY_PF:
+    case UTF8PROC_CATEGORY_PO:
+        return !UNICODE_WITHIN(young_punctuation, c);
+    default:
+        return UNICODE_WITHIN(old_punctuation, c);
+    }
+}
+
+bool unicode_mark(int32_t c)
+{
+    if (c < 0x300)
+        return false;
+    switch (utf8proc_category(c)) {
+    case UTF8PROC_CATEGORY_MN: case UTF8PROC_CATEGORY_MC: case UTF8PROC_CATEGORY_ME:
+        return !UNICODE_WITHIN(young_marks, c);
+    default:
+        return UNICODE_WITHIN(old_marks, c);
+    }
+}
+
+int unicode_lower(int32_t c, int32_t out[3])
+{
+    out[0] = c;
+    if (c < 0x80) {
+        out[0] = c >= 'A' && c <= 'Z' ? c + 32 : c;
+    } else if (c == 0x130) {                   /* the one that becomes two */
+        out[0] = 'i';
+        out[1] = 0x307;
+        return 2;
+    } else {
+        out[0] = utf8proc_tolower(c);
+        for (int i = 0; out[0] == c && i < countof(new_capitals); i++)
+            if (c >= new_capitals[i].first && c <= new_capitals[i].last)
+                out[0] = new_capitals[i].lower + (c - new_capitals[i].first);
+    }
+    return 1;
 }
 
 static bool is_blank(int32_t c)
@@ -146,181 +213,4 @@ struct view unicode_trim(struct view s)
         s.n = at;
     }
     return s;
-}
-
-/* ---- NFC ---- */
-
-static bool is_plain(int32_t c)
-{
-    if (c < 0x300 || (c >= 0x2010 && c <= 0x2027) || (c >= 0x3400 && c < 0xa000))
-        return true;
-    const utf8proc_property_t *p = utf8proc_get_property(c);
-    bool decomposes = p->decomp_seqindex != UINT16_MAX && p->decomp_type == 0;
-    if (p->combining_class == 0 && !decomposes)
-        return !within(second, countof(second), c);
-    return within(young, countof(young), c);
-}
-
-/* Canonical order: each run of marks sorted by class, equal classes as they came. */
-static enum st order(int32_t *v, int64_t n, struct buf *scratch)
-{
-    for (int64_t i = 0; i < n;) {
-        if (utf8proc_get_property(v[i])->combining_class == 0) {
-            i++;
-            continue;
-        }
-        int64_t count[256] = { 0 }, end = i;
-        for (int c; end < n && (c = utf8proc_get_property(v[end])->combining_class) != 0; end++)
-            count[c]++;
-        if (end - i > 1) {
-            scratch->n = 0;
-            if (buf_room(scratch, (size_t)(end - i) * sizeof *v) != ST_OK)
-                return ST_SYS;
-            int32_t *to = (int32_t *)scratch->p;
-            for (int64_t c = 1, at = 0; c < 256; c++) {
-                int64_t here = count[c];
-                count[c] = at;
-                at += here;
-            }
-            for (int64_t k = i; k < end; k++)
-                to[count[utf8proc_get_property(v[k])->combining_class]++] = v[k];
-            memcpy(v + i, to, (size_t)(end - i) * sizeof *v);
-        }
-        i = end;
-    }
-    return ST_OK;
-}
-
-/* The normal form of one stretch, as code points in f->code. */
-static enum st compose(struct nfc *f, struct view s, int64_t *n_codes)
-{
-    int64_t n = 0;
-
-    f->code.n = 0;
-    for (size_t i = 0; i < s.n;) {
-        int len, bound = 0;
-        int32_t c = unicode_at(s.p + i, s.n - i, &len);
-        i += (size_t)len;
-        f->code.n = (size_t)n * sizeof c;
-        if (buf_room(&f->code, 16 * sizeof c) != ST_OK)
-            return ST_SYS;
-        n += utf8proc_decompose_char(c, (int32_t *)f->code.p + n, 16,
-                                     UTF8PROC_STABLE | UTF8PROC_COMPOSE, &bound);
-    }
-    if (order((int32_t *)f->code.p, n, &f->sorted) != ST_OK)
-        return ST_SYS;
-    *n_codes = utf8proc_normalize_utf32((int32_t *)f->code.p, n,
-                                        UTF8PROC_STABLE | UTF8PROC_COMPOSE);
-    return ST_OK;
-}
-
-/* Normalises s[begin, end); *done is how far the result has come when something changed. */
-static enum st stretch_nfc(struct nfc *f, struct view s, size_t begin, size_t end, size_t *done)
-{
-    struct view raw = { s.p + begin, end - begin };
-    int64_t n;
-
-    if (compose(f, raw, &n) != ST_OK)
-        return ST_SYS;
-    size_t start = f->text.n;
-    if (buf_add(&f->text, s.p + *done, begin - *done) != ST_OK ||
-        buf_room(&f->text, (size_t)n * 4) != ST_OK)
-        return ST_SYS;
-    struct nfc_change change = { .begin = f->text.n, .raw_begin = begin, .raw_end = end };
-    for (int64_t i = 0; i < n; i++)
-        f->text.n += (size_t)utf8_put(f->text.p + f->text.n, (uint32_t)((int32_t *)f->code.p)[i]);
-    change.end = f->text.n;
-    if (view_eq(raw, (struct view){ f->text.p + change.begin, change.end - change.begin })) {
-        f->text.n = start;
-        return ST_OK;
-    }
-    *done = end;
-    return buf_add(&f->change, &change, sizeof change);
-}
-
-/* The first byte at or after i that may begin a code point from U+0300 on. */
-static size_t skip(const unsigned char *p, size_t i, size_t n)
-{
-    for (uint64_t w; i + 8 <= n; i += 8) {
-        memcpy(&w, p + i, 8);
-        if (w & 0x8080808080808080u)
-            break;
-    }
-    while (i < n && p[i] < 0xcc)
-        i++;
-    return i;
-}
-
-enum st unicode_nfc(struct nfc *f, struct view s, struct view *out)
-{
-    const unsigned char *p = (const unsigned char *)s.p;
-    size_t done = 0;
-    int len;
-
-    f->text.n = f->change.n = 0;
-    for (size_t i = skip(p, 0, s.n); i < s.n; i = skip(p, i, s.n)) {
-        if (is_plain(unicode_at(s.p + i, s.n - i, &len))) {
-            i += (size_t)len;
-            continue;
-        }
-        size_t begin = i, end = i + (size_t)len;
-        while (end < s.n && !is_plain(unicode_at(s.p + end, s.n - end, &len)))
-            end += (size_t)len;
-        if (begin > 0) { /* the plain one before, unless NFC leaves it alone */
-            do
-                begin--;
-            while (begin > 0 && i - begin < 4 && (p[begin] & 0xc0) == 0x80);
-            int32_t c = unicode_at(s.p + begin, s.n - begin, &len);
-            if (c < 0 || begin + (size_t)len != i || within(young, countof(young), c))
-                begin = i;
-        }
-        if (stretch_nfc(f, s, begin, end, &done) != ST_OK)
-            return ST_SYS;
-        i = end;
-    }
-    *out = s;
-    if (f->change.n == 0)
-        return ST_OK;
-    if (buf_add(&f->text, s.p + done, s.n - done) != ST_OK)
-        return ST_SYS;
-    *out = (struct view){ f->text.p, f->text.n };
-    return ST_OK;
-}
-
-void nfc_free(struct nfc *n)
-{
-    buf_free(&n->text);
-    buf_free(&n->change);
-    buf_free(&n->code);
-    buf_free(&n->sorted);
-}
-
-static size_t raw_of(const struct nfc *n, size_t at, bool end)
-{
-    const struct nfc_change *v = (const struct nfc_change *)n->change.p;
-    size_t low = 0, high = n->change.n / sizeof *v;
-
-    while (low < high) {                       /* the last change that begins before `at` */
-        size_t mid = (low + high) / 2;
-        if (v[mid].begin < at)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    if (low == 0)
-        return at;
-    v += low - 1;
-    if (at >= v->end)
-        return v->raw_end + (at - v->end);
-    return end ? v->raw_end : v->raw_begin;
-}
-
-size_t nfc_raw_begin(const struct nfc *n, size_t at)
-{
-    return raw_of(n, at, false);
-}
-
-size_t nfc_raw_end(const struct nfc *n, size_t at)
-{
-    return raw_of(n, at, true);
 }

@@ -1,9 +1,10 @@
-/* unicode.h - what the tokenizers need of Unicode: classes, NFC with a map back, trimming.
+/* unicode.h - what the tokenizers need of Unicode: classes, lower case, trimming.
  *
  * Ids must not depend on the Unicode version of a library: letters and numbers are those of
- * Unicode 16 and NFC is that of Unicode 9, which is what the Hugging Face tokenizers do; utf8proc
- * gives the tables and the differences are listed in unicode.c.  Text is valid UTF-8; a byte that
- * is not is a code point of its own of class UNI_OTHER and is left as it is. */
+ * Unicode 16, which is what the Hugging Face tokenizers have; where they have another version a
+ * function says so.  utf8proc gives the tables and the differences are listed in unicode.c.  Text
+ * is valid UTF-8; a byte that is not is a code point of its own of class UNI_OTHER and is left as
+ * it is. */
 #ifndef UNICODE_H
 #define UNICODE_H
 
@@ -21,33 +22,28 @@ int32_t unicode_at(const char *p, size_t n, int *len);
 /* The class of a code point, also of -1. */
 enum uni unicode_class(int32_t c);
 
-/* Letters, marks, decimal numbers and connectors: \w. */
+/* Alphabetic code points, marks, decimal numbers, connectors and joiners: \w. */
 bool unicode_word(int32_t c);
+
+/* Numbers of Unicode 17: what the pre-tokeniser Digits looks for. */
+bool unicode_number(int32_t c);
+
+/* Punctuation of ASCII, and of Unicode 8: what the pre-tokenisers Punctuation and Bert see. */
+bool unicode_punctuation(int32_t c);
+
+/* Marks of Unicode 9: what the normaliser StripAccents drops. */
+bool unicode_mark(int32_t c);
+
+/* The lower case of one code point by itself, Unicode 17, up to three code points; how many. */
+int unicode_lower(int32_t c, int32_t out[3]);
+
+/* Ascending ranges of code points. */
+struct unicode_range { int32_t first, last; };
+bool unicode_within(const struct unicode_range *v, int64_t n, int32_t c);
+#define UNICODE_WITHIN(table, c) unicode_within((table), countof(table), (c))
 
 /* Without white space at both ends; also U+001C..U+001F, so that it is Python's str.strip(),
  * which chat templates are written for. */
 struct view unicode_trim(struct view s);
-
-/* A stretch that NFC changed: [begin, end) of the result was [raw_begin, raw_end). */
-struct nfc_change {
-    size_t begin, end, raw_begin, raw_end;
-};
-
-/* The work space of one thread; start from {0}, end with nfc_free(). */
-struct nfc {
-    struct buf text;                           /* the result, where it is not the text itself */
-    struct buf change;                         /* struct nfc_change, ascending */
-    struct buf code, sorted;                   /* code points at work */
-};
-
-/* Normalisation form C.  *out is s itself when nothing changed (n->change is empty), else a view
- * of n->text, good until the next call.  Linear in the length, runs of marks included.  ST_OK,
- * ST_SYS. */
-enum st unicode_nfc(struct nfc *n, struct view s, struct view *out) must_use;
-void nfc_free(struct nfc *n);
-
-/* Where a place of the result was in the text: inside a changed stretch its begin, or its end. */
-size_t nfc_raw_begin(const struct nfc *n, size_t at);
-size_t nfc_raw_end(const struct nfc *n, size_t at);
 
 #endif

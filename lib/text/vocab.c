@@ -1,43 +1,36 @@
-/* vocab.c - the `model` of a tokenizer.json: tokens and merges, from the alphabet that stands for
- * bytes. */
+/* vocab.c - the `model` of a tokenizer.json: tokens and merges.
+ *
+ * Where the last thing that happens to a text is that its bytes are written in GPT-2's alphabet,
+ * and every byte has a token, the tokens are kept as bytes and the text stays as it is. */
 #include "text/load.h"
+#include "text/rewrite.h"
+#include "text/symbols.h"
 #include "text/unicode.h"
 
 struct vocab {
     struct bpe   *bpe;
     struct arena *a;
-    uint16_t byte[512]; /* code point of the byte alphabet -> byte, or NO_BYTE */
+    bool          bytes;                       /* tokens are kept as the bytes they stand for */
 };
 
-enum { NO_BYTE = 0xffff };
-
-/* GPT-2's alphabet: printable bytes of Latin-1 stand for themselves, the others are U+0100 and
- * up. */
-static void make_alphabet(struct vocab *v)
+bool vocab_of_bytes(const struct scan *model)
 {
-    uint32_t more = 256;
+    const struct scan *vocab = load_member(model, "vocab");
+    bool there[256] = { 0 };
+    int len;
 
-    for (int i = 0; i < countof(v->byte); i++)
-        v->byte[i] = NO_BYTE;
-    for (int c = 0; c < 256; c++) {
-        bool self = (c >= 33 && c <= 126) || (c >= 161 && c <= 172) || c >= 174;
-        v->byte[self ? (uint32_t)c : more++] = (uint16_t)c;
+    if (!vocab || vocab->type != SCAN_OBJECT || load_text(model, "continuing_subword_prefix").n ||
+        load_text(model, "end_of_word_suffix").n)
+        return false;
+    for (int32_t i = 0; i < vocab->n; i++) {
+        struct view key = vocab->key[i];
+        int c = key.n ? rewrite_byte(unicode_at(key.p, key.n, &len)) : -1;
+        if (c >= 0 && (size_t)len == key.n)
+            there[c] = true;
     }
-}
-
-/* The bytes that a token of the vocabulary stands for, into out[s.n].  False: a character outside
- * the alphabet. */
-static bool to_bytes(const struct vocab *v, struct view s, char *out, size_t *n)
-{
-    *n = 0;
-    for (size_t i = 0; i < s.n;) {
-        int len;
-        int32_t c = unicode_at(s.p + i, s.n - i, &len);
-        if (c < 0 || c >= countof(v->byte) || v->byte[c] == NO_BYTE)
+    for (int c = 0; c < 0xf5; c++)
+        if (!there[c] && c != 0xc0 && c != 0xc1)
             return false;
-        out[(*n)++] = (char)v->byte[c];
-        i += (size_t)len;
-    }
     return true;
 }
 
@@ -57,13 +50,14 @@ static enum st read_tokens(struct vocab *v, const struct scan *vocab)
         enum st st = load_id(&vocab->item[i], key, &id);
         if (st != ST_OK)
             return st;
-        if (!to_bytes(v, key, p, &n)) { /* no text can give it: kept as it stands, for decoding */
+        bool apart = v->bytes && !rewrite_bytes(key, p, &n);
+        if (apart || !v->bytes) {              /* apart: no text can give it */
             memcpy(p, key.p, key.n);
             n = key.n;
         }
-        if (bpe_find(v->bpe, (struct view){ p, n }) != BPE_NONE)
-            continue;                          /* the same, written in the alphabet and not */
-        if ((st = bpe_token(v->bpe, (struct view){ p, n }, id)) != ST_OK)
+        struct view token = { p, n };
+        st = apart ? bpe_token_apart(v->bpe, token, id) : bpe_token(v->bpe, token, id);
+        if (st != ST_OK)
             return st;
         p += n + 1;
     }
@@ -87,19 +81,41 @@ static enum st read_merge(struct vocab *v, const struct scan *m, struct buf *roo
         left = (struct view){ m->text.p, (size_t)(space - m->text.p) };
         right = (struct view){ space + 1, m->text.n - left.n - 1 };
     }
+    if (!v->bytes)
+        return bpe_merge(v->bpe, left, right);
     room->n = 0;
     if (buf_room(room, left.n + right.n + 1) != ST_OK)
         return ST_SYS;
     size_t n, k;
-    if (!to_bytes(v, left, room->p, &n) || !to_bytes(v, right, room->p + n, &k))
+    if (!rewrite_bytes(left, room->p, &n) || !rewrite_bytes(right, room->p + n, &k))
         return fail(ST_DATA, "a merge of '%s' and '%s', which are not in the byte alphabet",
                     shown(left), shown(right));
     return bpe_merge(v->bpe, (struct view){ room->p, n }, (struct view){ room->p + n, k });
 }
 
+/* unk_token, byte_fallback and what goes before and behind a symbol. */
+static enum st read_symbols(struct vocab *v, const struct scan *model)
+{
+    struct symbols *s = ARENA_NEW(v->a, struct symbols, 1);
+    struct view unknown = load_text(model, "unk_token");
+
+    if (!s)
+        return ST_SYS;
+    *s = (struct symbols){ .prefix = load_text(model, "continuing_subword_prefix"),
+                           .suffix = load_text(model, "end_of_word_suffix"),
+                           .fuse = load_flag(model, "fuse_unk", false),
+                           .fallback = load_flag(model, "byte_fallback", false),
+                           .unknown = unknown.p ? bpe_find(v->bpe, unknown) : BPE_NONE };
+    if (unknown.p && s->unknown == BPE_NONE)
+        return fail(ST_DATA, "the unk_token '%s' is not in the vocabulary", shown(unknown));
+    if ((s->prefix.n && !(s->prefix.p = arena_text(v->a, s->prefix))) ||
+        (s->suffix.n && !(s->suffix.p = arena_text(v->a, s->suffix))))
+        return ST_SYS;
+    return symbols_use(v->bpe, s);
+}
+
 static enum st check_model(const struct scan *model)
 {
-    static const char *const empty[] = { "continuing_subword_prefix", "end_of_word_suffix" };
     struct view type = load_text(model, "type");
     const struct scan *dropout = load_member(model, "dropout");
 
@@ -107,17 +123,12 @@ static enum st check_model(const struct scan *model)
         return load_unsupported("model", type);
     if (dropout && !(dropout->type == SCAN_NUMBER && dropout->number == 0))
         return load_unsupported("model part", view_of("dropout"));
-    for (int i = 0; i < countof(empty); i++)
-        if (load_text(model, empty[i]).n)
-            return load_unsupported("model part", view_of(empty[i]));
-    if (load_flag(model, "byte_fallback", false))
-        return load_unsupported("model part", view_of("byte_fallback"));
     return ST_OK;
 }
 
-enum st vocab_read(struct bpe **bpe, const struct scan *model, struct arena *a)
+enum st vocab_read(struct bpe **bpe, const struct scan *model, bool bytes, struct arena *a)
 {
-    struct vocab v = { .a = a };
+    struct vocab v = { .a = a, .bytes = bytes };
     struct buf room = { 0 };
     enum st st;
 
@@ -130,8 +141,8 @@ enum st vocab_read(struct bpe **bpe, const struct scan *model, struct arena *a)
         return fail(ST_DATA, "the model has no 'vocab' and 'merges'");
     if (!(v.bpe = *bpe = bpe_new(vocab->n, merges->n, a)))
         return ST_SYS;
-    make_alphabet(&v);
-    if ((st = read_tokens(&v, vocab)) != ST_OK)
+    if ((st = read_tokens(&v, vocab)) != ST_OK ||
+        (!bytes && (st = read_symbols(&v, model)) != ST_OK))
         return st;
     for (int32_t i = 0; i < merges->n && st == ST_OK; i++)
         st = read_merge(&v, &merges->item[i], &room);

@@ -62,29 +62,35 @@ void words_free(struct words *w)
 
 /* ---- a piece that is not in the cache ---- */
 
-static void remember(const struct bpe *b, struct line *line, const uint64_t key[2],
+/* Where an id begins it is taken that the one before ends. */
+static void remember(const struct bpe *b, struct line *line, const uint64_t key[2], struct view s,
                      const uint32_t *id, int64_t n)
 {
     struct word *v = &line->way[line->way[0].key[1] != 0];
-    size_t end = 0;
+    uint32_t begin[WORD_IDS], end[WORD_IDS];
 
     if (n > WORD_IDS)
         return;
+    bpe_places(b, s, id, n, 0, begin, end);
+    for (int64_t i = 0; i < n; i++)
+        if (begin[i] != (i ? end[i - 1] : 0))
+            return;
     *v = (struct word){ .key = { key[0], key[1] }, .n = (uint8_t)n };
     for (int64_t i = 0; i < n; i++) {
         v->id[i] = id[i];
-        v->end[i] = (uint8_t)(end += b->token[id[i]].n);
+        v->end[i] = (uint8_t)end[i];
     }
 }
 
-/* Places of the ids from `from` on: they stand one behind the other from byte `at` on. */
-static enum st put_places(const struct bpe *b, struct buf store[3], size_t from, uint32_t at)
+/* Places of the ids from `from` on, those of the piece s, which begins at byte `at`. */
+static enum st put_places(const struct bpe *b, struct buf store[3], size_t from, struct view s,
+                          uint32_t at)
 {
     size_t n = store[0].n - from;
 
     if (buf_room(&store[1], n) != ST_OK || buf_room(&store[2], n) != ST_OK)
         return ST_SYS;
-    bpe_places(b, (const uint32_t *)(store[0].p + from), (int64_t)(n / sizeof(uint32_t)), at,
+    bpe_places(b, s, (const uint32_t *)(store[0].p + from), (int64_t)(n / sizeof(uint32_t)), at,
                (uint32_t *)(store[1].p + from), (uint32_t *)(store[2].p + from));
     store[1].n = store[2].n = store[0].n;
     return ST_OK;
@@ -111,8 +117,9 @@ static enum st by_merges(struct words *w, struct view s, struct line *line, cons
         return st;
     }
     if (line)
-        remember(b, line, key, id, (int64_t)((store[0].n - from) / sizeof *id));
-    return places ? put_places(b, store, from, at) : ST_OK;
+        remember(b, line, key, s, id,
+                 (int64_t)((store[0].n - from) / sizeof *id));
+    return places ? put_places(b, store, from, s, at) : ST_OK;
 }
 
 /* ---- the loop ---- */

@@ -12,6 +12,7 @@ USES_unit_rec   := stream base
 USES_unit_io    := stream base
 USES_unit_shard := stream base
 USES_unit_split := text base
+USES_unit_unicode := text base
 USES_unit_bpe   := text base
 USES_unit_tokenizer := text base
 USES_unit_chat  := chat text base

@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 #include "tests/check.h"
 #include "text/split.h"
+#include "text/unicode.h"
 
 #define CL100K(digits) "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits \
                        "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
@@ -193,7 +194,7 @@ static void stages(void **state)
     struct split *s = with("\\s+", SPLIT_REMOVED, false);
 
     (void)state;
-    CHECK_ST(split_digits(s, true), ST_OK);
+    CHECK_ST(split_class(s, unicode_number, SPLIT_ISOLATED), ST_OK);
     CHECK_ST(split_literal(s, view_of("_"), SPLIT_NEXT, false), ST_OK);
     CHECK_STR(cut(s, view_of("snake_case 42\xd9\xa3 x")), "|snake|_case|4|2|\xd9\xa3|x");
     CHECK_STR(cut(s, view_of("a\xe1\xa0\x8e"
@@ -221,8 +222,8 @@ static void refusals(void **state)
     CHECK(strstr(err_text(), "'(unclosed'"));
     err_clear();
     for (int i = 0; i < SPLIT_STAGES_MAX; i++)
-        CHECK_ST(split_digits(s, false), ST_OK);
-    CHECK_ST(split_digits(s, false), ST_DATA);
+        CHECK_ST(split_class(s, unicode_number, SPLIT_CONTIGUOUS), ST_OK);
+    CHECK_ST(split_class(s, unicode_number, SPLIT_CONTIGUOUS), ST_DATA);
     err_clear();
     s = with("b+", SPLIT_ISOLATED, false);
     CHECK_ST(split_some(s, &w, VIEW("a\xff"), &at, &v, &n), ST_DATA);
