@@ -102,9 +102,12 @@ $B/tests/unit/$1: $B/tests/unit/$1.c.o $(if $(findstring ref,$(REF_$1)),$B/tests
 endef
 $(foreach u,$(UNITS),$(eval $(call unit,$u)))
 
+# The yardstick of the products is oneDNN
+LIBS_bench_gemm := -ldnnl
+LIBS_bench_step := -ldnnl
 define bench
 $B/tests/bench/$1: $B/tests/bench/$1.c.o $(call archives,$(USES_bench_$1))
-	$$(call say,LINK)$$(CC) $$(LDFLAGS) $$^ $(call libs,$(USES_bench_$1)) -ldnnl -o $$@
+	$$(call say,LINK)$$(CC) $$(LDFLAGS) $$^ $(call libs,$(USES_bench_$1)) $(LIBS_bench_$1) -o $$@
 endef
 BENCHES := $(basename $(notdir $(wildcard tests/bench/*.c)))
 $(foreach u,$(BENCHES),$(eval $(call bench,$u)))

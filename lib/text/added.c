@@ -1,8 +1,10 @@
 /* added.c - added tokens in a trie of first-child, next-sibling nodes.
  *
- * The search looks at two bytes: a bitmap of the pairs that tokens begin with passes nearly every
- * place of a text by, also where the tokens are runs of spaces. */
+ * The search looks at two bytes: sets of the pairs that tokens begin with, 64 places at a time, and
+ * then a bitmap of them pass nearly every place of a text by, also where the tokens are runs of
+ * spaces. */
 #include "text/added.h"
+#include "text/simd.h"
 #include "text/unicode.h"
 
 struct node {
@@ -16,6 +18,7 @@ struct added_set {
     struct node  *node;
     uint32_t      n, cap;
     uint64_t      pairs[65536 / 64];           /* by first and second byte */
+    struct simd_pairs sets;
 };
 
 struct added_set *added_new(struct arena *a)
@@ -59,6 +62,11 @@ static void mark(struct added_set *s, unsigned first, unsigned second)
     unsigned i = first << 8 | second;
 
     s->pairs[i / 64] |= (uint64_t)1 << (i % 64);
+    uint8_t set = (uint8_t)(1 << (first + first / 8) % 8);
+    s->sets.low[0][first % 16] |= set;
+    s->sets.high[0][first / 16] |= set;
+    s->sets.low[1][second % 16] |= set;
+    s->sets.high[1][second / 16] |= set;
 }
 
 enum st added_put(struct added_set *s, const struct added *v)
@@ -123,15 +131,39 @@ static void swallow(const struct added *v, struct view text, size_t done, struct
         h->end += (size_t)len;
 }
 
+/* The next place at or after i where a token may begin, or the end. */
+static size_t candidate(const struct added_set *s, struct view text, size_t i)
+{
+    const unsigned char *p = (const unsigned char *)text.p;
+
+#if SIMD
+    for (uint64_t found; i < text.n; i += 64) {
+        size_t n = text.n - i;
+        found = simd_find(simd_load(text.p + i, n), simd_load(text.p + i + 1, n - 1), &s->sets);
+        for (found &= simd_below(n); found; found &= found - 1) {
+            size_t at = i + (size_t)__builtin_ctzll(found);
+            unsigned pair = (unsigned)p[at] << 8 | (at + 1 < text.n ? p[at + 1] : 0);
+            if (s->pairs[pair / 64] >> (pair % 64) & 1)
+                return at;
+        }
+    }
+#else
+    for (; i < text.n; i++) {
+        unsigned pair = (unsigned)p[i] << 8 | (i + 1 < text.n ? p[i + 1] : 0);
+        if (s->pairs[pair / 64] >> (pair % 64) & 1)
+            return i;
+    }
+#endif
+    return text.n;
+}
+
 bool added_next(const struct added_set *s, struct view text, size_t done, size_t from,
                 struct added_hit *h)
 {
-    const unsigned char *p = (const unsigned char *)text.p;
     const struct added *v;
 
-    for (size_t i = from; i < text.n; i++) {
-        unsigned pair = (unsigned)p[i] << 8 | (i + 1 < text.n ? p[i + 1] : 0);
-        if (!(s->pairs[pair / 64] >> (pair % 64) & 1) || !(v = longest(s, text, i)))
+    for (size_t i = from; (i = candidate(s, text, i)) < text.n; i++) {
+        if (!(v = longest(s, text, i)))
             continue;
         if (v->single_word && !alone(text, i, i + v->sought.n)) {
             i += v->sought.n - 1;

@@ -15,7 +15,7 @@ static uint64_t hash_bytes(struct view s)
     }
     w = 0;
     memcpy(&w, s.p + i, s.n - i);
-    return pairs_mix(h, w) >> 20;
+    return pairs_mix(h, w);
 }
 
 /* ---- building ---- */
@@ -32,27 +32,32 @@ static uint64_t table_size(int64_t n)
 struct bpe *bpe_new(int64_t n_tokens, int64_t n_merges, struct arena *a)
 {
     struct bpe *b = ARENA_NEW(a, struct bpe, 1);
-    uint64_t finds = table_size(n_tokens), pairs = table_size(n_merges);
+    uint64_t finds = table_size(n_tokens), pairs = table_size(n_merges) / 8;
 
-    if (!b || !(b->find = ARENA_NEW(a, uint32_t, finds)) ||
-        !(b->pair = ARENA_NEW(a, struct pair_slot, pairs)))
+    if (!b || !(b->find = ARENA_NEW(a, struct find_slot, finds)) ||
+        !(b->pair = ARENA_NEW(a, struct pairs, pairs)) ||
+        !(b->rule = ARENA_NEW(a, struct rule, n_merges + 1)))
         return NULL;
     b->arena = a;
     b->find_mask = finds - 1;
     b->pair_mask = pairs - 1;
     memset(b->find, 0xff, finds * sizeof *b->find);
-    memset(b->pair, 0xff, pairs * sizeof *b->pair);
+    for (uint64_t i = 0; i < pairs; i++)
+        memset(b->pair[i].rank, 0xff, sizeof b->pair[i].rank);
     memset(b->byte, 0xff, sizeof b->byte);
     return b;
 }
 
-static uint32_t *find_slot(const struct bpe *b, struct view bytes)
+/* The slot of a token, or the empty one where it would go, with the check of the bytes. */
+static struct find_slot *find_slot(const struct bpe *b, struct view bytes, uint32_t *check)
 {
-    uint64_t i = hash_bytes(bytes) & b->find_mask;
+    uint64_t h = hash_bytes(bytes), i = h >> 20 & b->find_mask;
 
-    while (b->find[i] != BPE_NONE && !view_eq(b->token[b->find[i]], bytes))
-        i = (i + 1) & b->find_mask;
-    return &b->find[i];
+    for (*check = (uint32_t)h;; i = (i + 1) & b->find_mask) {
+        struct find_slot *v = &b->find[i];
+        if (v->id == BPE_NONE || (v->check == *check && view_eq(b->token[v->id], bytes)))
+            return v;
+    }
 }
 
 static enum st grow_ids(struct bpe *b, uint32_t id)
@@ -86,7 +91,8 @@ enum st bpe_token_apart(struct bpe *b, struct view bytes, uint32_t id)
 
 enum st bpe_token(struct bpe *b, struct view bytes, uint32_t id)
 {
-    uint32_t there = *find_slot(b, bytes);
+    uint32_t check;
+    uint32_t there = find_slot(b, bytes, &check)->id;
 
     if (there != BPE_NONE)
         return fail(ST_DATA, "the token '%s' is there twice, as %u and %u", shown(bytes), there,
@@ -96,10 +102,23 @@ enum st bpe_token(struct bpe *b, struct view bytes, uint32_t id)
     enum st st = bpe_token_apart(b, bytes, id);
     if (st != ST_OK)
         return st;
-    *find_slot(b, bytes) = id;
+    struct find_slot *slot = find_slot(b, bytes, &check);
+    *slot = (struct find_slot){ check, id };
     if (bytes.n == 1)
         b->byte[(unsigned char)bytes.p[0]] = id;
     return ST_OK;
+}
+
+uint32_t *pairs_place(const struct bpe *b, uint32_t left, uint32_t right, uint32_t **check)
+{
+    for (uint64_t i = pairs_hash(left, right) >> 40 & b->pair_mask;; i = (i + 1) & b->pair_mask)
+        for (int k = 0; k < 8; k++) {
+            struct pairs *p = &b->pair[i];
+            const struct rule *r = &b->rule[p->rank[k] == NO_RANK ? 0 : p->rank[k]];
+            *check = &p->check[k];
+            if (p->rank[k] == NO_RANK || (r->left == left && r->right == right))
+                return &p->rank[k];
+        }
 }
 
 enum st bpe_merge(struct bpe *b, struct view left, struct view right)
@@ -111,8 +130,9 @@ enum st bpe_merge(struct bpe *b, struct view left, struct view right)
         return ST_SYS;
     memcpy(p, left.p, left.n);
     memcpy(p + left.n, right.p + skip, right.n - skip);
-    uint32_t l = bpe_find(b, left), r = bpe_find(b, right),
-             both = bpe_find(b, (struct view){ p, n });
+    uint32_t l = bpe_find(b, left), r = bpe_find(b, right), both = b->next;
+    if (both >= b->n_ids || !view_eq(b->token[both], (struct view){ p, n }))
+        both = bpe_find(b, (struct view){ p, n });
     if (l == BPE_NONE || r == BPE_NONE || both == BPE_NONE)
         return fail(ST_DATA,
                     "merge %u of '%s' and '%s' needs a token that is not in the vocabulary",
@@ -120,9 +140,28 @@ enum st bpe_merge(struct bpe *b, struct view left, struct view right)
     if (symbols_alone(b, l) || symbols_alone(b, r))
         return fail(ST_DATA, "merge %u of '%s' and '%s', one of which stands for what has no "
                              "token, is not supported", b->n_merges, shown(left), shown(right));
-    if ((uint64_t)(b->n_merges + 1) * 4 > (b->pair_mask + 1) * 3)
+    if (b->n_merges == BPE_MERGES_MAX)
+        return fail(ST_DATA, "more than %d merges", BPE_MERGES_MAX);
+    if ((uint64_t)(b->n_merges + 1) * 4 > (b->pair_mask + 1) * 8 * 3)
         return fail(ST_DATA, "more merges than were announced");
-    *pairs_slot(b, l, r) = (struct pair_slot){ l, r, b->n_merges++, both };
+    uint32_t *check, *rank = pairs_place(b, l, r, &check);
+    *check = (uint32_t)(pairs_hash(l, r) >> 8);
+    *rank = b->n_merges;
+    b->rule[b->n_merges++] = (struct rule){ l, r, both };
+    b->next = both + 1;
+    return ST_OK;
+}
+
+static enum st know_bytes(struct bpe *b)
+{
+    if (!(b->bytes = ARENA_NEW(b->arena, uint32_t, 256 * 256)))
+        return ST_SYS;
+    memset(b->bytes, 0xff, 256 * 256 * sizeof *b->bytes);
+    for (uint32_t rank = 0; rank < b->n_merges; rank++) {
+        struct view l = b->token[b->rule[rank].left], r = b->token[b->rule[rank].right];
+        if (l.n == 1 && r.n == 1)
+            b->bytes[(unsigned char)l.p[0] << 8 | (unsigned char)r.p[0]] = rank;
+    }
     return ST_OK;
 }
 
@@ -134,12 +173,14 @@ enum st bpe_done(struct bpe *b, bool whole)
                         "the vocabulary has no token for byte 0x%02x; it is not a byte-level one",
                         c);
     b->whole = whole;
-    return ST_OK;
+    return know_bytes(b);
 }
 
 uint32_t bpe_find(const struct bpe *b, struct view bytes)
 {
-    return b->n_ids ? *find_slot(b, bytes) : BPE_NONE;
+    uint32_t check;
+
+    return find_slot(b, bytes, &check)->id;
 }
 
 struct view bpe_bytes(const struct bpe *b, uint32_t id)

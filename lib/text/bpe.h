@@ -11,6 +11,7 @@
 
 #define BPE_NONE UINT32_MAX                    /* no such token */
 #define BPE_IDS_MAX (1 << 24)                  /* ids are below */
+#define BPE_MERGES_MAX ((1 << 26) - 1)
 
 struct bpe;                                    /* read only once built: threads share it */
 
@@ -42,12 +43,16 @@ int64_t bpe_ids(const struct bpe *b);                          /* the largest id
 void bpe_places(const struct bpe *b, struct view piece, const uint32_t *id, int64_t n, size_t at,
                 uint32_t *begin, uint32_t *end);
 
-/* One thread's cache and work space, 2 MiB and more. */
+/* One thread's cache and work space, 4 MiB and more. */
 struct words;
 struct words *words_new(const struct bpe *b, struct arena *a);
 void words_free(struct words *w);              /* its buffers; the rest is the arena's */
 
-/* Appends the ids of one piece, not empty, to `ids` (uint32_t).  ST_OK, ST_SYS. */
-enum st bpe_word(struct words *w, struct view piece, struct buf *ids) must_use;
+/* Appends the ids of n pieces that lie side by side to store[0] (uint32_t), and with places where
+ * each begins and ends, `base` added, to store[1] and store[2]: piece i, not empty, is bytes
+ * [bound[i], bound[i + 1]) of text.  All three hold as many on entry where places are asked for.
+ * ST_OK, ST_SYS. */
+enum st bpe_pieces(struct words *w, struct view text, const uint32_t *bound, int64_t n,
+                   uint32_t base, struct buf store[3], bool places) must_use;
 
 #endif

@@ -18,6 +18,15 @@ size_t cuts_marked(struct view mark, const char *p, size_t i, size_t n)
     return n;
 }
 
+int64_t cuts_some(struct view mark, struct view text, size_t *at, uint32_t *bound, int64_t max)
+{
+    int64_t n = 0;
+
+    for (bound[0] = (uint32_t)*at; *at < text.n && n < max; bound[++n] = (uint32_t)*at)
+        *at = cuts_marked(mark, text.p, *at, text.n);
+    return n;
+}
+
 static int word_kind(int32_t c)
 {
     return unicode_word(c) ? 2 : unicode_class(c) == UNI_SPACE ? 0 : 1;

@@ -180,14 +180,14 @@ static enum st replace(const struct step *v, struct edit *e)
 
 static enum st match(const struct step *v, struct splitter *w, struct edit *e)
 {
-    const struct piece *hit;
+    const uint32_t *bound;
     int64_t n;
     enum st st = ST_OK;
 
     for (size_t at = 0; at < e->s.n && st == ST_OK;) {
-        st = split_some(v->match, w, e->s, &at, &hit, &n);
+        st = split_some(v->match, w, e->s, &at, &bound, &n);
         for (int64_t i = 0; st == ST_OK && i < n; i++)
-            st = edit_put(e, hit[i].begin, hit[i].end, v->by);
+            st = edit_put(e, bound[i], bound[i + 1], v->by);
     }
     return st;
 }

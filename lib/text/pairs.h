@@ -1,23 +1,33 @@
-/* pairs.h - the tables of a vocabulary and its merges; for bpe.c and words.c alone. */
+/* pairs.h - the tables of a vocabulary and its merges; for bpe.c, merge.c and words.c alone.
+ *
+ * Most questions are about pairs that no merge knows, so the table holds only what answers those: a
+ * check and a rank.  A rule, by its rank, tells the rest.  Neighbouring bytes, the first question
+ * of every word, have a table of their own. */
 #ifndef PAIRS_H
 #define PAIRS_H
 
 #include "text/bpe.h"
+#include "text/simd.h"
 
-struct pair_slot { uint32_t left, right, rank, id; };  /* rank NO_RANK: empty */
+struct find_slot { uint32_t check, id; };      /* id BPE_NONE: empty */
+struct pairs { uint32_t check[8], rank[8]; };  /* eight of one hash, from the first place on */
+struct rule { uint32_t left, right, id; };
 #define NO_RANK UINT32_MAX
 
 struct bpe {
     struct arena     *arena;
     struct view      *token;                   /* [n_cap] by id; p NULL: none */
     int64_t           n_ids, n_cap;
-    uint32_t         *find;                    /* token id by hash of its bytes */
+    struct find_slot *find;                    /* tokens by hash of their bytes */
     uint64_t          find_mask;
     int64_t           n_tokens;
-    struct pair_slot *pair;
+    struct pairs     *pair;                    /* check 0 and NO_RANK: empty */
     uint64_t          pair_mask;
+    struct rule      *rule;                    /* [n_merges] by rank */
     uint32_t          n_merges;
+    uint32_t          next;                    /* the token the next merge likely makes */
     uint32_t          byte[256];
+    uint32_t         *bytes;                   /* [256 * 256] ranks of neighbouring bytes */
     bool              whole;
     struct symbols   *symbols;                 /* NULL: a piece starts as its bytes */
 };
@@ -33,14 +43,28 @@ static inline uint64_t pairs_mix(uint64_t a, uint64_t b)
     return a * 0x165667b19e3779f9u;
 }
 
-/* The slot of a pair, or the empty one where it would go. */
-static inline struct pair_slot *pairs_slot(const struct bpe *b, uint32_t left, uint32_t right)
+static inline uint64_t pairs_hash(uint32_t left, uint32_t right)
 {
-    uint64_t i = pairs_mix(left, right) >> 24 & b->pair_mask;
+    return ((uint64_t)left << 32 | right) * 0x9e3779b97f4a7c15u;
+}
 
-    while (b->pair[i].rank != NO_RANK && (b->pair[i].left != left || b->pair[i].right != right))
-        i = (i + 1) & b->pair_mask;
-    return &b->pair[i];
+/* Where the rank of a pair is kept, or the empty place where it would be; *check is its check. */
+uint32_t *pairs_place(const struct bpe *b, uint32_t left, uint32_t right, uint32_t **check);
+
+/* NO_RANK: no merge.  Without a branch that depends on the answer, for no one can foretell it. */
+static inline uint32_t pairs_rank(const struct bpe *b, uint32_t left, uint32_t right)
+{
+    uint64_t h = pairs_hash(left, right);
+    const struct pairs *p = &b->pair[h >> 40 & b->pair_mask];
+    uint32_t same = simd_same8(p->check, (uint32_t)(h >> 8)), *check;
+    uint32_t rank = p->rank[__builtin_ctz(same | 128)];
+
+    rank = same ? rank : NO_RANK;
+    const struct rule *r = &b->rule[rank == NO_RANK ? 0 : rank];
+    bool other = (r->left ^ left) | (r->right ^ right), full = p->rank[7] != NO_RANK;
+    if (__builtin_expect(rank == NO_RANK ? full : other, false))
+        return *pairs_place(b, left, right, &check);
+    return rank;
 }
 
 #endif

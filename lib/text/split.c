@@ -1,5 +1,4 @@
-/* split.c - pre-tokenisers: stages that cut pieces, by hand or by PCRE2, and what becomes of a
- * match.
+/* split.c - stages that cut pieces, by hand or by PCRE2, and what becomes of a match.
  *
  * One known pattern alone, which is what nearly every tokenizer has, gives its pieces as it goes;
  * any other list of stages cuts the whole stretch, stage by stage. */
@@ -11,8 +10,6 @@
 #include "text/known.h"
 #include "text/split.h"
 #include "text/unicode.h"
-
-enum { PIECES_AT_ONCE = 512 };
 
 enum kind { KNOWN, MARKED, REGEX, LITERAL, CLASS, WORDS };
 
@@ -32,6 +29,7 @@ struct split {
     struct stage  stage[SPLIT_STAGES_MAX];
 };
 
+struct piece { uint32_t begin, end; };
 struct match { uint32_t begin, end; bool hit; };
 
 const char *split_library(void)
@@ -179,13 +177,12 @@ int64_t split_stages(const struct split *s)
 
 bool split_empty(const struct split *s)
 {
-    for (int64_t i = 0; i < s->n; i++) {
-        uint32_t empty = 0;
-        if (s->stage[i].kind == REGEX &&
-            pcre2_pattern_info(s->stage[i].code, PCRE2_INFO_MATCHEMPTY, &empty) == 0 && empty)
-            return true;
-    }
-    return false;
+    uint32_t empty = 0;
+
+    for (int64_t i = 0; i < s->n && !empty; i++)
+        if (s->stage[i].kind == REGEX)
+            pcre2_pattern_info(s->stage[i].code, PCRE2_INFO_MATCHEMPTY, &empty);
+    return empty;
 }
 
 void splitter_free(struct splitter *w)
@@ -193,6 +190,7 @@ void splitter_free(struct splitter *w)
     buf_free(&w->piece[0]);
     buf_free(&w->piece[1]);
     buf_free(&w->match);
+    buf_free(&w->bound);
     pcre2_match_data_free(w->data);
 }
 
@@ -204,24 +202,24 @@ static enum st find(const struct stage *g, struct splitter *w, const char *p, si
 {
     int len;
 
+    if (from >= n && g->kind != REGEX)
+        return ST_END;
     switch (g->kind) {
     case KNOWN:
+    case MARKED:
         *begin = from;
-        *end = from < n ? known_next(g->known, p, from, n) : n;
-        return from < n ? ST_OK : ST_END;
+        *end = g->kind == KNOWN ? known_next(g->known, p, from, n)
+                                : cuts_marked(g->literal, p, from, n);
+        return ST_OK;
     case LITERAL: {
-        const char *hit = g->literal.n && from < n
-                        ? memmem(p + from, n - from, g->literal.p, g->literal.n) : NULL;
+        const char *hit =
+            g->literal.n ? memmem(p + from, n - from, g->literal.p, g->literal.n) : NULL;
         if (!hit)
             return ST_END;
         *begin = (size_t)(hit - p);
         *end = *begin + g->literal.n;
         return ST_OK;
     }
-    case MARKED:
-        *begin = from;
-        *end = from < n ? cuts_marked(g->literal, p, from, n) : n;
-        return from < n ? ST_OK : ST_END;
     case CLASS:
         for (size_t i = from; i < n; i += (size_t)len)
             if (g->is(unicode_at(p + i, n - i, &len))) {
@@ -239,11 +237,9 @@ static enum st find(const struct stage *g, struct splitter *w, const char *p, si
     if (rc == PCRE2_ERROR_NOMATCH)
         return ST_END;
     if (rc < 0)
-        return fail(ST_DATA, "the pre-tokeniser's pattern gives up on this text (PCRE2 error %d)",
-                    rc);
-    PCRE2_SIZE *at = pcre2_get_ovector_pointer(w->data);
-    *begin = at[0];
-    *end = at[1];
+        return fail(ST_DATA, "the pattern gives up on this text (PCRE2 error %d)", rc);
+    *begin = pcre2_get_ovector_pointer(w->data)[0];
+    *end = pcre2_get_ovector_pointer(w->data)[1];
     return ST_OK;
 }
 
@@ -324,22 +320,6 @@ static enum st apply(const struct stage *g, struct splitter *w, struct view text
 
 /* ---- all stages ---- */
 
-static enum st known_some(const struct stage *g, struct splitter *w, struct view text, size_t *at)
-{
-    if (buf_room(&w->piece[0], PIECES_AT_ONCE * sizeof(struct piece)) != ST_OK)
-        return ST_SYS;
-    struct piece *v = (struct piece *)w->piece[0].p;
-    int64_t n = 0;
-    for (size_t i = *at; i < text.n && n < PIECES_AT_ONCE; *at = i, n++) {
-        size_t end = g->kind == KNOWN ? known_next(g->known, text.p, i, text.n)
-                                      : cuts_marked(g->literal, text.p, i, text.n);
-        v[n] = (struct piece){ (uint32_t)i, (uint32_t)end };
-        i = end;
-    }
-    w->piece[0].n = (size_t)n * sizeof *v;
-    return ST_OK;
-}
-
 /* PCRE2 must never see a broken sequence: checked here once, not at each match. */
 static enum st regex_ready(struct splitter *w, struct view text)
 {
@@ -354,34 +334,66 @@ static enum st regex_ready(struct splitter *w, struct view text)
     return ST_OK;
 }
 
-enum st split_some(const struct split *s, struct splitter *w, struct view text, size_t *at,
-                   const struct piece **v, int64_t *n)
+/* Cuts the whole text, stage by stage, into w->piece[0]. */
+static enum st cut(const struct split *s, struct splitter *w, struct view text)
 {
-    const struct stage *g = s->stage;
-    bool streams = s->n == 1 && g->kind <= MARKED && g->behaviour == SPLIT_ISOLATED;
     struct buf *now = &w->piece[0], *next = &w->piece[1];
     enum st st = ST_OK;
 
-    BUG_IF(text.n > UINT32_MAX);
     if (!split_by_hand(s) && (st = regex_ready(w, text)) != ST_OK)
         return st;
-    now->n = 0;
-    if (streams) {
-        st = known_some(g, w, text, at);
-    } else {
-        if (*at < text.n)
-            st = put_piece(now, *at, text.n);
-        *at = text.n;
-    }
-    for (int64_t i = streams ? 1 : 0; i < s->n && st == ST_OK; i++) {
+    now->n = w->next = 0;
+    st = put_piece(now, 0, text.n);
+    for (int64_t i = 0; i < s->n && st == ST_OK; i++) {
         next->n = 0;
         for (size_t k = 0; k < now->n && st == ST_OK; k += sizeof(struct piece))
             st = apply(&s->stage[i], w, text, *(struct piece *)(now->p + k), next);
-        struct buf *swap = now;
-        now = next;
-        next = swap;
+        struct buf swap = *now;
+        *now = *next;
+        *next = swap;
     }
-    *v = (const struct piece *)now->p;
-    *n = (int64_t)(now->n / sizeof **v);
+    return st;
+}
+
+/* The pieces of w->piece[0] up to the next gap. */
+static int64_t side_by_side(struct splitter *w, struct view text, size_t *at, uint32_t *bound)
+{
+    const struct piece *v = (const struct piece *)w->piece[0].p + w->next / sizeof *v;
+    int64_t left = (int64_t)((w->piece[0].n - w->next) / sizeof *v), n = 0;
+
+    while (n < left && n < KNOWN_PIECES && (n == 0 || v[n].begin == v[n - 1].end)) {
+        bound[n] = v[n].begin;
+        bound[n + 1] = v[n].end;
+        n++;
+    }
+    w->next += (size_t)n * sizeof *v;
+    *at = n < left ? v[n].begin : text.n;
+    return n;
+}
+
+enum st split_some(const struct split *s, struct splitter *w, struct view text, size_t *at,
+                   const uint32_t **bound, int64_t *n)
+{
+    const struct stage *g = s->stage;
+    enum st st = ST_OK;
+
+    BUG_IF(text.n > UINT32_MAX);
+    w->bound.n = *n = 0;
+    if (buf_room(&w->bound, KNOWN_BOUNDS * sizeof **bound) != ST_OK)
+        return ST_SYS;
+    uint32_t *v = (uint32_t *)w->bound.p;
+    *bound = v;
+    if (s->n == 1 && g->kind == KNOWN && g->behaviour == SPLIT_ISOLATED) {
+        *n = known_some(g->known, text, at, v);
+        return ST_OK;
+    }
+    if (s->n == 1 && g->kind == MARKED) {
+        *n = cuts_some(g->literal, text, at, v, KNOWN_PIECES);
+        return ST_OK;
+    }
+    if (*at == 0)
+        st = cut(s, w, text);
+    if (st == ST_OK)
+        *n = side_by_side(w, text, at, v);
     return st;
 }

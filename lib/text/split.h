@@ -19,8 +19,6 @@ enum split_behaviour {
     SPLIT_CONTIGUOUS,                          /* like isolated, neighbours of one kind joined */
 };
 
-struct piece { uint32_t begin, end; };         /* bytes [begin, end) of the text; never empty */
-
 /* "PCRE2 10.42" */
 const char *split_library(void);
 
@@ -51,18 +49,19 @@ bool split_by_hand(const struct split *s);
 
 /* One thread's state; start from {0}, end with splitter_free(). */
 struct splitter {
-    struct buf piece[2];                       /* the answer, and the stage before it */
-    struct buf match;
+    struct buf piece[2];                       /* the pieces of a whole text, stage by stage */
+    struct buf match, bound;
+    size_t     next;                           /* the first piece not yet told, in bytes of piece */
     void      *data;                           /* PCRE2's match data */
 };
 void splitter_free(struct splitter *w);
 
-/* The pieces of text from byte *at on; some of them, at least one while *at < text.n (none where
- * all the rest is removed); *at moves behind what was looked at.  text is at most 4 GiB of UTF-8
- * and begins a stretch of its own: no pattern sees what stands before it.  *v is good until the
- * next call.
+/* Pieces of text from byte *at on that lie side by side: piece i of n is bytes [bound[i],
+ * bound[i + 1]), never empty; *at moves behind them.  n is 0 only where all the rest is removed.
+ * text is at most 4 GiB of UTF-8, stays the same until *at is text.n, and begins a stretch of its
+ * own: no pattern sees what stands before it.  *bound is good until the next call.
  *   ST_OK; ST_DATA a pattern ran past PCRE2's limits; ST_SYS */
 enum st split_some(const struct split *s, struct splitter *w, struct view text, size_t *at,
-                   const struct piece **v, int64_t *n) must_use;
+                   const uint32_t **bound, int64_t *n) must_use;
 
 #endif

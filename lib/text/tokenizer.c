@@ -46,22 +46,6 @@ void encoding_free(struct encoding *v)
         buf_free(&v->store[i]);
 }
 
-/* Places of the ids appended since `from`, tokens of `piece`: they stand one behind the other from
- * byte `at` on. */
-static enum st put_places(struct encoder *e, size_t from, struct view piece, size_t at)
-{
-    struct encoding *v = e->out;
-    size_t n = v->store[0].n - from;
-
-    if (buf_room(&v->store[1], n) != ST_OK || buf_room(&v->store[2], n) != ST_OK)
-        return ST_SYS;
-    bpe_places(e->t->bpe, piece, (const uint32_t *)(v->store[0].p + from),
-               (int64_t)(n / sizeof(uint32_t)), at, (uint32_t *)(v->store[1].p + from),
-               (uint32_t *)(v->store[2].p + from));
-    v->store[1].n = v->store[2].n = v->store[0].n;
-    return ST_OK;
-}
-
 /* From a place in what level `depth` - 1 wrote back to the text. */
 static size_t begin_of(struct encoder *e, int depth, size_t at)
 {
@@ -77,29 +61,29 @@ static size_t end_of(struct encoder *e, int depth, size_t at)
     return e->base + normal_end(&e->normal, at);
 }
 
-/* Pieces to ids and places in s, which is text number `depth`. */
-static enum st encode_pieces(struct encoder *e, int depth, struct view s, const struct piece *v,
-                             int64_t n)
+/* From places in text number `depth` to places in the text, of all ids from `from` on. */
+static void move_places(struct encoder *e, int depth, size_t from)
 {
-    struct encoding *out = e->out;
-    size_t first = out->store[0].n;
-    enum st st;
+    uint32_t *begin = (uint32_t *)e->out->store[1].p, *end = (uint32_t *)e->out->store[2].p;
 
-    for (int64_t i = 0; i < n; i++) {
-        size_t from = out->store[0].n;
-        struct view piece = { s.p + v[i].begin, v[i].end - v[i].begin };
-        if ((st = bpe_word(e->words, piece, &out->store[0])) != ST_OK ||
-            (e->places && (st = put_places(e, from, piece, v[i].begin)) != ST_OK))
-            return st;
+    for (size_t i = from / sizeof *begin; i < e->out->store[0].n / sizeof *begin; i++) {
+        begin[i] = (uint32_t)begin_of(e, depth, begin[i]);
+        end[i] = (uint32_t)end_of(e, depth, end[i]);
     }
-    if (e->places) {
-        uint32_t *begin = (uint32_t *)out->store[1].p, *end = (uint32_t *)out->store[2].p;
-        for (size_t i = first / sizeof *begin; i < out->store[0].n / sizeof *begin; i++) {
-            begin[i] = (uint32_t)begin_of(e, depth, begin[i]);
-            end[i] = (uint32_t)end_of(e, depth, end[i]);
-        }
-    }
-    return ST_OK;
+}
+
+/* Pieces of s, which is text number `depth` and begins at byte `at` of the one before; moves:
+ * places in it are not those of the whole, less what stands before it. */
+static enum st encode_pieces(struct encoder *e, int depth, struct view s, size_t at, bool moves,
+                             const uint32_t *bound, int64_t n)
+{
+    size_t from = e->out->store[0].n;
+    enum st st = bpe_pieces(e->words, s, bound, n, (uint32_t)(moves ? 0 : e->base + at),
+                            e->out->store, e->places);
+
+    if (st == ST_OK && e->places && moves)
+        move_places(e, depth, from);
+    return st;
 }
 
 /* A piece of the level before, s, which begins at byte `at` there: written anew, split, and its
@@ -108,7 +92,7 @@ static enum st encode_level(struct encoder *e, int depth, struct view s, size_t 
 {
     const struct pre *p = &e->t->pre[depth];
     struct level *w = &e->level[depth];
-    const struct piece *v;
+    const uint32_t *bound;
     int64_t n;
     enum st st;
     struct edit edit = edit_start(s, &w->text, &w->changes);
@@ -120,16 +104,15 @@ static enum st encode_level(struct encoder *e, int depth, struct view s, size_t 
             (st = edit_end(&edit, &s)) != ST_OK)
             return st;
     }
+    bool moves = e->normal.n > 0 || depth > 0 || edit.changed;
     for (size_t done = 0; done < s.n;) {
-        if ((st = split_some(p->split, &w->splitter, s, &done, &v, &n)) != ST_OK)
+        if ((st = split_some(p->split, &w->splitter, s, &done, &bound, &n)) != ST_OK)
             return st;
-        if (depth + 1 == e->t->n_pre) {
-            st = encode_pieces(e, depth + 1, s, v, n);
-        } else {
-            for (int64_t i = 0; i < n && st == ST_OK; i++)
-                st = encode_level(e, depth + 1, (struct view){ s.p + v[i].begin,
-                                                               v[i].end - v[i].begin }, v[i].begin);
-        }
+        if (depth + 1 == e->t->n_pre)
+            st = encode_pieces(e, depth + 1, s, at, moves, bound, n);
+        for (int64_t i = 0; depth + 1 < e->t->n_pre && i < n && st == ST_OK; i++)
+            st = encode_level(e, depth + 1,
+                              (struct view){ s.p + bound[i], bound[i + 1] - bound[i] }, bound[i]);
         if (st != ST_OK)
             return st;
     }

@@ -1,245 +1,246 @@
-/* words.c - the merges of one piece, with a word cache.
+/* words.c - pieces -> ids, by a cache of words.
  *
  * English text has few distinct words, so nearly every piece is answered by the cache: slots of 32
- * bytes, keyed by the piece's own bytes, up to three ids inside.  What is not there is merged: by
- * scans of an array up to SHORT symbols, beyond that with a heap, so that a megabyte without a
- * space costs n log n. */
-#include "text/pairs.h"
+ * bytes, two of them in a line of the processor's cache, keyed by the piece's own bytes, with up
+ * to three ids and their ends inside.  What is not there is merged (merge.c). */
+#include <sys/mman.h>
+
+#include "text/merge.h"
 
 enum {
     WORD_BYTES = 15,                           /* the longest piece remembered */
     WORD_IDS   = 3,                            /* the most ids remembered */
-    WORD_SLOTS = 1 << 16,
-    WORD_WAYS  = 4,
-    SHORT      = 32,
+    WORD_WAYS  = 2,
+    WORD_BITS  = 16,                           /* of the number of lines */
+    WORD_LINES = 1 << WORD_BITS,
+    AHEAD      = 32,                           /* pieces asked for at once */
+    HUGE_PAGE  = 2 << 20,
 };
+
+typedef uint32_t four __attribute__((vector_size(16), may_alias, aligned(4)));
+
+static inline four simd_widen(uint32_t x)
+{
+    typedef uint8_t bytes __attribute__((vector_size(4)));
+    return __builtin_convertvector((bytes)x, four);
+}
 
 /* Key: the bytes, zeros, and in the last byte the length, which is never 0. */
 struct word {
     uint64_t key[2];
     uint32_t id[WORD_IDS];
-    uint32_t n;
+    uint8_t  end[WORD_IDS], n;                 /* where each id's bytes end */
 };
 
-struct heap_item {                             /* a merge of the pair that was there */
-    uint64_t key;                              /* rank, then position */
-    uint32_t left, right;
-};
+struct line { struct word way[WORD_WAYS]; };
 
 struct words {
     const struct bpe *bpe;
-    struct word      *slot;                    /* [WORD_SLOTS + WORD_WAYS] */
-    struct buf        prev, next, heap;        /* a long piece at work */
+    struct line      *line;                    /* [WORD_LINES] */
+    struct merge      merge;
 };
-
-/* ---- merging ---- */
-
-static int64_t bytes_to_ids(const struct bpe *b, struct view s, uint32_t *id)
-{
-    int64_t n = 0;
-
-    if (b->symbols)
-        return symbols_put(b, s, id);
-    for (size_t i = 0; i < s.n; i++)           /* a byte without a token is none of UTF-8 */
-        if ((id[n] = b->byte[(unsigned char)s.p[i]]) != BPE_NONE)
-            n++;
-    return n;
-}
-
-/* Up to SHORT symbols: ranks of all neighbours in an array, the least found by a scan. */
-static int64_t merge_short(const struct bpe *b, struct view s, uint32_t *id)
-{
-    struct pair_slot p[SHORT];
-    int64_t n = bytes_to_ids(b, s, id);
-
-    for (int64_t i = 0; i + 1 < n; i++)
-        p[i] = *pairs_slot(b, id[i], id[i + 1]);
-    while (n > 1) {
-        int64_t at = 0;
-        for (int64_t i = 1; i < n - 1; i++)
-            if (p[i].rank < p[at].rank)
-                at = i;
-        if (p[at].rank == NO_RANK)
-            break;
-        id[at] = p[at].id;
-        n--;
-        memmove(id + at + 1, id + at + 2, (size_t)(n - at - 1) * sizeof *id);
-        if (at < n - 1) {
-            memmove(p + at + 1, p + at + 2, (size_t)(n - at - 2) * sizeof *p);
-            p[at] = *pairs_slot(b, id[at], id[at + 1]);
-        }
-        if (at > 0)
-            p[at - 1] = *pairs_slot(b, id[at - 1], id[at]);
-    }
-    return n;
-}
-
-static bool before(struct heap_item a, struct heap_item b)
-{
-    return a.key < b.key;
-}
-
-static void sink(struct heap_item *h, int64_t n, int64_t i)
-{
-    struct heap_item v = h[i];
-
-    for (int64_t k; (k = 2 * i + 1) < n; i = k) {
-        if (k + 1 < n && before(h[k + 1], h[k]))
-            k++;
-        if (!before(h[k], v))
-            break;
-        h[i] = h[k];
-    }
-    h[i] = v;
-}
-
-static void rise(struct heap_item *h, int64_t i)
-{
-    struct heap_item v = h[i];
-
-    for (int64_t up; i > 0 && before(v, h[up = (i - 1) / 2]); i = up)
-        h[i] = h[up];
-    h[i] = v;
-}
-
-static bool candidate(const struct bpe *b, const uint32_t *id, uint32_t at, uint32_t right,
-                      struct heap_item *v)
-{
-    const struct pair_slot *p = pairs_slot(b, id[at], id[right]);
-
-    *v = (struct heap_item){ (uint64_t)p->rank << 32 | at, id[at], id[right] };
-    return p->rank != NO_RANK;
-}
-
-/* Any number of symbols: a linked list and a heap of the merges possible.  An item whose pair is
- * no longer there is passed over; each merge adds at most two, and the heap has room for all, 3n.
- */
-static int64_t merge_list(const struct bpe *b, uint32_t *id, int64_t n, uint32_t *prev,
-                          uint32_t *next, struct heap_item *h)
-{
-    int64_t n_heap = 0, kept = 0;
-
-    for (int64_t i = 0; i < n; i++) {
-        prev[i] = (uint32_t)(i - 1);
-        next[i] = (uint32_t)(i + 1);
-        if (i + 1 < n && candidate(b, id, (uint32_t)i, (uint32_t)i + 1, &h[n_heap]))
-            n_heap++;
-    }
-    for (int64_t i = n_heap / 2 - 1; i >= 0; i--)
-        sink(h, n_heap, i);
-    while (n_heap > 0) {
-        struct heap_item v = h[0];
-        h[0] = h[--n_heap];
-        sink(h, n_heap, 0);
-        uint32_t at = (uint32_t)v.key, right = next[at];
-        if (id[at] != v.left || right >= n || id[right] != v.right)
-            continue;
-        id[at] = pairs_slot(b, v.left, v.right)->id;
-        id[right] = BPE_NONE;
-        next[at] = next[right];
-        if (next[at] < n) {
-            prev[next[at]] = at;
-            if (candidate(b, id, at, next[at], &h[n_heap]))
-                rise(h, n_heap++);
-        }
-        if (at > 0 && candidate(b, id, prev[at], at, &h[n_heap]))
-            rise(h, n_heap++);
-    }
-    for (int64_t i = 0; i < n; i = next[i])
-        id[kept++] = id[i];
-    return kept;
-}
-
-static enum st merge_long(struct words *w, struct view s, struct buf *ids)
-{
-    size_t n = s.n;
-
-    w->prev.n = w->next.n = w->heap.n = 0;
-    if (buf_room(ids, n * sizeof(uint32_t)) != ST_OK ||
-        buf_room(&w->prev, n * sizeof(uint32_t)) != ST_OK ||
-        buf_room(&w->next, n * sizeof(uint32_t)) != ST_OK ||
-        buf_room(&w->heap, 3 * n * sizeof(struct heap_item)) != ST_OK)
-        return ST_SYS;
-    uint32_t *id = (uint32_t *)(ids->p + ids->n);
-    int64_t symbols = bytes_to_ids(w->bpe, s, id);
-    if (w->bpe->n_merges)
-        symbols = merge_list(w->bpe, id, symbols, (uint32_t *)w->prev.p, (uint32_t *)w->next.p,
-                             (struct heap_item *)w->heap.p);
-    ids->n += (size_t)symbols * sizeof *id;
-    return ST_OK;
-}
-
-/* ---- the cache ---- */
 
 struct words *words_new(const struct bpe *b, struct arena *a)
 {
     struct words *w = ARENA_NEW(a, struct words, 1);
+    size_t bytes = WORD_LINES * sizeof(struct line);
+    char *p = w ? arena_get(a, bytes + HUGE_PAGE) : NULL;
 
-    if (!w || !(w->slot = ARENA_NEW(a, struct word, WORD_SLOTS + WORD_WAYS)))
+    if (!p)
         return NULL;
+    p += -(uintptr_t)p & (HUGE_PAGE - 1);
+    (void)!madvise(p, bytes, MADV_HUGEPAGE);   /* only quicker */
+    w->line = (struct line *)p;
     w->bpe = b;
     return w;
 }
 
 void words_free(struct words *w)
 {
-    buf_free(&w->prev);
-    buf_free(&w->next);
-    buf_free(&w->heap);
+    merge_free(&w->merge);
 }
 
-static struct word *word_slot(struct words *w, const uint64_t key[2], bool *found)
-{
-    struct word *v = &w->slot[pairs_mix(key[0], key[1]) >> 40 & (WORD_SLOTS - 1)];
+/* ---- a piece that is not in the cache ---- */
 
-    for (int i = 0; i < WORD_WAYS; i++) {
-        *found = v[i].key[0] == key[0] && v[i].key[1] == key[1];
-        if (*found || v[i].key[1] == 0)
-            return &v[i];
+/* Where an id begins it is taken that the one before ends. */
+static void remember(const struct bpe *b, struct line *line, const uint64_t key[2], struct view s,
+                     const uint32_t *id, int64_t n)
+{
+    struct word *v = &line->way[line->way[0].key[1] != 0];
+    uint32_t begin[WORD_IDS], end[WORD_IDS];
+
+    if (n > WORD_IDS)
+        return;
+    bpe_places(b, s, id, n, 0, begin, end);
+    for (int64_t i = 0; i < n; i++)
+        if (begin[i] != (i ? end[i - 1] : 0))
+            return;
+    *v = (struct word){ .key = { key[0], key[1] }, .n = (uint8_t)n };
+    for (int64_t i = 0; i < n; i++) {
+        v->id[i] = id[i];
+        v->end[i] = (uint8_t)end[i];
     }
-    return &v[key[0] % WORD_WAYS];             /* all taken: one of them goes */
 }
 
-static int64_t merge_word(const struct bpe *b, struct view s, uint32_t *id)
+/* Places of the ids from `from` on, those of the piece s, which begins at byte `at`. */
+static enum st put_places(const struct bpe *b, struct buf store[3], size_t from, struct view s,
+                          uint32_t at)
 {
-    if (b->whole && (id[0] = bpe_find(b, s)) != BPE_NONE)
-        return 1;
-    return merge_short(b, s, id);
+    size_t n = store[0].n - from;
+
+    if (buf_room(&store[1], n) != ST_OK || buf_room(&store[2], n) != ST_OK)
+        return ST_SYS;
+    bpe_places(b, s, (const uint32_t *)(store[0].p + from), (int64_t)(n / sizeof(uint32_t)), at,
+               (uint32_t *)(store[1].p + from), (uint32_t *)(store[2].p + from));
+    store[1].n = store[2].n = store[0].n;
+    return ST_OK;
 }
 
-enum st bpe_word(struct words *w, struct view s, struct buf *ids)
+static enum st by_merges(struct words *w, struct view s, struct line *line, const uint64_t key[2],
+                         uint32_t at, struct buf store[3], bool places)
 {
     const struct bpe *b = w->bpe;
+    size_t from = store[0].n;
+    enum st st = buf_room(&store[0], MERGE_SHORT * sizeof(uint32_t));
+    uint32_t *id = (uint32_t *)(store[0].p + from), whole = BPE_NONE;
 
-    if (s.n > SHORT) {
-        uint32_t id = b->whole ? bpe_find(b, s) : BPE_NONE;
-        return id != BPE_NONE ? buf_add(ids, &id, sizeof id) : merge_long(w, s, ids);
+    if (st != ST_OK)
+        return st;
+    if (b->whole)
+        whole = bpe_find(b, s);
+    if (whole != BPE_NONE) {
+        id[0] = whole;
+        store[0].n += sizeof *id;
+    } else if (s.n <= MERGE_SHORT) {
+        store[0].n += (size_t)merge_short(b, s, id) * sizeof *id;
+    } else if ((st = merge_long(&w->merge, b, s, &store[0])) != ST_OK) {
+        return st;
     }
-    if (ids->cap - ids->n < SHORT * sizeof(uint32_t) &&
-        buf_room(ids, SHORT * sizeof(uint32_t)) != ST_OK)
-        return ST_SYS;
-    uint32_t *id = (uint32_t *)(ids->p + ids->n);
-    if (s.n > WORD_BYTES) {
-        ids->n += (size_t)merge_word(b, s, id) * sizeof *id;
-        return ST_OK;
+    if (line)
+        remember(b, line, key, s, id,
+                 (int64_t)((store[0].n - from) / sizeof *id));
+    return places ? put_places(b, store, from, s, at) : ST_OK;
+}
+
+/* ---- the loop ---- */
+
+/* The first n <= 15 bytes at p, `there` bytes being there, zeros, and n. */
+static inline void key_of(const char *p, size_t n, size_t there, uint64_t key[2])
+{
+    static const uint64_t mask[16][2] = {
+#define ROW(n) { n < 8 ? ((uint64_t)1 << 8 * (n & 7)) - 1 : UINT64_MAX,                  \
+                 n > 8 ? ((uint64_t)1 << 8 * ((n - 8) & 7)) - 1 : 0 }
+        ROW(0), ROW(1), ROW(2),  ROW(3),  ROW(4),  ROW(5),  ROW(6),  ROW(7),
+        ROW(8), ROW(9), ROW(10), ROW(11), ROW(12), ROW(13), ROW(14), ROW(15),
+#undef ROW
+    };
+    char part[16] = { 0 };
+
+    if (there < sizeof part)
+        p = memcpy(part, p, n);
+    memcpy(key, p, 16);
+    key[0] &= mask[n][0];
+    key[1] = (key[1] & mask[n][1]) | (uint64_t)n << 56;
+}
+
+static inline struct line *line_of(const struct words *w, const uint64_t key[2])
+{
+    uint64_t h = key[0] * 0x9e3779b97f4a7c15u + key[1] * 0xc2b2ae3d27d4eb4fu;
+
+    return &w->line[h >> (64 - WORD_BITS)];
+}
+
+/* The ids of v at id, and where they stand; room for four. */
+static inline void put_word(const struct word *v, uint32_t at, uint32_t *id, uint32_t *begin,
+                            uint32_t *end, bool places)
+{
+    four x, shift = { at, at, at, at };
+    uint32_t ends;
+
+    memcpy(&x, v->id, sizeof x);
+    *(four *)id = x;
+    if (!places)
+        return;
+    memcpy(&ends, v->end, sizeof ends);
+    *(four *)end = simd_widen(ends) + shift;
+    *(four *)begin = simd_widen(ends << 8) + shift;
+}
+
+struct asked {                                 /* a piece to be looked up */
+    uint64_t     key[2];
+    struct line *line;                         /* NULL: too long to be remembered */
+};
+
+/* Looks ahead: keys of the next pieces, whose lines are on their way from memory meanwhile. */
+static inline void ask(const struct words *w, struct view text, const uint32_t *bound, int64_t n,
+                       struct asked *q)
+{
+    for (int64_t i = 0; i < n; i++) {
+        size_t at = bound[i], len = bound[i + 1] - at;
+        q[i].line = NULL;
+        if (len > WORD_BYTES)
+            continue;
+        key_of(text.p + at, len, text.n - at, q[i].key);
+        q[i].line = line_of(w, q[i].key);
+        __builtin_prefetch(q[i].line);
     }
-    union { uint64_t word[2]; char byte[16]; } key = { { 0, 0 } };
-    bool found;
-    memcpy(key.byte, s.p, s.n);
-    key.byte[WORD_BYTES] = (char)s.n;
-    struct word *v = word_slot(w, key.word, &found);
-    if (found) {
-        for (uint32_t i = 0; i < WORD_IDS; i++)
-            id[i] = v->id[i];
-        ids->n += v->n * sizeof *id;
-        return ST_OK;
+}
+
+/* A word found in the second place, where a new one would go, moves to the first now and then. */
+static inline const struct word *known_word(const struct asked *q, uint32_t at)
+{
+    const struct word *v = &q->line->way[0], *u = &q->line->way[1];
+
+    bool first = ((v->key[0] ^ q->key[0]) | (v->key[1] ^ q->key[1])) == 0;
+    bool second = ((u->key[0] ^ q->key[0]) | (u->key[1] ^ q->key[1])) == 0;
+    if (__builtin_expect(second && (at & 7) == 0, false)) {
+        struct word swap = q->line->way[0];
+        q->line->way[0] = q->line->way[1];
+        q->line->way[1] = swap;
+        return v;
     }
-    int64_t n = merge_word(b, s, id);
-    if (n <= WORD_IDS) {
-        memcpy(v->key, key.word, sizeof v->key);
-        memcpy(v->id, id, (size_t)n * sizeof *id);
-        v->n = (uint32_t)n;
+    v = second ? u : v;
+    return first || second ? v : NULL;
+}
+
+static inline enum st pieces(struct words *w, struct view text, const uint32_t *bound, int64_t n,
+                             uint32_t base, struct buf store[3], bool places)
+{
+    int stores = places ? 3 : 1;
+    struct asked q[AHEAD];
+
+    for (int64_t from = 0; from < n; from += AHEAD, bound += AHEAD) {
+        int64_t now = MIN(n - from, AHEAD);
+        ask(w, text, bound, now, q);
+        for (int64_t i = 0; i < now; i++) {
+            uint32_t *put[3] = { 0 };
+            size_t to = 0;
+            const struct word *v;
+            for (int k = 0; k < stores; k++) {
+                if (buf_room(&store[k], (AHEAD * WORD_IDS + 1) * sizeof(uint32_t)) != ST_OK)
+                    return ST_SYS;
+                put[k] = (uint32_t *)(store[k].p + store[k].n);
+            }
+            for (; i < now && q[i].line && (v = known_word(&q[i], bound[i])); i++) {
+                put_word(v, base + bound[i], put[0] + to, put[1] + to, put[2] + to, places);
+                to += v->n;
+            }
+            for (int k = 0; k < stores; k++)
+                store[k].n += to * sizeof(uint32_t);
+            if (i == now)
+                break;
+            struct view s = { text.p + bound[i], bound[i + 1] - bound[i] };
+            enum st st = by_merges(w, s, q[i].line, q[i].key, base + bound[i], store, places);
+            if (st != ST_OK)
+                return st;
+        }
     }
-    ids->n += (size_t)n * sizeof *id;
     return ST_OK;
+}
+
+enum st bpe_pieces(struct words *w, struct view text, const uint32_t *bound, int64_t n,
+                   uint32_t base, struct buf store[3], bool places)
+{
+    return places ? pieces(w, text, bound, n, base, store, true)
+                  : pieces(w, text, bound, n, base, store, false);
 }

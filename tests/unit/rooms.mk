@@ -38,6 +38,7 @@ USES_unit_score := evalc batch model math chat text stream base
 USES_unit_study := evalc batch model math chat text stream base
 USES_unit_paired := evalc batch model math chat text stream base
 USES_bench_stream := stream base
+USES_bench_encode := text base
 USES_bench_hop  := stream base
 USES_bench_gemm := math base
 USES_bench_mix  := mix stream base

@@ -26,18 +26,18 @@ static struct split *with(const char *pattern, enum split_behaviour b, bool inve
 /* All pieces of the text, each in | |. */
 static const char *cut(const struct split *s, struct view text)
 {
-    static char out[4096];
+    static char out[16384];
     struct splitter w = { 0 };
-    const struct piece *v;
+    const uint32_t *v;
     size_t at = 0, k = 0;
     int64_t n;
 
     while (at < text.n) {
         CHECK_ST(split_some(s, &w, text, &at, &v, &n), ST_OK);
         for (int64_t i = 0; i < n; i++) {
-            CHECK(v[i].begin < v[i].end && v[i].end <= text.n);
-            k += (size_t)snprintf(out + k, sizeof out - k, "|%.*s", (int)(v[i].end - v[i].begin),
-                                  text.p + v[i].begin);
+            CHECK(v[i] < v[i + 1] && v[i + 1] <= text.n && v[i + 1] <= at);
+            k += (size_t)snprintf(out + k, sizeof out - k, "|%.*s", (int)(v[i + 1] - v[i]),
+                                  text.p + v[i]);
             CHECK(k < sizeof out);
         }
     }
@@ -80,24 +80,87 @@ static uint32_t code_point(uint64_t i)
 }
 
 /* In a group of its own a pattern is not known by heart. */
+static struct split *by_pcre2(const char *pattern)
+{
+    char text[400];
+
+    snprintf(text, sizeof text, "(?:%s)", pattern);
+    struct split *s = with(text, SPLIT_ISOLATED, false);
+    CHECK(!split_by_hand(s));
+    return s;
+}
+
+static void same(const struct split *hand, const struct split *pcre2, struct view text)
+{
+    static char want[16384];
+
+    snprintf(want, sizeof want, "%s", cut(pcre2, text));
+    CHECK_STR(cut(hand, text), want);
+}
+
 static void by_hand_is_pcre2(void **state)
 {
-    char text[256], hand[4096], pattern[400];
+    char text[2048];
     uint64_t draw = 0;
 
     (void)state;
     for (int k = 0; k < countof(patterns); k++) {
-        snprintf(pattern, sizeof pattern, "(?:%s)", patterns[k]);
-        struct split *s = with(patterns[k], SPLIT_ISOLATED, false),
-                     *p = with(pattern, SPLIT_ISOLATED, false);
-        CHECK(split_by_hand(s) && !split_by_hand(p));
-        for (int i = 0; i < 5000; i++) {
+        struct split *s = with(patterns[k], SPLIT_ISOLATED, false), *p = by_pcre2(patterns[k]);
+        CHECK(split_by_hand(s));
+        for (int i = 0; i < 10000; i++) {
             size_t n = 0;
-            int length = 1 + (int)(rng(2, RNG_STREAM(RNG_TEST, 1), (uint64_t)i) % 24);
+            uint64_t most = i % 2 ? 24 : 300;
+            int length = 1 + (int)(rng(2, RNG_STREAM(RNG_TEST, 1), (uint64_t)i) % most);
             for (int c = 0; c < length; c++)
                 n += (size_t)utf8_put(text + n, code_point(draw++));
-            snprintf(hand, sizeof hand, "%s", cut(s, (struct view){ text, n }));
-            CHECK_STR(cut(p, (struct view){ text, n }), hand);
+            same(s, p, (struct view){ text, n });
+        }
+        split_free(p);
+    }
+}
+
+/* Texts of few characters that matter, so that runs are long and all orders come up. */
+static void dense_texts(void **state)
+{
+    static const char *const sets[] = { "a '",     "a \n",   "1a ",          " \n\t",
+                                        ".'sRe ", " \n.a", "1.\r\n a'l" };
+    char text[2048];
+    uint64_t draw = 0;
+
+    (void)state;
+    for (int k = 0; k < countof(patterns); k++) {
+        struct split *s = with(patterns[k], SPLIT_ISOLATED, false), *p = by_pcre2(patterns[k]);
+        for (int i = 0; i < 7000; i++) {
+            const char *set = sets[i % countof(sets)];
+            size_t n = 1 + rng(3, RNG_STREAM(RNG_TEST, 1), (uint64_t)i) % 400;
+            for (size_t c = 0; c < n; c++)
+                text[c] = set[rng(4, RNG_STREAM(RNG_TEST, 1), draw++) % strlen(set)];
+            same(s, p, (struct view){ text, n });
+        }
+        split_free(p);
+    }
+}
+
+/* Every four of these around the edge of a block of 64 bytes. */
+static void edges_of_blocks(void **state)
+{
+    static const char *const bits[] = { "a", "1", ".", " ", "\n", "'s", "'re", "\t",
+                                        "\xc3\xa9", "\xe2\x80\x9c", "\xc2\xa0" };
+    enum { BITS = countof(bits) };
+    char text[200];
+
+    (void)state;
+    for (int k = 0; k < countof(patterns); k++) {
+        struct split *s = with(patterns[k], SPLIT_ISOLATED, false), *p = by_pcre2(patterns[k]);
+        for (int i = 0; i < BITS * BITS * BITS * BITS; i++) {
+            const char *v[] = { bits[i % BITS], bits[i / BITS % BITS], bits[i / BITS / BITS % BITS],
+                                bits[i / BITS / BITS / BITS] };
+            int before = 55 + i % 13;
+            int n = snprintf(text, sizeof text, "%.*s%s%s%s%s%s%s", before,
+                             "x xx xxx xxxx xxxxx xxxxxx xxxxxxx xxxxxxxx xxxxxxxxx xxxxxxxxxx xx",
+                             v[0], v[1], v[2], v[3], v[0],
+                             i % 3 ? " and so on, and on and on" : "");
+            same(s, p, (struct view){ text, (size_t)n });
         }
         split_free(p);
     }
@@ -150,7 +213,7 @@ static void refusals(void **state)
 {
     struct split *s = split_new(a);
     struct splitter w = { 0 };
-    const struct piece *v;
+    const uint32_t *v;
     size_t at = 0;
     int64_t n;
 
@@ -174,7 +237,7 @@ static void long_runs(void **state)
 {
     struct buf text = { 0 };
     struct splitter w = { 0 };
-    const struct piece *v;
+    const uint32_t *v;
     int64_t n, total = 0;
 
     (void)state;
@@ -193,7 +256,8 @@ static void long_runs(void **state)
 int main(void)
 {
     a = arena_new(0);
-    int bad = RUN(TEST(known_pieces), TEST(by_hand_is_pcre2), TEST(behaviours), TEST(stages),
+    int bad = RUN(TEST(known_pieces), TEST(by_hand_is_pcre2), TEST(dense_texts),
+                  TEST(edges_of_blocks), TEST(behaviours), TEST(stages),
                   TEST(refusals), TEST(long_runs));
     arena_free(a);
     return bad;
