@@ -114,7 +114,7 @@ static void chunks(void **state)
         CHECK(write(fd, line, (size_t)len) == len);
     }
     CHECK_ST(chunk_open(&r, name, a), ST_OK);
-    CHECK(chunk_first(r)->n > 0 && chunk_first(r)->form == FORM_LINES);
+    CHECK(chunk_first(r)->n > 0 && chunk_first(r)->form == CHUNK_LINES);
     do {
         chunk_next(r, &c);
         CHECK(c.n <= CHUNK_ROWS && c.data.n < 2 * CHUNK_BYTES);
