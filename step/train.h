@@ -6,13 +6,16 @@
 #include "ckpt.h"
 #include "log.h"
 #include "metric.h"
+#include "rate.h"
 
 struct plan {                                  /* the options; what is NULL or 0 was not given */
     const char *input;                         /* the step stream, "-" for stdin */
     const char *model, *init, *ref, *out, *device, *sft_loss, *pref_loss, *schedule, *phase;
+    const char *decay_type;                    /* of --schedule wsd */
     const char *feedback, *save_dtype, *to;
     double      lr, lr_sft, lr_pref, beta1, beta2, eps, decay, min_lr, clip;
-    int64_t     threads, warmup, micro_tokens, steps, save_every, keep, seed, seed_init;
+    double      decay_steps;
+    int64_t     threads, warmup, timescale, micro_tokens, steps, save_every, keep, seed, seed_init;
     bool        no_share, resume, quiet;
 };
 
