@@ -20,6 +20,8 @@ static const struct opt opts[] = {
     TEXT("model", arg.model, "DIR", "Hugging Face folder to start from"),
     TEXT("init", arg.init, "CONFIG.json", "start from random weights of this shape instead"),
     { 'o', "out", OPT_TEXT, &arg.out, "DIR", "folder for checkpoints and metrics", 0, 0 },
+    TEXT("branch", arg.branch, "DIR",
+         "where --out has no checkpoint yet: begin at this one, under these options"),
     FLAG("resume", arg.resume, "go on from the newest whole checkpoint in --out, if there is one"),
     INT("steps", arg.steps, "stop after N updates; 0: when the stream ends", 1e15),
     TEXT("sft-loss", arg.sft_loss, "NAME", "loss of sft and text rows"),
@@ -62,7 +64,7 @@ static const struct opt opts[] = {
 
 static struct opt_tool tool = {
     .name = "step", .line = "train a model on the steps that mix decides",
-    .usage = "{--model DIR | --init CONFIG.json} --out DIR [OPTION]... [FILE]",
+    .usage = "{--model DIR | --init CONFIG.json | --branch DIR} --out DIR [OPTION]... [FILE]",
     .groups = { { NULL, opts } },
 };
 

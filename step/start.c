@@ -35,7 +35,7 @@ static enum st check_plan(struct run *r)
 
     if (!p->out)
         return usage("out", "is missing; name the folder for checkpoints and metrics");
-    if (!p->model && !p->init)
+    if (!p->model && !p->init && !p->branch)
         return usage("model", "give it or --init CONFIG.json, to start from random weights");
     if (p->model && p->init)
         return usage("init", "random weights or those of --model, not both");
@@ -297,8 +297,13 @@ enum st train_start(struct run *r)
         st = ckpt_open(&r->ckpt, r->plan->resume, r->a);
     if (st == ST_OK && r->plan->resume)
         st = ckpt_find(&r->ckpt, &from, r->a);
+    bool branch = st == ST_OK && !from && r->plan->branch;
+    if (branch)
+        st = branch_find(&from, r->plan->branch, r->a);
     if (st == ST_OK && from)
         st = state_load(&r->state, from, r->a);
+    if (st == ST_OK && branch)
+        st = branch_begin(r, from);
     if (st == ST_OK)
         st = check_recipe(r);
     if (st == ST_OK && from && finished(r))

@@ -11,7 +11,7 @@
 struct plan {                                  /* the options; what is NULL or 0 was not given */
     const char *input;                         /* the step stream, "-" for stdin */
     const char *model, *init, *ref, *out, *device, *sft_loss, *pref_loss, *schedule, *phase;
-    const char *decay_type;                    /* of --schedule wsd */
+    const char *branch, *decay_type;
     const char *feedback, *save_dtype, *to;
     double      lr, lr_sft, lr_pref, beta1, beta2, eps, decay, min_lr, clip;
     double      decay_steps;
@@ -66,6 +66,11 @@ enum st train(const struct plan *p, struct arena *a) must_use;
 
 /* Everything before the first step record (start.c).  ST_END: the run is finished already. */
 enum st train_start(struct run *r) must_use;
+
+/* A run from a checkpoint of another (branch.c).  find: the checkpoint that --branch names, itself
+ * or the newest of a folder of them, whole.  begin: its logs into --out, its recipe forgotten. */
+enum st branch_find(char **dir, const char *name, struct arena *a) must_use;
+enum st branch_begin(struct run *r, const char *from) must_use;
 
 /* One step record and its rows (update.c): read, measured or trained on, told. */
 enum st train_step(struct run *r, const struct step_rec *s) must_use;

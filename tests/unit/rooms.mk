@@ -27,6 +27,7 @@ USES_unit_policy := mix stream base
 USES_unit_rig   := stream base
 USES_unit_source := mix stream base
 USES_unit_loss  := step batch model math stream base
+USES_unit_trouble := step batch model math stream base
 USES_unit_train := step batch model math stream base
 USES_unit_rate := step batch model math stream base
 USES_unit_work := step batch model math stream base
