@@ -47,6 +47,10 @@ static enum st check_plan(struct run *r)
     if (st == ST_OK)
         st = rate_plan(&r->rate, p);
     if (st == ST_OK)
+        st = finite_plan(&r->skips, p->nan);
+    if (st == ST_OK)
+        st = content_plan(r->content.at, p->stop_at, r->a);
+    if (st == ST_OK)
         st = one_of("phase", p->phase, phases, countof(phases), &phase);
     if (st == ST_OK)
         st = one_of("save-dtype", p->save_dtype, types, countof(types), &type);
@@ -304,6 +308,8 @@ enum st train_start(struct run *r)
         st = state_load(&r->state, from, r->a);
     if (st == ST_OK && branch)
         st = branch_begin(r, from);
+    if (st == ST_OK)
+        content_begin(r);
     if (st == ST_OK)
         st = check_recipe(r);
     if (st == ST_OK && from && finished(r))

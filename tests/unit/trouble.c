@@ -39,10 +39,148 @@ static void branch(void **state)
     refused(run(b, path("s")), ST_DATA, "model.safetensors");
 }
 
+/* ---- updates that are no numbers ---- */
+
+/* Updates begin .. end - 1; those in `bad` overflow, or where `left_out` are not sent at all. */
+static const char *wild_stream(int64_t begin, int64_t end, const char *bad, bool left_out)
+{
+    struct header h = plain_header(6, begin);
+    int64_t i = begin;
+
+    stream_begin("s", &h);
+    for (int64_t k = begin; k < end; k++) {
+        overflow = strchr(bad, '0' + (char)k) != NULL;
+        if (!overflow || !left_out)
+            step(update(i++, OBJ_SFT), 6, 6 * k);
+    }
+    overflow = false;
+    stream_end(ST_OK);
+    return path("s");
+}
+
+static void skips(void **state)
+{
+    (void)state;
+    struct plan p = defaults("skip"), q = defaults("good"), b = defaults("broken");
+
+    p.nan = b.nan = "skip=2";
+    CHECK_ST(run(p, wild_stream(0, 6, "24", false)), ST_OK);
+    CHECK_ST(run(q, wild_stream(0, 6, "24", true)), ST_OK);
+    static const char *const files[] = { "latest/model.safetensors",
+                                         "latest/state/optim.safetensors" };
+    for (int64_t i = 0; i < countof(files); i++)
+        CHECK(view_eq(bytes("skip", files[i]), bytes("good", files[i])));
+    CHECK(metric("skip", WHY_UPDATE, 2, "skipped") == 1);
+    CHECK(metric("skip", WHY_UPDATE, 4, "skipped") == 2);
+    CHECK(isnan(metric("skip", WHY_UPDATE, 4, "grad_norm")) ||
+          isinf(metric("skip", WHY_UPDATE, 4, "grad_norm")));
+    CHECK(metric("skip", WHY_UPDATE, 5, "loss") == metric("good", WHY_UPDATE, 3, "loss"));
+    b.resume = true;
+    CHECK_ST(run(b, wild_stream(0, 3, "24", false)), ST_OK);
+    CHECK_ST(run(b, wild_stream(3, 6, "24", false)), ST_OK);
+    check_same("skip", "broken");
+    /* counted over the whole run: a resume has no more of them */
+    p.out = path("few");
+    p.nan = "skip=1";
+    p.resume = true;
+    CHECK_ST(run(p, wild_stream(0, 3, "24", false)), ST_OK);
+    refused(run(p, wild_stream(3, 6, "24", false)), ST_DATA, "step 4: the gradient's norm is ");
+    p.nan = "skip=0";
+    refused(run(p, path("s")), ST_USAGE, "--nan: 'skip=0' is neither stop nor skip=N");
+    p.nan = "skip=x";
+    refused(run(p, path("s")), ST_USAGE, "--nan: 'x' is not a number");
+    p.nan = "go";
+    refused(run(p, path("s")), ST_USAGE, "--nan: 'go' is neither");
+}
+
+/* ---- good enough ---- */
+
+enum { EVERY = 2 };
+
+/* Updates begin .. end - 1 on some of the rows whose losses are measured before every other one. */
+static const char *held_stream(int64_t begin, int64_t end)
+{
+    struct header h = plain_header(10, begin);
+    struct step_rec look = { .why = WHY_EVAL };
+
+    stream_begin("s", &h);
+    for (int64_t i = begin; i <= end; i++) {
+        look.i = i;
+        for (look.obj = OBJ_SFT; i % EVERY == 0 && look.obj <= OBJ_PREF; look.obj++)
+            step(look, 20, 1000);
+        if (i < end)
+            step(update(i, drawn(i)), 6, 1000);
+    }
+    stream_end(ST_OK);
+    return path("s");
+}
+
+static bool latest_is(const char *out, const char *want)
+{
+    char to_path[64] = "";
+    ssize_t n = readlink(arena_printf(a, "%s/%s/latest", dir, out), to_path, sizeof to_path - 1);
+
+    return n > 0 && strcmp(to_path, want) == 0;
+}
+
+static void good_enough(void **state)
+{
+    (void)state;
+    struct plan p = defaults("all");
+    double loss[12];
+    int64_t want = 0, level = 0;
+
+    CHECK_ST(run(p, held_stream(0, 10)), ST_OK);
+    for (int64_t i = 0; i < 12; i++)
+        loss[i] = metric("all", WHY_EVAL, i, "loss");
+    for (int64_t k = 0; k < 12 && (want < 4 || want > 8); level = k++) {
+        want = 2;                                      /* neither at once nor at the end */
+        while (want <= 10 && !(loss[want + k % 2] <= loss[k] && loss[want - 2 + k % 2] <= loss[k]))
+            want += 2;
+    }
+    CHECK(want >= 4 && want <= 8);
+    p.stop_at = level % 2 ? arena_printf(a, "1e9,%.17g", loss[level])
+                          : arena_printf(a, "%.17g,1e9", loss[level]);
+    p.out = path("some");
+    CHECK_ST(run(p, held_stream(0, 10)), ST_OK);
+    CHECK(latest_is("some", arena_printf(a, "step-%08lld", (long long)want)));
+    p.out = path("never");
+    p.stop_at = "1e9,0";
+    CHECK_ST(run(p, held_stream(0, 10)), ST_OK);
+    CHECK(latest_is("never", "step-00000010"));
+    check_same("never", "all");
+    refused((p.stop_at = "1", p.out = path("x"), run(p, path("s"))), ST_USAGE, "--stop-at: '1' is");
+    refused((p.stop_at = "1,y", run(p, path("s"))), ST_USAGE, "--stop-at: 'y' is not a number");
+}
+
+/* A resume sees its last measurement again, and counts it once; a run that was content is so still;
+ * another point is counted anew. */
+static void good_enough_again(void **state)
+{
+    (void)state;
+    struct plan p = defaults("once"), q = defaults("twice");
+
+    p.stop_at = q.stop_at = "1e9,1e9";
+    q.resume = true;
+    CHECK_ST(run(p, held_stream(0, 10)), ST_OK);
+    CHECK(latest_is("once", "step-00000002"));
+    CHECK_ST(run(q, held_stream(0, 0)), ST_OK);
+    CHECK(latest_is("twice", "step-00000000"));
+    CHECK_ST(run(q, held_stream(0, 1)), ST_OK);
+    CHECK(latest_is("twice", "step-00000001"));
+    CHECK_ST(run(q, held_stream(1, 10)), ST_OK);
+    check_same("once", "twice");
+    CHECK_ST(run(q, held_stream(2, 10)), ST_OK);
+    check_same("once", "twice");
+    q.stop_at = "1e8,1e9";
+    CHECK_ST(run(q, held_stream(2, 10)), ST_OK);
+    CHECK(latest_is("twice", "step-00000004"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(branch),
+        TEST(branch), TEST(skips), TEST(good_enough), TEST(good_enough_again),
     };
     err_tool("trouble");
     return cmocka_run_group_tests(tests, setup, teardown) != 0;
