@@ -28,7 +28,7 @@ mix --policy cat --to json skipped/metrics.rec | grep skipped | grep -o '"i":[0-
 mkfifo fb
 mix -q --policy maxright --opt-sft 0 --opt-pref 0 --refresh 100 --rows-sft 1 --rows-pref 1 --steps 20 --feedback fb \
     --sft a.rec --pref b.rec | step -q --model wild --feedback fb --nan skip=9 --out heard 2>err >heard.rec
-echo "$? $(readlink heard/latest) $(grep -o -m 1 'skipped, 1 of 9' err)"
+echo "$? $(readlink heard/latest) $(grep -o 'skipped, 2 of 9' err)"
 rows='--policy alright --eval-every 2 --allow-overlap --steps 20 --sft s.rec --held-sft s.rec'
 grep -v ze rows.jsonl | tokenize -q --tokenizer bytes --template none --schema completion -o s.rec
 mix -q $rows --held-sft a.rec --pref b.rec --held-pref b.rec | step -q --model wild --nan skip=9 --out held 2>&1 >/dev/null

@@ -1,5 +1,6 @@
 /* trouble.c - what a run does beside its plain course: it begins at another's checkpoint, passes
  * over updates that are no numbers, and ends where its losses are good enough. */
+#include "step/doing.h"
 #include "tests/unit/runs.h"
 
 /* A run at a constant rate, and from its middle another that decays: as one that had that schedule
@@ -153,6 +154,38 @@ static void good_enough(void **state)
     refused((p.stop_at = "1,y", run(p, path("s"))), ST_USAGE, "--stop-at: 'y' is not a number");
 }
 
+/* Held-out losses of sft and pref before update i, seen by a run that wants both at most 1. */
+static bool seen_at(struct run *r, int64_t i, double sft, double pref)
+{
+    struct doing t = { .tally = { { .sum = 2 * sft, .norm = 2 }, { .sum = 3 * pref, .norm = 3 } } };
+
+    for (int o = 0; o < 2; o++) {
+        r->step = (struct step_rec){ .i = i, .obj = (enum obj)o, .why = WHY_EVAL };
+        content_see(r, &t);
+    }
+    return content_reached(r);
+}
+
+/* Both, and twice running. */
+static void running(void **state)
+{
+    (void)state;
+    static struct plan p = { .stop_at = "1,1" };
+    struct run *r = ARENA_NEW(a, struct run, 1), *blind = ARENA_NEW(a, struct run, 1);
+
+    r->plan = blind->plan = &p;
+    CHECK_ST(content_plan(r->content.at, p.stop_at, a), ST_OK);
+    CHECK_ST(content_plan(blind->content.at, NULL, a), ST_OK);
+    CHECK(!seen_at(r, 0, 0.5, 1));
+    CHECK(!seen_at(r, 5, 0.5, 1.5));
+    CHECK(!seen_at(r, 10, 1, 1));
+    CHECK(!seen_at(r, 10, 1, 1));                      /* the same again, after a resume */
+    CHECK(!seen_at(r, 15, NAN, 1));
+    CHECK(!seen_at(r, 20, 1, 0));
+    CHECK(seen_at(r, 25, 0, 1));
+    CHECK(!seen_at(blind, 0, 0, 0) && !seen_at(blind, 5, 0, 0));
+}
+
 /* A resume sees its last measurement again, and counts it once; a run that was content is so still;
  * another point is counted anew. */
 static void good_enough_again(void **state)
@@ -180,7 +213,7 @@ static void good_enough_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(branch), TEST(skips), TEST(good_enough), TEST(good_enough_again),
+        TEST(branch), TEST(skips), TEST(good_enough), TEST(running), TEST(good_enough_again),
     };
     err_tool("trouble");
     return cmocka_run_group_tests(tests, setup, teardown) != 0;
