@@ -18,10 +18,17 @@ void losses_sent(struct losses *l, struct awaited a)
     l->sent[l->n_sent++ % LOSSES_AWAITED] = a;
 }
 
+/* Does it say something of the objective?  Not the loss, no number, of an update that step passed
+ * over (step --nan skip=N). */
+static bool teaches(const struct seen *m)
+{
+    return m->why != WHY_EVAL && m->obj != OBJ_BOTH && isfinite(m->loss);
+}
+
 static void learn(struct losses *l, const struct policy *p, const struct study *s, double *state,
                   const struct seen *m)
 {
-    if (m->why == WHY_EVAL || m->obj == OBJ_BOTH)
+    if (!teaches(m))
         return;
     l->last[m->obj] = m->loss;
     if (p->learn)
@@ -60,7 +67,7 @@ static enum st metric(struct seen *m, const struct rec *r)
 
 static enum st usable(const struct seen *m)
 {
-    if (m->why == WHY_EVAL || isfinite(m->loss))
+    if (m->why != WHY_REFRESH || isfinite(m->loss))
         return ST_OK;
     return fail(ST_DATA, "the loss of %s at step %lld is %g; nothing can be decided by it",
                 obj_name(m->obj), (long long)m->i, m->loss);
@@ -123,7 +130,7 @@ enum st losses_past(struct losses *l, const char *name, int64_t from, int64_t fi
             (st = usable(&m)) != ST_OK)
             break;
         if (known >= 0 && before((struct awaited){ m.i, m.obj, m.why }, known)) {
-            if (m.why != WHY_EVAL && m.obj != OBJ_BOTH)
+            if (teaches(&m))
                 l->last[m.obj] = m.loss;
             continue;
         }

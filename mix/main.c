@@ -41,6 +41,7 @@ static const struct opt opts[] = {
     TEXT("feedback", &arg.feedback, "FIFO", "where step tells its losses"),
     INT("delay", &arg.delay, "D", "decide by losses D steps older", 0, LOSSES_DELAY_MAX),
     TEXT("resume", &arg.resume, "DIR", "go on from the newest checkpoint of step --out DIR"),
+    TEXT("branch", &arg.branch, "DIR", "where that has none yet, from this one, as step --branch"),
     TEXT("log", &arg.log, "FILE", "write every decision, its losses and rows"),
     FLAG("plan", &arg.plan, "print what the run would be, and write nothing"),
     { 'o', "out", OPT_TEXT, &arg.out, "FILE", "where the stream goes, - for stdout", 0, 0 },

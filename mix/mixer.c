@@ -180,7 +180,7 @@ static enum st begin(struct mixer *m)
 {
     enum st st;
 
-    if (m->arg->resume && (st = resume_take(m)) != ST_OK)
+    if ((st = resume_take(m)) != ST_OK)
         return st;
     if (m->arg->feedback && ((st = check_reader(m)) != ST_OK ||
         (st = feedback_open(&m->losses.fb, m->arg->feedback, m->arg->quiet, m->arena)) != ST_OK))

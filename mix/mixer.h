@@ -17,7 +17,7 @@
 #define MIXER_PRINTS_MAX 192
 
 struct args {                                  /* as the command line has them */
-    const char     *policy, *out, *to, *feedback, *resume, *log;
+    const char     *policy, *out, *to, *feedback, *resume, *branch, *log;
     struct opt_list sft, pref, held_sft, held_pref;
     double          lambda, epochs;
     int64_t         steps, rows_sft, rows_pref, tokens_sft, tokens_pref;
@@ -86,7 +86,8 @@ enum st state_put(struct mixer *m) must_use;                 /* into m->saved */
  * that differs. */
 enum st state_take(struct mixer *m, struct view saved) must_use;
 
-/* resume.c: sets m->i, m->first, positions, policy state and past losses from --resume DIR. */
+/* resume.c: sets m->i, m->first, positions, policy state and past losses from the checkpoint of
+ * --resume or --branch; without one nothing. */
 enum st resume_take(struct mixer *m) must_use;
 
 /* plan.c: what the run would be, as a table on stdout. */

@@ -22,21 +22,52 @@ static enum st updates_made(int64_t *i, const char *name)
     return st;
 }
 
+static bool is_there(const char *name)
+{
+    struct stat s;
+
+    return stat(name, &s) == 0 || errno != ENOENT;
+}
+
+/* The checkpoint to go on from, and the losses of its run: the newest of --resume; where there is
+ * none yet, that of --branch, itself or the newest of a folder of them.  *from NULL: none. */
+static enum st find(const struct args *g, const char **from, const char **metrics, struct arena *a)
+{
+    const char *latest, *own;
+
+    *from = NULL;
+    if (g->resume) {
+        latest = arena_printf(a, "%s/latest", g->resume);
+        if (!latest || !(*metrics = arena_printf(a, "%s/metrics.rec", g->resume)))
+            return ST_SYS;
+        if (is_there(latest)) {
+            *from = latest;
+            return ST_OK;
+        }
+    }
+    if (!g->branch)
+        return ST_OK;
+    if (!(own = arena_printf(a, "%s/state/mixer", g->branch)))
+        return ST_SYS;
+    bool one = is_there(own);
+    *from = one ? g->branch : arena_printf(a, "%s/latest", g->branch);
+    *metrics = arena_printf(a, one ? "%s/../metrics.rec" : "%s/metrics.rec", g->branch);
+    return *from && *metrics ? ST_OK : ST_SYS;
+}
+
 enum st resume_take(struct mixer *m)
 {
     struct arena *a = m->arena;
-    const char *latest = arena_printf(a, "%s/latest", m->arg->resume);
-    const char *mixer = arena_printf(a, "%s/latest/state/mixer", m->arg->resume);
-    const char *step = arena_printf(a, "%s/latest/state/step.json", m->arg->resume);
-    const char *metrics = arena_printf(a, "%s/metrics.rec", m->arg->resume);
+    const char *from, *metrics, *mixer, *step;
     struct view saved;
-    struct stat s;
-    enum st st;
+    enum st st = find(m->arg, &from, &metrics, a);
 
-    if (!latest || !mixer || !step || !metrics)
+    if (st != ST_OK || !from)                          /* nothing saved yet: a first start */
+        return st;
+    mixer = arena_printf(a, "%s/state/mixer", from);
+    step = arena_printf(a, "%s/state/step.json", from);
+    if (!mixer || !step)
         return ST_SYS;
-    if (stat(latest, &s) != 0 && errno == ENOENT)      /* nothing saved yet: a first start */
-        return ST_OK;
     if ((st = updates_made(&m->first, step)) != ST_OK ||
         (st = file_read(mixer, &saved, REC_STATE_MAX, a)) != ST_OK)
         return st;

@@ -195,7 +195,11 @@ static enum st check_needs(struct mixer *m)
 {
     const struct args *g = m->arg;
     bool piped = mixer_pipes(m), losses = m->policy->needs & NEED_LOSSES;
-    const char *what = g->resume ? "--resume" : g->plan ? "--plan" : losses ? "this policy" : NULL;
+    const char *what = g->resume   ? "--resume"
+                       : g->branch ? "--branch"
+                       : g->plan   ? "--plan"
+                       : losses    ? "this policy"
+                                   : NULL;
 
     err_place("--policy %s", m->policy->name);
     if (piped && what)
@@ -208,8 +212,9 @@ static enum st check_needs(struct mixer *m)
     err_place("--plan");
     if (g->plan && m->study.steps == 0)
         return fail(ST_USAGE, "an endless run has no plan; say --steps or --epochs");
-    if (g->plan && g->resume)
-        return fail(ST_USAGE, "a plan is of the whole run; leave --resume out");
+    if (g->plan && (g->resume || g->branch))
+        return fail(ST_USAGE, "a plan is of the whole run; leave --%s out",
+                    g->resume ? "resume" : "branch");
     err_place(NULL);
     return ST_OK;
 }

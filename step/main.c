@@ -5,6 +5,7 @@
 
 static struct plan arg = {
     .input = "-", .device = "auto", .sft_loss = "sft", .pref_loss = "dpo", .schedule = "constant",
+    .decay_type = "1-sqrt", .decay_steps = 0.1, .nan = "stop",
     .phase = "fresh", .save_dtype = "f32", .lr = 1e-5, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8,
     .clip = 1, .micro_tokens = 4096, .save_every = 500, .keep = 2,
     .lr_sft = NAN, .lr_pref = NAN, .seed_init = INT64_MIN,     /* no default: --lr, --seed */
@@ -19,6 +20,8 @@ static const struct opt opts[] = {
     TEXT("model", arg.model, "DIR", "Hugging Face folder to start from"),
     TEXT("init", arg.init, "CONFIG.json", "start from random weights of this shape instead"),
     { 'o', "out", OPT_TEXT, &arg.out, "DIR", "folder for checkpoints and metrics", 0, 0 },
+    TEXT("branch", arg.branch, "DIR",
+         "where --out has no checkpoint yet: begin at this one, under these options"),
     FLAG("resume", arg.resume, "go on from the newest whole checkpoint in --out, if there is one"),
     INT("steps", arg.steps, "stop after N updates; 0: when the stream ends", 1e15),
     TEXT("sft-loss", arg.sft_loss, "NAME", "loss of sft and text rows"),
@@ -27,15 +30,26 @@ static const struct opt opts[] = {
     REAL("lr", arg.lr, "learning rate", 0, 1e6),
     REAL("lr-sft", arg.lr_sft, "of updates of the sft objective alone, if not --lr", 0, 1e6),
     REAL("lr-pref", arg.lr_pref, "of updates of the pref objective alone, if not --lr", 0, 1e6),
-    TEXT("schedule", arg.schedule, "NAME", "constant, linear or cosine, after the warm-up"),
+    TEXT("schedule", arg.schedule, "NAME",
+         "constant, linear, cosine, inverse-sqrt or wsd, after the warm-up"),
     INT("warmup", arg.warmup, "updates over which the rate rises, in every phase", 1e15),
     REAL("min-lr", arg.min_lr, "share of the rate that the schedule falls to", 0, 1),
+    REAL("decay-steps", arg.decay_steps,
+         "wsd: updates over which the rate falls in the end; below 1: their share of all", 0, 1e15),
+    TEXT("decay-type", arg.decay_type, "NAME", "wsd: linear, cosine or 1-sqrt, how it falls"),
+    INT("timescale", arg.timescale,
+        "inverse-sqrt: updates after the warm-up until 1/sqrt(2); 0: the warm-up's, else 10000",
+        1e15),
     REAL("beta1", arg.beta1, "AdamW: decay of the mean gradient", 0, 0.999999),
     REAL("beta2", arg.beta2, "AdamW: decay of the mean squared gradient", 0, 0.99999999),
     REAL("eps", arg.eps, "AdamW: added to the root", 1e-30, 1),
     REAL("weight-decay", arg.decay, "AdamW: decoupled, of matrices only", 0, 1e6),
     REAL("clip", arg.clip, "largest gradient norm; 0: any", 0, 1e30),
     TEXT("phase", arg.phase, "NAME", "fresh: moments cleared, warm-up again; or keep"),
+    TEXT("nan", arg.nan, "stop|skip=N",
+         "what a loss or gradient that is no number does; N: updates of the run that it may cost"),
+    TEXT("stop-at", arg.stop_at, "S,P",
+         "end where the held-out losses of sft and pref are at most these, twice running"),
     TEXT("feedback", arg.feedback, "FIFO", "where mix waits for the losses"),
     { 0, "micro-tokens", OPT_INT, &arg.micro_tokens, "N",
       "tokens of one pass; their number changes a result by rounding alone", 1, 1 << 30 },
@@ -54,7 +68,7 @@ static const struct opt opts[] = {
 
 static struct opt_tool tool = {
     .name = "step", .line = "train a model on the steps that mix decides",
-    .usage = "{--model DIR | --init CONFIG.json} --out DIR [OPTION]... [FILE]",
+    .usage = "{--model DIR | --init CONFIG.json | --branch DIR} --out DIR [OPTION]... [FILE]",
     .groups = { { NULL, opts } },
 };
 

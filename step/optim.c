@@ -1,39 +1,10 @@
-/* optim.c - AdamW over whole blocks of weights, and the rate it runs at.
+/* optim.c - AdamW over whole blocks of weights.
  *
  * The clip is PyTorch's: gradients are scaled by clip / (norm + 1e-6) where that is below 1. */
 #include <math.h>
 
 #include "model/weights.h"
 #include "optim.h"
-
-static const char *const schedules[] = { "constant", "linear", "cosine" };
-
-enum st schedule_find(enum schedule *s, const char *name)
-{
-    for (int i = 0; i < countof(schedules); i++)
-        if (strcmp(schedules[i], name) == 0) {
-            *s = (enum schedule)i;
-            return ST_OK;
-        }
-    err_place("--schedule");
-    return fail(ST_USAGE, "'%s' is no schedule; there are constant, linear and cosine",
-                shown(view_of(name)));
-}
-
-double rate_at(const struct rate *r, int64_t i, int64_t phase_start)
-{
-    double warm = 1, x = 0, fall = 1;
-
-    if (r->warmup > 0)
-        warm = MIN(1, (double)(i - phase_start + 1) / (double)r->warmup);
-    if (r->total > r->warmup)
-        x = MIN(1, MAX(0, (double)(i - r->warmup) / (double)(r->total - r->warmup)));
-    if (r->schedule == SCHEDULE_LINEAR)
-        fall = 1 - x;
-    else if (r->schedule == SCHEDULE_COSINE)
-        fall = 0.5 * (1 + cos(3.14159265358979323846 * x));
-    return warm * (r->min_ratio + (1 - r->min_ratio) * fall);
-}
 
 int64_t optim_bytes(const struct model *m)
 {

@@ -1,4 +1,4 @@
-/* optim.h - from gradients to weights: learning-rate schedule, gradient norm, clip, AdamW.
+/* optim.h - from gradients to weights: gradient norm, clip, AdamW.
  *
  * Weights, gradients and moments are four blocks of one layout (model.h), so the whole update is
  * one call where no weight decay tells matrices from norms. */
@@ -6,22 +6,6 @@
 #define OPTIM_H
 
 #include "model/model.h"
-
-enum schedule { SCHEDULE_CONSTANT, SCHEDULE_LINEAR, SCHEDULE_COSINE };
-
-/* ST_USAGE names those there are. */
-enum st schedule_find(enum schedule *s, const char *name) must_use;
-
-/* What the base rate is multiplied by for update i.  The warm-up rises in equal parts over `warmup`
- * updates counted from phase_start, the last of them at the full rate; the decay runs from the end
- * of the run's first warm-up to the end of the run, update `total`, whatever the phases, down to
- * min_ratio. */
-struct rate {
-    enum schedule schedule;
-    int64_t       warmup, total;
-    double        min_ratio;
-};
-double rate_at(const struct rate *r, int64_t i, int64_t phase_start);
 
 struct optim {
     struct model *m;

@@ -35,7 +35,7 @@ static enum st check_plan(struct run *r)
 
     if (!p->out)
         return usage("out", "is missing; name the folder for checkpoints and metrics");
-    if (!p->model && !p->init)
+    if (!p->model && !p->init && !p->branch)
         return usage("model", "give it or --init CONFIG.json, to start from random weights");
     if (p->model && p->init)
         return usage("init", "random weights or those of --model, not both");
@@ -45,7 +45,11 @@ static enum st check_plan(struct run *r)
     if (st == ST_OK)
         st = loss_options(r->work.loss[OBJ_SFT], r->work.loss[OBJ_PREF]);
     if (st == ST_OK)
-        st = schedule_find(&r->rate.schedule, p->schedule);
+        st = rate_plan(&r->rate, p);
+    if (st == ST_OK)
+        st = finite_plan(&r->skips, p->nan);
+    if (st == ST_OK)
+        st = content_plan(r->content.at, p->stop_at, r->a);
     if (st == ST_OK)
         st = one_of("phase", p->phase, phases, countof(phases), &phase);
     if (st == ST_OK)
@@ -53,8 +57,6 @@ static enum st check_plan(struct run *r)
     if (st != ST_OK)
         return st;
     r->fresh = phase == 0;
-    r->rate.warmup = p->warmup;
-    r->rate.min_ratio = p->min_lr;
     r->lr[OBJ_SFT] = opt_given("lr-sft") ? p->lr_sft : p->lr;
     r->lr[OBJ_PREF] = opt_given("lr-pref") ? p->lr_pref : p->lr;
     r->work.micro_tokens = p->micro_tokens;
@@ -200,10 +202,10 @@ static enum st check_header(struct run *r)
                     (long long)r->h->start, (long long)r->state.i,
                     r->h->start ? "resume both, mix and step, from one folder"
                                 : "run mix with --resume, too");
-    r->rate.total =
-        p->steps && r->h->steps ? MIN(p->steps, r->h->steps) : MAX(p->steps, r->h->steps);
-    if (r->rate.schedule != SCHEDULE_CONSTANT && r->rate.total == 0)
-        return usage("schedule", "a rate that falls needs the length of the run; give --steps");
+    enum st st = rate_length(&r->rate, p, p->steps && r->h->steps ? MIN(p->steps, r->h->steps)
+                                                                  : MAX(p->steps, r->h->steps));
+    if (st != ST_OK)
+        return st;
     r->state.steps = r->rate.total;
     memcpy(r->state.tokenizer, r->h->tokenizer, 32);
     r->state.vocab = r->h->vocab;
@@ -232,6 +234,8 @@ static void recipe(const struct run *r, char text[STATE_RECIPE_MAX])
                      p->beta1, p->beta2, p->eps, p->decay, p->clip, p->phase, p->sft_loss,
                      p->pref_loss);
 
+    if (n < STATE_RECIPE_MAX)
+        n += rate_recipe(&r->rate, p, text + n, (size_t)(STATE_RECIPE_MAX - n));
     for (int o = 0; o < 2; o++)
         for (const struct opt *q = r->work.loss[o]->opts; q->name; q++)
             if (q->type == OPT_REAL && n < STATE_RECIPE_MAX)
@@ -297,8 +301,15 @@ enum st train_start(struct run *r)
         st = ckpt_open(&r->ckpt, r->plan->resume, r->a);
     if (st == ST_OK && r->plan->resume)
         st = ckpt_find(&r->ckpt, &from, r->a);
+    bool branch = st == ST_OK && !from && r->plan->branch;
+    if (branch)
+        st = branch_find(&from, r->plan->branch, r->a);
     if (st == ST_OK && from)
         st = state_load(&r->state, from, r->a);
+    if (st == ST_OK && branch)
+        st = branch_begin(r, from);
+    if (st == ST_OK)
+        content_begin(r);
     if (st == ST_OK)
         st = check_recipe(r);
     if (st == ST_OK && from && finished(r))

@@ -14,17 +14,27 @@
     { "vocab", &(s)->vocab }, { "mixer_bytes", &(s)->mixer_bytes },                   \
 }
 
+/* Likewise; a file without them means 0. */
+#define COUNTS(s) {                                                                   \
+    { "skipped", &(s)->skipped }, { "content", &(s)->content },                       \
+    { "content_at", &(s)->content_at },                                               \
+}
+
 static enum st write_json(struct buf *b, const struct state *s, const struct header *h)
 {
-    struct { const char *name; const int64_t *v; } number[] = NUMBERS(s);
+    struct { const char *name; const int64_t *v; } number[] = NUMBERS(s), count[] = COUNTS(s);
     char ref[65], tokenizer[65];
     enum st st = buf_printf(b, "{\n");
 
     for (int64_t i = 0; st == ST_OK && i < countof(number); i++)
         st = buf_printf(b, "  \"%s\": %lld,\n", number[i].name, (long long)*number[i].v);
+    for (int64_t i = 0; st == ST_OK && i < countof(count); i++)
+        if (*count[i].v)
+            st = buf_printf(b, "  \"%s\": %lld,\n", count[i].name, (long long)*count[i].v);
     hex_of(s->ref, 32, ref);
     hex_of(s->tokenizer, 32, tokenizer);
     if (st != ST_OK || buf_printf(b, "  \"phase\": ") || json_put_text(b, view_of(s->phase)) ||
+        buf_printf(b, ",\n  \"stop_at\": ") || json_put_text(b, view_of(s->stop_at)) ||
         buf_printf(b, ",\n  \"recipe\": ") || json_put_text(b, view_of(s->recipe)) ||
         buf_printf(b, ",\n  \"ref\": \"%s\",\n  \"tokenizer\": \"%s\",\n  \"commands\": [", ref,
                    tokenizer))
@@ -69,16 +79,20 @@ static bool unhex(const char *text, uint8_t out[32])
 
 static enum st read_json(struct state *s, json_t *root, const char *place)
 {
-    struct { const char *name; int64_t *v; } number[] = NUMBERS(s);
-    const char *phase, *ref, *tokenizer, *recipe;
+    struct { const char *name; int64_t *v; } number[] = NUMBERS(s), count[] = COUNTS(s);
+    const char *phase, *ref, *tokenizer, *recipe, *stop_at;
     enum st st = ST_OK;
 
     for (int64_t i = 0; st == ST_OK && i < countof(number); i++)
         st = json_int(place, root, number[i].name, 0, (int64_t)1 << 52, number[i].v);
+    for (int64_t i = 0; st == ST_OK && i < countof(count); i++)
+        st = json_int_or(place, root, count[i].name, 0, (int64_t)1 << 52, 0, count[i].v);
     if (st == ST_OK)
         st = json_text_or(place, root, "phase", "", &phase);
     if (st == ST_OK)
         st = json_text_or(place, root, "recipe", "", &recipe);
+    if (st == ST_OK)
+        st = json_text_or(place, root, "stop_at", "", &stop_at);
     if (st == ST_OK)
         st = json_text_or(place, root, "ref", "", &ref);
     if (st == ST_OK)
@@ -88,6 +102,7 @@ static enum st read_json(struct state *s, json_t *root, const char *place)
     if (!unhex(ref, s->ref) || !unhex(tokenizer, s->tokenizer) || strlen(phase) >= STATE_PHASE_MAX)
         return fail(ST_DATA, "'phase', 'ref' or 'tokenizer' is not what step writes");
     snprintf(s->phase, sizeof s->phase, "%s", phase);
+    snprintf(s->stop_at, sizeof s->stop_at, "%s", stop_at);
     snprintf(s->recipe, sizeof s->recipe, "%s", recipe);
     return ST_OK;
 }

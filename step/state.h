@@ -12,6 +12,9 @@ struct state {
     int64_t t;                                 /* of these since the moments were last cleared */
     int64_t phase_start;                       /* i at which the phase began */
     char    phase[STATE_PHASE_MAX];
+    int64_t skipped;                           /* updates of these that --nan passed over */
+    int64_t content, content_at;               /* evaluations running that are at stop_at; the last
+                                                * counted was before update content_at - 1 */
     int64_t num_tokens;                        /* tokens computed in updates */
     int64_t metrics_bytes, timing_bytes;       /* of the logs after the last update */
     int64_t steps;                             /* updates the run was to have; 0 unknown */
@@ -20,6 +23,7 @@ struct state {
     int64_t vocab;
     uint8_t mixer[REC_STATE_MAX];              /* `state` of the last update's step record */
     int64_t mixer_bytes;
+    char    stop_at[STATE_PHASE_MAX];          /* --stop-at, as it was given */
     char    recipe[STATE_RECIPE_MAX];          /* the options that shape the weights */
 };
 

@@ -32,7 +32,7 @@ static enum st loop(struct run *r)
 {
     struct rec rec;
 
-    while (!enough(r)) {
+    while (!enough(r) && !content_reached(r)) {
         if (sig_stop())
             return ST_STOP;
         enum st st = in_next(r->in, &rec);
@@ -66,6 +66,12 @@ static enum st finish(struct run *r, enum st st)
              (long long)wanted);
     if (st == ST_END)
         st = ST_OK;
+    if (content_reached(r))
+        warn("%s: --stop-at %s is reached after %lld steps", r->plan->out, r->plan->stop_at,
+             (long long)r->state.i);
+    else if (st == ST_OK && r->plan->stop_at && r->state.content_at == 0)
+        warn("--stop-at: nothing held out of both objectives was measured; mix --held-sft, "
+             "--held-pref, --eval-every");
     log_hang_up(&r->log, st);
     in_close(r->in);
     r->in = NULL;

@@ -6,13 +6,16 @@
 #include "ckpt.h"
 #include "log.h"
 #include "metric.h"
+#include "rate.h"
 
 struct plan {                                  /* the options; what is NULL or 0 was not given */
     const char *input;                         /* the step stream, "-" for stdin */
     const char *model, *init, *ref, *out, *device, *sft_loss, *pref_loss, *schedule, *phase;
+    const char *branch, *decay_type, *nan, *stop_at;
     const char *feedback, *save_dtype, *to;
     double      lr, lr_sft, lr_pref, beta1, beta2, eps, decay, min_lr, clip;
-    int64_t     threads, warmup, micro_tokens, steps, save_every, keep, seed, seed_init;
+    double      decay_steps;
+    int64_t     threads, warmup, timescale, micro_tokens, steps, save_every, keep, seed, seed_init;
     bool        no_share, resume, quiet;
 };
 
@@ -22,6 +25,12 @@ struct held {
     struct arena *arena;
     bool          there;
     int64_t       at;                          /* updates made when their forward was taken */
+};
+
+struct content {                               /* --stop-at */
+    double  at[2];                             /* by enum obj; NaN: not given */
+    double  loss[2];                           /* held-out, as last measured */
+    int64_t seen[2];                           /* before update seen - 1; 0: not yet */
 };
 
 struct run {
@@ -42,6 +51,8 @@ struct run {
     struct state         state;
     bool                 torn;                 /* an update is made and its metric not written */
     struct held          held[2];              /* by enum obj */
+    int64_t              skips;                /* updates that --nan may pass over */
+    struct content       content;
     struct metric        metric;
     struct progress      progress;
     struct step_rec      step;                 /* the one being done; it points to these: */
@@ -63,6 +74,18 @@ enum st train(const struct plan *p, struct arena *a) must_use;
 
 /* Everything before the first step record (start.c).  ST_END: the run is finished already. */
 enum st train_start(struct run *r) must_use;
+
+/* A run from a checkpoint of another (branch.c).  find: the checkpoint that --branch names, itself
+ * or the newest of a folder of them, whole.  begin: its logs into --out, its recipe forgotten. */
+enum st branch_find(char **dir, const char *name, struct arena *a) must_use;
+enum st branch_begin(struct run *r, const char *from) must_use;
+
+/* --nan (finite.c): how many updates may be passed over.  --stop-at (content.c): the two losses,
+ * what a resumed run has counted for them, and whether they are reached.  ST_USAGE: not meant. */
+enum st finite_plan(int64_t *skips, const char *how) must_use;
+enum st content_plan(double at[2], const char *text, struct arena *a) must_use;
+void content_begin(struct run *r);
+bool content_reached(const struct run *r);
 
 /* One step record and its rows (update.c): read, measured or trained on, told. */
 enum st train_step(struct run *r, const struct step_rec *s) must_use;

@@ -3,27 +3,9 @@
  * Large measurements are cut into slices, so that held-out files of any size pass through; their
  * sums add up.  The rows of an update are all held before the first forward, because the divisor of
  * the loss must be known. */
-#include "train.h"
+#include "doing.h"
 
 enum { SLICE_PASSES = 8 };                     /* a slice of a measurement, in passes' tokens */
-
-/* What one step record gathers. */
-struct doing {
-    struct rows  rows[2];                      /* by enum obj; batch NULL: none */
-    struct rows *use[2];                       /* the rows to work on: those above, or held ones */
-    struct tally tally[2];
-    double       norm, lr;                     /* of an update */
-};
-
-static bool takes(const struct step_rec *s, int obj)
-{
-    return s->obj == OBJ_BOTH || (int)s->obj == obj;
-}
-
-static double weight_of(const struct step_rec *s, int obj)
-{
-    return obj == OBJ_SFT ? s->weight_sft : s->weight_pref;
-}
 
 /* ---- reading ---- */
 
@@ -61,7 +43,7 @@ static enum st add_row(struct run *r, struct doing *t, const struct rec *rec,
     if (rec->kind == REC_STEP)
         return fail(ST_DATA, "a step record where rows of step %lld should be",
                     (long long)r->step.i);
-    if (!takes(&r->step, o))
+    if (!doing_takes(&r->step, o))
         return fail(ST_DATA, "a '%s' row in a step of objective %s", shown(rec->t),
                     obj_name(r->step.obj));
     enum st st = check_ref(r, rec);
@@ -102,38 +84,9 @@ static enum st read_rows(struct run *r, struct doing *t, int64_t *left, int64_t 
 static enum st all_there(const struct run *r, const struct doing *t)
 {
     for (int o = 0; o < 2; o++)
-        if (takes(&r->step, o) && !t->use[o] && !t->tally[o].loss)
+        if (doing_takes(&r->step, o) && !t->use[o] && !t->tally[o].loss)
             return fail(ST_DATA, "step %lld of objective %s has no %s rows", (long long)r->step.i,
                         obj_name(r->step.obj), o == OBJ_SFT ? "sft" : "pref");
-    return ST_OK;
-}
-
-/* ---- NaN ---- */
-
-/* The first row whose log-probability is no number, or the step's rows. */
-static enum st not_finite(const struct run *r, const struct doing *t, const char *what, double v)
-{
-    err_place("%s", in_name(r->in));
-    for (int o = 0; o < 2; o++)
-        for (int64_t i = 0; t->use[o] && i < t->use[o]->b->n_seqs; i++) {
-            const struct row *row = &t->use[o]->b->row[t->use[o]->b->seq[i].row];
-            if (!isfinite(t->use[o]->logp[i]) || !isfinite(t->use[o]->ref[i]))
-                return fail(ST_DATA, "step %lld: %s is %g, first at its %s row %lld, source '%s', "
-                                     "id %016llx; the model is as it was before",
-                            (long long)r->step.i, what, v, obj_name((enum obj)o),
-                            (long long)t->use[o]->b->seq[i].row + 1,
-                            shown(t->use[o]->b->source[row->source]), (unsigned long long)row->id);
-        }
-    return fail(ST_DATA, "step %lld: %s is %g, over rows %lld to %lld of the stream; the model is "
-                         "as it was before, lower --lr or look at the rows",
-                (long long)r->step.i, what, v, (long long)r->first_row, (long long)in_count(r->in));
-}
-
-static enum st check_finite(const struct run *r, const struct doing *t)
-{
-    for (int o = 0; o < 2; o++)
-        if (t->tally[o].loss && !isfinite(tally_loss(&t->tally[o])))
-            return not_finite(r, t, "the loss", tally_loss(&t->tally[o]));
     return ST_OK;
 }
 
@@ -149,7 +102,8 @@ static enum st tell(struct run *r, struct doing *t)
         return ST_SYS;
     if (s->train &&
         (metric_real(m, "learning_rate", t->lr) || metric_real(m, "grad_norm", t->norm) ||
-         metric_int(m, "num_tokens", r->state.num_tokens)))
+         metric_int(m, "num_tokens", r->state.num_tokens) ||
+         (t->bad && metric_int(m, "skipped", r->state.skipped))))
         return ST_SYS;
     enum st st = metric_mix(m, s->mix);
     if (st == ST_OK)
@@ -167,7 +121,7 @@ static enum st tell_time(struct run *r, const struct doing *t)
     char extra[128];
 
     for (int o = 0; o < 2; o++)
-        loss += t->tally[o].loss ? weight_of(&r->step, o) * tally_loss(&t->tally[o]) : 0;
+        loss += t->tally[o].loss ? doing_weight(&r->step, o) * tally_loss(&t->tally[o]) : 0;
     double mean = (tokens - r->tokens_start) / (now - r->start);
     snprintf(extra, sizeof extra, "loss %.4f  %.3gk tokens/s", loss, mean / 1000);
     progress_at(&r->progress, (double)r->state.i, extra);
@@ -202,7 +156,7 @@ static enum st measure_slices(struct run *r, struct doing *t)
             if (t->use[o] && (st = rows_measure(t->use[o], false)) == ST_OK)
                 st = tally_add(&t->tally[o], t->use[o], names);
         if (st == ST_OK)
-            st = check_finite(r, t);
+            st = finite_loss(r, t);
         t->use[0] = t->use[1] = NULL;
         arena_back(r->now, mark);
     }
@@ -210,6 +164,8 @@ static enum st measure_slices(struct run *r, struct doing *t)
         st = all_there(r, t);
     if (st == ST_OK)
         st = tell(r, t);
+    if (st == ST_OK && r->step.why == WHY_EVAL)
+        content_see(r, t);
     arena_back(names, mark_names);
     return st;
 }
@@ -221,7 +177,7 @@ static enum st measure_held(struct run *r, struct doing *t)
     int64_t left = r->step.n;
 
     for (int o = 0; o < 2; o++)
-        if (takes(&r->step, o)) {
+        if (doing_takes(&r->step, o)) {
             arena_back(r->held[o].arena, 0);
             r->held[o].there = false;
         }
@@ -239,7 +195,7 @@ static enum st measure_held(struct run *r, struct doing *t)
         r->held[o].at = r->state.i;
     }
     if (st == ST_OK)
-        st = check_finite(r, t);
+        st = finite_loss(r, t);
     return st == ST_OK ? tell(r, t) : st;
 }
 
@@ -279,7 +235,7 @@ static enum st gather(struct run *r, struct doing *t)
         return st == ST_OK ? all_there(r, t) : st;
     }
     for (int o = 0; o < 2; o++) {
-        if (!takes(&r->step, o))
+        if (!doing_takes(&r->step, o))
             continue;
         if (!r->held[o].there)
             return fail(ST_DATA, "step %lld uses measured rows of objective %s, and none are held",
@@ -298,18 +254,16 @@ static enum st gradients(struct run *r, struct doing *t)
     for (int o = 0; o < 2 && st == ST_OK; o++) {
         if (!t->use[o])
             continue;
-        st = rows_gradient(t->use[o], weight_of(&r->step, o),
+        st = rows_gradient(t->use[o], doing_weight(&r->step, o),
                            r->step.use && r->held[o].at == r->state.i);
         if (st == ST_OK)
             st = tally_add(&t->tally[o], t->use[o], r->now);
     }
     if (st == ST_OK)
-        st = check_finite(r, t);
+        st = finite_loss(r, t);
     if (st == ST_OK)
         st = optim_norm(r->o, &t->norm);
-    if (st == ST_OK && !isfinite(t->norm))
-        st = not_finite(r, t, "the gradient's norm", t->norm);
-    return st;
+    return st == ST_OK ? finite_norm(r, t) : st;
 }
 
 /* The update is made: what a checkpoint after it must say. */
@@ -333,13 +287,16 @@ static enum st update(struct run *r, struct doing *t)
         st = gather(r, t);
     if (st == ST_OK)
         st = gradients(r, t);
+    if (t->bad && finite_skip(r))
+        st = ST_OK;
     if (st != ST_OK)
         return st;
     enter_phase(r);                            /* only now: a failed step leaves no trace */
     t->lr = r->lr[r->step.obj == OBJ_PREF ? OBJ_PREF : OBJ_SFT];
     t->lr *= rate_at(&r->rate, r->step.i, r->state.phase_start);
     r->torn = true;
-    optim_update(r->o, t->lr, t->norm);
+    if (!t->bad)
+        optim_update(r->o, t->lr, t->norm);
     st = dev_sync(r->d);
     if (st != ST_OK)
         return st;

@@ -29,6 +29,12 @@ struct ops {
     /* dw[M K] += dy[N M]^T x[N K]; dbias[M] += column sums of dy, unless dbias.p is NULL. */
     void (*matmul_dw)(struct dev *d, struct tensor dw, struct tensor dbias, struct mat dy,
                       struct mat x);
+    /* The same with the weight lying transposed, as GPT-2's do: y[N M] = x[N K] w[K M] + bias[M],
+     * dw[K M] += x[N K]^T dy[N M].  dx is a matmul() of dy by that w. */
+    void (*matmul_t)(struct dev *d, struct mat y, struct mat x, struct tensor w, struct tensor bias,
+                     bool add);
+    void (*matmul_t_dw)(struct dev *d, struct tensor dw, struct tensor dbias, struct mat dy,
+                        struct mat x);
 
     /* x[N D] = table[token[i] D].  dtable += dx by rows, in the order of the tokens. */
     void (*embed)(struct dev *d, struct tensor x, struct tensor table, const int32_t *token);

@@ -18,34 +18,64 @@ void layer_norm_bwd(const struct model *m, struct pass *p, const struct norm *w,
         d->op->rmsnorm_bwd(d, tdx, w->dw, tdy, tx, w->w, tensor1(p->rstd, rows));
 }
 
-/* dw += dy^T x, dx = dy w (+= where add); dx NULL: not wanted */
+/* dw += dy^T x, dx = dy w (+= where add) */
 static void linear_bwd(const struct model *m, const struct linear *l, float *dx, float *dy,
                        float *x, int64_t rows, bool add)
 {
     struct dev *d = m->d;
-    struct mat tdy = layer_mat(dy, rows, l->w.d[0]);
+    struct mat tdy = layer_mat(dy, rows, linear_out(l)), tx = layer_mat(x, rows, linear_in(l));
+    struct mat tdx = layer_mat(dx, rows, linear_in(l));
 
-    d->op->matmul_dw(d, l->dw, l->db, tdy, layer_mat(x, rows, l->w.d[1]));
-    d->op->matmul_dx(d, layer_mat(dx, rows, l->w.d[1]), tdy, l->w, add);
+    if (l->turned) {
+        d->op->matmul_t_dw(d, l->dw, l->db, tdy, tx);
+        d->op->matmul(d, tdx, tdy, l->w, (struct tensor){ 0 }, add);
+    } else {
+        d->op->matmul_dw(d, l->dw, l->db, tdy, tx);
+        d->op->matmul_dx(d, tdx, tdy, l->w, add);
+    }
 }
 
-/* fb = gradient of the activation's output on entry; dxn = gradient of norm2's output */
-static void activation_bwd(const struct model *m, struct pass *p, const struct layer *l,
-                           const struct act *k, int64_t rows)
+/* dxn = the gradient of the mlp's input x; dy is that of its output, and may be dxn itself. */
+static void mlp_bwd(const struct model *m, struct pass *p, const struct layer *l,
+                    const struct act *k, float *x, float *d_out, int64_t rows)
 {
     struct dev *d = m->d;
     int64_t F = m->c.F;
     struct tensor dy = tensor2(p->fb, rows, F), up = tensor2(k->up, rows, F);
 
+    layer_activation(m, k, p->fa, rows);
+    linear_bwd(m, &l->down, p->fb, d_out, p->fa, rows, false);
     if (k->gate) {
         d->op->swiglu_bwd(d, tensor2(p->fa, rows, F), tensor2(p->fc, rows, F), dy,
                           tensor2(k->gate, rows, F), up);
-        linear_bwd(m, &l->gate, p->dxn, p->fa, p->xn, rows, false);
-        linear_bwd(m, &l->up, p->dxn, p->fc, p->xn, rows, true);
+        linear_bwd(m, &l->gate, p->dxn, p->fa, x, rows, false);
+        linear_bwd(m, &l->up, p->dxn, p->fc, x, rows, true);
     } else {
         d->op->gelu_bwd(d, dy, dy, up, m->c.gelu_tanh);
-        linear_bwd(m, &l->up, p->dxn, p->fb, p->xn, rows, false);
+        linear_bwd(m, &l->up, p->dxn, p->fb, x, rows, false);
     }
+}
+
+/* A norm whose output is not kept: computed into dx first, for its mean and rstd; then dx =. */
+static void norm_bwd_anew(const struct model *m, struct pass *p, const struct norm *w, float *dx,
+                          float *dy, float *x, int64_t rows)
+{
+    layer_norm(m, p, w, dx, x, rows);
+    dev_zero(m->d, dx, (size_t)(rows * w->w.d[0]) * sizeof(float));
+    layer_norm_bwd(m, p, w, dx, dy, x, rows);
+}
+
+/* The reverse of finish_post(); as finish_bwd(). */
+static void finish_post_bwd(const struct model *m, struct pass *p, const struct layer *l,
+                            const struct act *k, float *dx, float *dout, float *o, int64_t rows)
+{
+    struct tensor tdx = tensor2(dx, rows, m->c.D);
+
+    norm_bwd_anew(m, p, &l->norm2, p->dxn, dx, k->ffn, rows);
+    mlp_bwd(m, p, l, k, k->mid, p->dxn, rows);
+    m->d->op->add(m->d, tdx, tdx, tensor2(p->dxn, rows, m->c.D));
+    norm_bwd_anew(m, p, &l->norm1, p->dxn, dx, k->att, rows);
+    linear_bwd(m, &l->out, dout, p->dxn, o, rows, false);
 }
 
 /* The reverse of finish(): dx is the gradient of its output on entry and of x on return; dout that
@@ -57,25 +87,17 @@ static void finish_bwd(const struct model *m, struct pass *p, const struct layer
     bool parallel = m->c.parallel;
     float *in = parallel ? x : k->mid;
 
+    if (m->c.post_norm) {
+        finish_post_bwd(m, p, l, k, dx, dout, o, rows);
+        return;
+    }
     if (parallel)                              /* before the mlp's part is added to dx */
         linear_bwd(m, &l->out, dout, dx, o, rows, false);
     layer_norm(m, p, &l->norm2, p->xn, in, rows);
-    layer_activation(m, k, p->fa, rows);
-    linear_bwd(m, &l->down, p->fb, dx, p->fa, rows, false);
-    activation_bwd(m, p, l, k, rows);
+    mlp_bwd(m, p, l, k, p->xn, dx, rows);
     layer_norm_bwd(m, p, &l->norm2, dx, p->dxn, in, rows);
     if (!parallel)
         linear_bwd(m, &l->out, dout, dx, o, rows, false);
-}
-
-/* The norm of q's or k's heads, `rows` in all: dx =; what it gave is computed into dx first, for
- * its rstd. */
-static void head_norm_bwd(const struct model *m, struct pass *p, const struct norm *w, float *dx,
-                          float *dy, float *x, int64_t rows)
-{
-    layer_norm(m, p, w, dx, x, rows);
-    dev_zero(m->d, dx, (size_t)(rows * m->c.E) * sizeof(float));
-    layer_norm_bwd(m, p, w, dx, dy, x, rows);
 }
 
 /* dqkv -> dxn and the gradients of the three projections; with norms of q and k through those
@@ -85,18 +107,20 @@ static void project_bwd(const struct model *m, struct pass *p, const struct laye
 {
     const struct config *c = &m->c;
     int64_t N = p->f.n_tokens, HE = c->H * c->E, GE = c->G * c->E;
+    float *dk = p->dqk + N * HE, *x;
 
     if (!c->qk_norm) {
-        layer_norm(m, p, &l->norm1, p->xn, k->x, N);
-        linear_bwd(m, &l->qkv, p->dxn, p->dqkv, p->xn, N, false);
+        x = layer_input(m, p, l, k);
+        linear_bwd(m, &l->qkv, p->dxn, p->dqkv, x, N, false);
         return;
     }
-    head_norm_bwd(m, p, &l->q_norm, p->dqk, p->dqkv, k->qk, N * c->H);
-    head_norm_bwd(m, p, &l->k_norm, p->dqk + N * HE, p->dqkv + N * HE, k->qk + N * HE, N * c->G);
-    layer_norm(m, p, &l->norm1, p->xn, k->x, N);
-    linear_bwd(m, &l->q, p->dxn, p->dqk, p->xn, N, false);
-    linear_bwd(m, &l->k, p->dxn, p->dqk + N * HE, p->xn, N, true);
-    linear_bwd(m, &l->v, p->dxn, p->dqkv + N * (HE + GE), p->xn, N, true);
+    norm_bwd_anew(m, p, &l->q_norm, p->dqk, p->dqkv, k->qk, N * HE / l->q_norm.w.d[0]);
+    norm_bwd_anew(m, p, &l->k_norm, dk, p->dqkv + N * HE, k->qk + N * HE,
+                  N * GE / l->k_norm.w.d[0]);
+    x = layer_input(m, p, l, k);               /* last: its rstd is wanted */
+    linear_bwd(m, &l->q, p->dxn, p->dqk, x, N, false);
+    linear_bwd(m, &l->k, p->dxn, dk, x, N, true);
+    linear_bwd(m, &l->v, p->dxn, p->dqkv + N * (HE + GE), x, N, true);
 }
 
 static void attend_bwd(const struct model *m, struct pass *p, const struct layer *l,
@@ -107,15 +131,21 @@ static void attend_bwd(const struct model *m, struct pass *p, const struct layer
     int64_t N = p->f.n_tokens, HE = c->H * c->E;
     struct heads dq = layer_heads(c, p->dqkv, N, HEADS_Q), dk = layer_heads(c, p->dqkv, N, HEADS_K);
     struct heads o = { k->o, c->H, c->E, HE, c->E }, dout = { p->dout, c->H, c->E, HE, c->E };
+    struct tensor tdx = tensor2(p->dx, N, c->D);
 
     d->op->attention_bwd(d, dq, dk, layer_heads(c, p->dqkv, N, HEADS_V), dout, o,
                          tensor2(k->lse, N, c->H), layer_heads(c, k->qkv, N, HEADS_Q),
                          layer_heads(c, k->qkv, N, HEADS_K), layer_heads(c, k->qkv, N, HEADS_V),
-                         &p->f, 1 / sqrt((double)c->E), 0);
-    d->op->rope(d, dq, &p->f, c->freq, c->n_freq, -1);
-    d->op->rope(d, dk, &p->f, c->freq, c->n_freq, -1);
+                         &p->f, 1 / sqrt((double)c->E), l->window);
+    if (c->n_freq) {
+        d->op->rope(d, dq, &p->f, c->freq, c->n_freq, -1);
+        d->op->rope(d, dk, &p->f, c->freq, c->n_freq, -1);
+    }
     project_bwd(m, p, l, k);
-    layer_norm_bwd(m, p, &l->norm1, p->dx, p->dxn, k->x, N);
+    if (c->post_norm)
+        d->op->add(d, tdx, tdx, tensor2(p->dxn, N, c->D));
+    else
+        layer_norm_bwd(m, p, &l->norm1, p->dx, p->dxn, k->x, N);
 }
 
 /* The last layer: its second half lives on the gathered rows. */
@@ -157,4 +187,6 @@ void model_backward(struct model *m, struct pass *p, const float *coef)
         attend_bwd(m, p, &m->layer[i], k);
     }
     d->op->embed_bwd(d, m->embed->g, tensor2(p->dx, p->f.n_tokens, D), p->token);
+    if (m->places)
+        d->op->embed_bwd(d, m->places->g, tensor2(p->dx, p->f.n_tokens, D), p->f.pos);
 }

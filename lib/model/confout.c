@@ -84,7 +84,8 @@ static const char *class_of(const char *type)
     static const char *const names[][2] = {
         { "llama", "LlamaForCausalLM" },       { "mistral", "MistralForCausalLM" },
         { "qwen2", "Qwen2ForCausalLM" },       { "qwen3", "Qwen3ForCausalLM" },
-        { "gpt_neox", "GPTNeoXForCausalLM" },
+        { "olmo2", "Olmo2ForCausalLM" },       { "gpt_neox", "GPTNeoXForCausalLM" },
+        { "gpt2", "GPT2LMHeadModel" },
     };
     for (int64_t i = 0; i < countof(names); i++)
         if (strcmp(type, names[i][0]) == 0)

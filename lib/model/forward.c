@@ -42,29 +42,44 @@ struct norm model_final_norm(const struct model *m)
 static void linear(const struct model *m, const struct linear *l, float *y, float *x, int64_t rows,
                    bool add)
 {
-    m->d->op->matmul(m->d, layer_mat(y, rows, l->w.d[0]), layer_mat(x, rows, l->w.d[1]), l->w, l->b,
-                     add);
+    struct dev *d = m->d;
+    struct mat ty = layer_mat(y, rows, linear_out(l)), tx = layer_mat(x, rows, linear_in(l));
+
+    if (l->turned)
+        d->op->matmul_t(d, ty, tx, l->w, l->b, add);
+    else
+        d->op->matmul(d, ty, tx, l->w, l->b, add);
 }
 
-/* q, k, v of the normed rows xn into k->qkv, before rope. */
+float *layer_input(const struct model *m, struct pass *p, const struct layer *l,
+                   const struct act *k)
+{
+    if (m->c.post_norm)
+        return k->x;
+    layer_norm(m, p, &l->norm1, p->xn, k->x, p->f.n_tokens);
+    return p->xn;
+}
+
+/* q, k, v into k->qkv, before rope. */
 static void project(const struct model *m, struct pass *p, const struct layer *l,
                     const struct act *k)
 {
     const struct config *c = &m->c;
     int64_t N = p->f.n_tokens, HE = c->H * c->E, GE = c->G * c->E;
+    float *x = layer_input(m, p, l, k);
 
     if (!c->qk_norm) {
-        linear(m, &l->qkv, k->qkv, p->xn, N, false);
+        linear(m, &l->qkv, k->qkv, x, N, false);
         return;
     }
-    linear(m, &l->q, k->qk, p->xn, N, false);
-    linear(m, &l->k, k->qk + N * HE, p->xn, N, false);
-    linear(m, &l->v, k->qkv + N * (HE + GE), p->xn, N, false);
-    layer_norm(m, p, &l->q_norm, k->qkv, k->qk, N * c->H);
-    layer_norm(m, p, &l->k_norm, k->qkv + N * HE, k->qk + N * HE, N * c->G);
+    linear(m, &l->q, k->qk, x, N, false);
+    linear(m, &l->k, k->qk + N * HE, x, N, false);
+    linear(m, &l->v, k->qkv + N * (HE + GE), x, N, false);
+    layer_norm(m, p, &l->q_norm, k->qkv, k->qk, N * HE / l->q_norm.w.d[0]);
+    layer_norm(m, p, &l->k_norm, k->qkv + N * HE, k->qk + N * HE, N * GE / l->k_norm.w.d[0]);
 }
 
-/* o = attention(norm1(x)) before its projection */
+/* o = attention(norm1(x)), or of x as it is, before its projection */
 static void attend(const struct model *m, struct pass *p, const struct layer *l,
                    const struct act *k)
 {
@@ -74,12 +89,13 @@ static void attend(const struct model *m, struct pass *p, const struct layer *l,
     struct heads q = layer_heads(c, k->qkv, N, HEADS_Q), key = layer_heads(c, k->qkv, N, HEADS_K);
     struct heads o = { k->o, c->H, c->E, c->H * c->E, c->E };
 
-    layer_norm(m, p, &l->norm1, p->xn, k->x, N);
     project(m, p, l, k);
-    d->op->rope(d, q, &p->f, c->freq, c->n_freq, 1);
-    d->op->rope(d, key, &p->f, c->freq, c->n_freq, 1);
+    if (c->n_freq) {
+        d->op->rope(d, q, &p->f, c->freq, c->n_freq, 1);
+        d->op->rope(d, key, &p->f, c->freq, c->n_freq, 1);
+    }
     d->op->attention(d, o, tensor2(k->lse, N, c->H), q, key, layer_heads(c, k->qkv, N, HEADS_V),
-                     &p->f, 1 / sqrt((double)c->E), 0);
+                     &p->f, 1 / sqrt((double)c->E), l->window);
 }
 
 void layer_activation(const struct model *m, const struct act *k, float *act, int64_t rows)
@@ -93,6 +109,33 @@ void layer_activation(const struct model *m, const struct act *k, float *act, in
         d->op->gelu(d, y, up, m->c.gelu_tanh);
 }
 
+/* The mlp of the rows x; with add, y += it. */
+static void mlp(const struct model *m, struct pass *p, const struct layer *l, const struct act *k,
+                float *y, float *x, int64_t rows, bool add)
+{
+    if (k->gate)
+        linear(m, &l->gate, k->gate, x, rows, false);
+    linear(m, &l->up, k->up, x, rows, false);
+    layer_activation(m, k, p->fa, rows);
+    linear(m, &l->down, y, p->fa, rows, add);
+}
+
+/* finish() where the norms come after attention and mlp. */
+static void finish_post(const struct model *m, struct pass *p, const struct layer *l,
+                        const struct act *k, float *out, float *x, float *o, int64_t rows)
+{
+    struct dev *d = m->d;
+    int64_t D = m->c.D;
+    struct tensor t = tensor2(p->t, rows, D), mid = tensor2(k->mid, rows, D);
+
+    linear(m, &l->out, k->att, o, rows, false);
+    layer_norm(m, p, &l->norm1, p->t, k->att, rows);
+    d->op->add(d, mid, tensor2(x, rows, D), t);
+    mlp(m, p, l, k, k->ffn, k->mid, rows, false);
+    layer_norm(m, p, &l->norm2, p->t, k->ffn, rows);
+    d->op->add(d, tensor2(out, rows, D), mid, t);
+}
+
 /* What comes after the attention, for `rows` rows of x and o: projection, mlp and both residuals.
  */
 static void finish(const struct model *m, struct pass *p, const struct layer *l,
@@ -104,15 +147,15 @@ static void finish(const struct model *m, struct pass *p, const struct layer *l,
     float *in = parallel ? x : k->mid;
     struct tensor t = tensor2(p->t, rows, D), res = tensor2(in, rows, D);
 
+    if (m->c.post_norm) {
+        finish_post(m, p, l, k, out, x, o, rows);
+        return;
+    }
     linear(m, &l->out, p->t, o, rows, false);
     if (!parallel)
         d->op->add(d, res, tensor2(x, rows, D), t);
     layer_norm(m, p, &l->norm2, p->xn, in, rows);
-    if (k->gate)
-        linear(m, &l->gate, k->gate, p->xn, rows, false);
-    linear(m, &l->up, k->up, p->xn, rows, false);
-    layer_activation(m, k, p->fa, rows);
-    linear(m, &l->down, p->t, p->fa, rows, parallel);
+    mlp(m, p, l, k, p->t, p->xn, rows, parallel);
     d->op->add(d, tensor2(out, rows, D), res, t);
 }
 
@@ -133,6 +176,18 @@ static void put_pack(struct pass *p, const struct pack *pack, const float *coef)
     dev_put(p->d, p->target, pack->target, n * sizeof(int32_t));
     if (coef)
         dev_put(p->d, p->coef, coef, n * sizeof(float));
+}
+
+static void embed(struct model *m, struct pass *p, float *x)
+{
+    struct dev *d = m->d;
+    struct tensor tx = tensor2(x, p->f.n_tokens, m->c.D), t = tensor2(p->t, tx.d[0], m->c.D);
+
+    d->op->embed(d, tx, m->embed->w, p->token);
+    if (m->places) {
+        d->op->embed(d, t, m->places->w, p->f.pos);
+        d->op->add(d, tx, tx, t);
+    }
 }
 
 static void head(struct model *m, struct pass *p, bool with_grad)
@@ -159,7 +214,7 @@ void model_forward(struct model *m, struct pass *p, const struct pack *pack, con
     int64_t N = p->f.n_tokens, n = p->n_targets;
     if (n == 0)
         return;
-    d->op->embed(d, tensor2(p->act[0].x, N, c->D), m->embed->w, p->token);
+    embed(m, p, p->act[0].x);
     for (int64_t i = 0; i < last; i++) {
         const struct act *k = &p->act[i];
         attend(m, p, &m->layer[i], k);

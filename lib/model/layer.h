@@ -1,11 +1,14 @@
 /* layer.h - what forward.c, backward.c, model.c and pass.c share: a layer's weights and a pass's
  * buffers.
  *
- * One layer serves both families:
+ * One layer serves all families:
  *
- *     Llama, NeoX in sequence                 NeoX in parallel
- *     mid = x + attention(norm1(x))           out = x + attention(norm1(x)) + mlp(norm2(x))
- *     out = mid + mlp(norm2(mid))
+ *     Llama, GPT-2, NeoX in sequence          OLMo 2
+ *     mid = x + attention(norm1(x))           mid = x + norm1(attention(x))
+ *     out = mid + mlp(norm2(mid))             out = mid + norm2(mlp(mid))
+ *
+ *     NeoX in parallel
+ *     out = x + attention(norm1(x)) + mlp(norm2(x))
  *
  * After the last attention only rows that a target reads go on: they are gathered there, so the
  * last layer's projections, its mlp, the final norm and the head run on n_targets rows.  Outputs of
@@ -19,20 +22,22 @@ struct norm {                                  /* b.p NULL: RMS norm */
     struct tensor w, b, dw, db;
 };
 
-struct linear {                                /* w[out in]; b.p NULL: none */
+struct linear {                                /* w[out in], turned w[in out]; b.p NULL: none */
     struct tensor w, b, dw, db;
+    bool          turned;                      /* as GPT-2 has them */
 };
 
 struct layer {
     struct norm   norm1, norm2;
-    struct norm   q_norm, k_norm;              /* over a head's width; w.p NULL: none */
+    struct norm   q_norm, k_norm;              /* over E, or H E and G E; w.p NULL: none */
     struct linear q, k, v;                     /* rows of qkv's matrix, Llama only */
     struct linear qkv;                         /* [(H + 2G) E, D], one product for the three */
     struct linear out;                         /* [D, H E] */
-    struct linear gate, up, down;              /* gate.w.p NULL in NeoX */
+    struct linear gate, up, down;              /* gate.w.p NULL in NeoX and GPT-2 */
+    int64_t       window;                      /* 0: none */
 };
 
-/* What a layer keeps; mid, gate and up of the last one have n_targets rows. */
+/* What a layer keeps; all but x, qk, qkv, o and lse have n_targets rows in the last one. */
 struct act {
     float *x;                                  /* [N D] its input */
     float *qk;                                 /* [N (H + G) E] q, k before their norms */
@@ -40,6 +45,7 @@ struct act {
     float *o, *lse;                            /* [N H E], [N H] */
     float *mid;                                /* [N D], not in parallel */
     float *gate, *up;                          /* [N F] */
+    float *att, *ffn;                          /* [N D] before OLMo 2's norms of them */
 };
 
 struct pass {
@@ -73,8 +79,23 @@ void layer_norm(const struct model *m, struct pass *p, const struct norm *w, flo
 void layer_norm_bwd(const struct model *m, struct pass *p, const struct norm *w, float *dx,
                     float *dy, float *x, int64_t rows);
 
+/* What the projections to q, k and v take: norm1 of the layer's input, made anew in the scratch
+ * (with mean and rstd), or the input itself where norms come after. */
+float *layer_input(const struct model *m, struct pass *p, const struct layer *l,
+                   const struct act *k);
+
 /* act = silu(gate) * up, or gelu(up) */
 void layer_activation(const struct model *m, const struct act *k, float *act, int64_t rows);
+
+/* Numbers a linear takes and gives. */
+static inline int64_t linear_in(const struct linear *l)
+{
+    return l->w.d[l->turned ? 0 : 1];
+}
+static inline int64_t linear_out(const struct linear *l)
+{
+    return l->w.d[l->turned ? 1 : 0];
+}
 
 static inline struct mat layer_mat(float *p, int64_t rows, int64_t cols)
 {

@@ -84,8 +84,10 @@ static void llama_attention(struct plan *p, struct layer *l, const char *at, int
         vb = put(p, true, GE, 0, at, i, "self_attn.v_proj.bias");
     }
     if (c->qk_norm) {
-        l->q_norm = norm_of(put(p, false, c->E, 0, at, i, "self_attn.q_norm.weight"), NULL);
-        l->k_norm = norm_of(put(p, false, c->E, 0, at, i, "self_attn.k_norm.weight"), NULL);
+        bool head = c->qk_norm == QK_NORM_HEAD;
+        int64_t Q = head ? c->E : HE, K = head ? c->E : GE;
+        l->q_norm = norm_of(put(p, false, Q, 0, at, i, "self_attn.q_norm.weight"), NULL);
+        l->k_norm = norm_of(put(p, false, K, 0, at, i, "self_attn.k_norm.weight"), NULL);
     }
     struct param *o = put(p, false, c->D, HE, at, i, "self_attn.o_proj.weight");
     if (c->o_bias)
@@ -110,13 +112,18 @@ static void plan_llama(struct plan *p)
     static const char at[] = "model.layers.";
     struct model *m = p->m;
     const struct config *c = &m->c;
+    const char *norm1 = "input_layernorm.weight", *norm2 = "post_attention_layernorm.weight";
 
+    if (c->post_norm) {
+        norm1 = norm2;
+        norm2 = "post_feedforward_layernorm.weight";
+    }
     m->embed = put(p, false, c->V, c->D, "model.embed_tokens", -1, ".weight");
     for (int64_t i = 0; i < c->L; i++) {
         struct layer *l = &m->layer[i];
-        l->norm1 = norm_of(put(p, false, c->D, 0, at, i, "input_layernorm.weight"), NULL);
+        l->norm1 = norm_of(put(p, false, c->D, 0, at, i, norm1), NULL);
         llama_attention(p, l, at, i);
-        l->norm2 = norm_of(put(p, false, c->D, 0, at, i, "post_attention_layernorm.weight"), NULL);
+        l->norm2 = norm_of(put(p, false, c->D, 0, at, i, norm2), NULL);
         l->gate = llama_linear(p, c->F, c->D, at, i, "mlp.gate_proj.weight", "mlp.gate_proj.bias");
         l->up = llama_linear(p, c->F, c->D, at, i, "mlp.up_proj.weight", "mlp.up_proj.bias");
         l->down = llama_linear(p, c->D, c->F, at, i, "mlp.down_proj.weight", "mlp.down_proj.bias");
@@ -125,8 +132,8 @@ static void plan_llama(struct plan *p)
     m->head = c->tied ? m->embed : put(p, false, c->V, c->D, "lm_head", -1, ".weight");
 }
 
-static struct norm neox_norm(struct plan *p, const char *at, int64_t i, const char *w,
-                             const char *b)
+static struct norm plain_norm(struct plan *p, const char *at, int64_t i, const char *w,
+                              const char *b)
 {
     struct param *pw = put(p, false, p->m->c.D, 0, at, i, w);
     struct param *pb = put(p, false, p->m->c.D, 0, at, i, b);
@@ -150,9 +157,9 @@ static void plan_neox(struct plan *p)
     m->embed = put(p, false, c->V, c->D, "gpt_neox.embed_in", -1, ".weight");
     for (int64_t i = 0; i < c->L; i++) {
         struct layer *l = &m->layer[i];
-        l->norm1 = neox_norm(p, at, i, "input_layernorm.weight", "input_layernorm.bias");
-        l->norm2 = neox_norm(p, at, i, "post_attention_layernorm.weight",
-                             "post_attention_layernorm.bias");
+        l->norm1 = plain_norm(p, at, i, "input_layernorm.weight", "input_layernorm.bias");
+        l->norm2 = plain_norm(p, at, i, "post_attention_layernorm.weight",
+                              "post_attention_layernorm.bias");
         l->qkv = neox_linear(p, c->qkv_bias, 3 * c->D, c->D, at, i,
                              "attention.query_key_value.weight", "attention.query_key_value.bias");
         l->out = neox_linear(p, c->o_bias, c->D, c->D, at, i, "attention.dense.weight",
@@ -167,10 +174,48 @@ static void plan_neox(struct plan *p)
     m->head = c->tied ? m->embed : put(p, false, c->V, c->D, "embed_out", -1, ".weight");
 }
 
+static struct linear gpt2_linear(struct plan *p, int64_t in, int64_t out, const char *at,
+                                 int64_t i, const char *w, const char *b)
+{
+    struct param *pw = put(p, false, in, out, at, i, w), *pb = put(p, false, out, 0, at, i, b);
+    struct linear l = linear_of(pw, pb, in);
+    if (pb)
+        l.b = pb->w, l.db = pb->g;
+    l.turned = true;
+    return l;
+}
+
+static void plan_gpt2(struct plan *p)
+{
+    static const char at[] = "transformer.h.";
+    struct model *m = p->m;
+    const struct config *c = &m->c;
+
+    m->embed = put(p, false, c->V, c->D, "transformer.wte", -1, ".weight");
+    m->places = put(p, false, c->positions, c->D, "transformer.wpe", -1, ".weight");
+    for (int64_t i = 0; i < c->L; i++) {
+        struct layer *l = &m->layer[i];
+        l->norm1 = plain_norm(p, at, i, "ln_1.weight", "ln_1.bias");
+        l->qkv = gpt2_linear(p, c->D, 3 * c->D, at, i, "attn.c_attn.weight", "attn.c_attn.bias");
+        l->out = gpt2_linear(p, c->D, c->D, at, i, "attn.c_proj.weight", "attn.c_proj.bias");
+        l->norm2 = plain_norm(p, at, i, "ln_2.weight", "ln_2.bias");
+        l->up = gpt2_linear(p, c->D, c->F, at, i, "mlp.c_fc.weight", "mlp.c_fc.bias");
+        l->down = gpt2_linear(p, c->F, c->D, at, i, "mlp.c_proj.weight", "mlp.c_proj.bias");
+    }
+    m->norm = put(p, false, c->D, 0, "transformer.ln_f", -1, ".weight");
+    m->norm_bias = put(p, false, c->D, 0, "transformer.ln_f", -1, ".bias");
+    m->head = c->tied ? m->embed : put(p, false, c->V, c->D, "lm_head", -1, ".weight");
+}
+
 static struct plan walk(struct model *m, bool place, struct arena *a)
 {
     struct plan p = { .m = m, .a = a, .place = place };
-    if (m->c.family == FAMILY_NEOX)
+
+    for (int64_t i = 0; i < m->c.L; i++)
+        m->layer[i].window = m->c.window[i];
+    if (m->c.family == FAMILY_GPT2)
+        plan_gpt2(&p);
+    else if (m->c.family == FAMILY_NEOX)
         plan_neox(&p);
     else
         plan_llama(&p);

@@ -1,6 +1,6 @@
 /* model.h - a transformer on one screen: description, parameters, packed batch, forward, backward.
  *
- * Families: Llama (Llama 2 and 3, Mistral where its window is not felt, Qwen 2 and 3) and GPT-NeoX.
+ * Families: Llama (Llama 2 and 3, SmolLM 1 and 2, Mistral, Qwen 2 and 3, OLMo 2), GPT-NeoX, GPT-2.
  * The model knows layers; it knows no losses and no records: it gives the log-probability of chosen
  * tokens and takes dl/dlogp back.  Names, shapes and layout of parameters are Hugging Face's, so
  * weights go in and out unchanged. */
@@ -10,18 +10,27 @@
 #include "base/json.h"
 #include "math/ops.h"
 
-enum family { FAMILY_LLAMA, FAMILY_NEOX };
+enum family { FAMILY_LLAMA, FAMILY_NEOX, FAMILY_GPT2 };
+enum qk_norm {
+    QK_NORM_NONE,
+    QK_NORM_HEAD,                              /* RMS norm of each head's q and k (Qwen 3) */
+    QK_NORM_WIDTH,                             /* of all heads' together (OLMo 2) */
+};
 
 struct config {
     enum family family;
     int64_t V, D, L;                           /* vocabulary, width, layers */
     int64_t H, G, E, F;                        /* heads, key/value heads, head and mlp width */
     int64_t positions;  /* max_position_embeddings: longer rows are bad data */
-    int64_t n_freq;                            /* rotary pairs: E * partial_rotary_factor / 2 */
+    int64_t *window;                           /* [L] positions a token sees, its own too; 0: all */
+    int64_t n_freq;                            /* rotary pairs: E * partial_rotary_factor / 2;
+                                                * 0: positions are learned (GPT-2) */
     double *freq;                              /* [n_freq], after rope scaling */
     double  eps, init_std;
     bool    tied, qkv_bias, o_bias, mlp_bias;
-    bool    qk_norm;                           /* RMS norm of each head's q and k (Qwen 3) */
+    enum qk_norm qk_norm;
+    bool    post_norm;                         /* norms of what attention and mlp give (OLMo 2),
+                                                * not of what they take */
     bool    parallel, gelu_tanh;               /* NeoX: attention and mlp side by side; tanh form */
     int64_t bos, eos;                          /* -1: none */
     char   *json;                              /* config.json as read, for checkpoints */
@@ -30,8 +39,8 @@ struct config {
 
 /* config.json of a supported family.  A missing field takes transformers' default where the family
  * has one.  ST_DATA names the field that is missing, out of range, or asks for what is not
- * supported (sliding windows in use, dynamic or longrope, other activations, quantisation): never a
- * guess. Dropout fields are not read: training is without. */
+ * supported (dynamic, yarn or longrope, layers without rope, soft caps, other activations,
+ * quantisation): never a guess. Dropout fields are not read: training is without. */
 enum st config_read(struct config *c, const char *path, struct arena *a) must_use;
 
 struct param {
@@ -48,8 +57,9 @@ struct model {
                             (absent when tied) */
     int64_t        n_weights;                  /* numbers in all */
     struct layer  *layer;                      /* [L] forward.c's view of param[] */
-    struct param *embed, *norm, *norm_bias,
-        *head;    /* head == embed when tied; norm_bias NULL in Llama */
+    struct param *embed, *places, *norm, *norm_bias,
+        *head;    /* head == embed when tied; places (learned positions) only in GPT-2, norm_bias
+                   * NULL in Llama */
     float         *w, *g;                      /* blocks of all values, all gradients; gaps 0 */
     size_t         n_bytes;                    /* of each block */
 };

@@ -24,6 +24,10 @@ static struct act cut_act(struct cut *k, const struct config *c, int64_t N, int6
     if (c->family == FAMILY_LLAMA)
         a.gate = cut(k, n * c->F);
     a.up = cut(k, n * c->F);
+    if (c->post_norm) {
+        a.att = cut(k, n * c->D);
+        a.ffn = cut(k, n * c->D);
+    }
     return a;
 }
 

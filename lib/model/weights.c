@@ -106,11 +106,27 @@ static bool ends(const char *s, const char *end)
  * beside tied embeddings. */
 static bool harmless(const struct model *m, const char *name)
 {
-    bool neox = m->c.family == FAMILY_NEOX;
+    bool neox = m->c.family == FAMILY_NEOX, gpt2 = m->c.family == FAMILY_GPT2;
 
     return ends(name, ".rotary_emb.inv_freq") ||
            (neox && (ends(name, ".attention.bias") || ends(name, ".attention.masked_bias"))) ||
+           (gpt2 && (ends(name, ".attn.bias") || ends(name, ".attn.masked_bias"))) ||
            (m->c.tied && strcmp(name, neox ? "embed_out.weight" : "lm_head.weight") == 0);
+}
+
+/* The parameter a tensor is for.  Older GPT-2 files leave out the prefix "transformer.". */
+static struct wanted *find(const struct model *m, struct wanted *w, const char *name)
+{
+    char full[256];
+    struct param key = { .name = (char *)(uintptr_t)name };
+    struct wanted ask = { &key, false }, *at;
+
+    at = bsearch(&ask, w, (size_t)m->n_params, sizeof *w, by_param);
+    if (at || m->c.family != FAMILY_GPT2)
+        return at;
+    snprintf(full, sizeof full, "transformer.%s", name);
+    key.name = full;
+    return bsearch(&ask, w, (size_t)m->n_params, sizeof *w, by_param);
 }
 
 static enum st load_shard(struct model *m, struct wanted *w, const struct safe *s, struct arena *a)
@@ -119,9 +135,7 @@ static enum st load_shard(struct model *m, struct wanted *w, const struct safe *
 
     for (int64_t i = 0; i < s->n; i++) {
         const struct safe_tensor *t = &s->t[i];
-        struct param key = { .name = t->name };
-        struct wanted ask = { &key, false };
-        struct wanted *at = bsearch(&ask, w, (size_t)m->n_params, sizeof *w, by_param);
+        struct wanted *at = find(m, w, t->name);
         err_place("%s", s->path);
         if (!at && harmless(m, t->name))
             continue;

@@ -21,7 +21,10 @@ static void a_config(const char *path, struct arena *a)
         return;
     BUG_IF(c.V < 1 || c.D < 1 || c.L < 1 || c.H < 1 || c.G < 1 || c.F < 1 || c.E < 2 ||
            c.positions < 1);
-    BUG_IF(c.H % c.G || c.n_freq < 1 || 2 * c.n_freq > c.E || c.bos >= c.V || c.eos >= c.V);
+    BUG_IF(c.H % c.G || (c.n_freq < 1) != (c.family == FAMILY_GPT2) || 2 * c.n_freq > c.E ||
+           c.bos >= c.V || c.eos >= c.V);
+    for (int64_t i = 0; i < c.L; i++)
+        BUG_IF(c.window[i] < 0 || c.window[i] >= c.positions);
     for (int64_t j = 0; j < c.n_freq; j++)
         BUG_IF(!(c.freq[j] >= 0) || !isfinite(c.freq[j]));
     BUG_IF(!isfinite(model_flops(&c, 1 << 20, 1 << 20)));

@@ -35,22 +35,35 @@ LLAMA = dict(model_type="llama", vocab_size=24, hidden_size=16, intermediate_siz
 NEOX = dict(model_type="gpt_neox", vocab_size=24, hidden_size=16, intermediate_size=12, num_hidden_layers=2,
             num_attention_heads=2, max_position_embeddings=64, bos_token_id=0, eos_token_id=1)
 
-# name: config, shard size of stored weights (None: the formula), DPO gradients, AdamW decay (None: no steps)
+GPT2 = dict(model_type="gpt2", vocab_size=24, n_embd=16, n_inner=24, n_layer=2, n_head=4, n_positions=16, bos_token_id=0,
+            eos_token_id=1)
+
+# torch gives the row of pad_token_id no gradient, and OLMo 2 names one by default: here none is.
+OLMO2 = dict(LLAMA, model_type="olmo2", pad_token_id=None)
+
+# name: config, shard size of stored weights (None: the formula), AdamW decay
 CASES = {
-    "llama": (dict(LLAMA, tie_word_embeddings=False, rope_theta=10000.0), "1GB", True, 0.0),
-    "llama-tied": (dict(LLAMA, tie_word_embeddings=True, rope_theta=500000.0, initializer_range=.05), None, False, DECAY),
+    "llama": (dict(LLAMA, tie_word_embeddings=False, rope_theta=10000.0), "1GB", 0.0),
+    "llama-tied": (dict(LLAMA, tie_word_embeddings=True, rope_theta=500000.0, initializer_range=.05), None, DECAY),
     "neox": (dict(NEOX, rotary_pct=.25, rotary_emb_base=10000, use_parallel_residual=True, hidden_act="gelu",
-                  layer_norm_eps=1e-5, tie_word_embeddings=False), "10KB", False, 0.0),
+                  layer_norm_eps=1e-5, tie_word_embeddings=False), "10KB", 0.0),
     "neox-serial": (dict(NEOX, rotary_pct=.5, use_parallel_residual=False, hidden_act="gelu_new",
-                         tie_word_embeddings=True), None, False, DECAY),
+                         tie_word_embeddings=True), None, DECAY),
     "llama3": (dict(LLAMA, num_hidden_layers=1, tie_word_embeddings=False, attention_bias=True, mlp_bias=True,
                     rope_parameters=dict(rope_type="llama3", rope_theta=100.0, factor=4.0, low_freq_factor=1.0,
-                                         high_freq_factor=4.0, original_max_position_embeddings=16)), None, False, None),
+                                         high_freq_factor=4.0, original_max_position_embeddings=16)), None, 0.0),
     "linear": (dict(LLAMA, num_hidden_layers=1, rope_theta=10000.0, rope_scaling=dict(type="linear", factor=4.0)),
-               None, False, None),
-    "mistral": (dict(LLAMA, model_type="mistral", num_hidden_layers=1, sliding_window=None, head_dim=8), None, False, None),
-    "qwen2": (dict(LLAMA, model_type="qwen2", num_hidden_layers=1, tie_word_embeddings=True), None, False, None),
-    "qwen3": (dict(LLAMA, model_type="qwen3", num_hidden_layers=1, head_dim=8), None, False, None),
+               None, 0.0),
+    "mistral": (dict(LLAMA, model_type="mistral", num_hidden_layers=1, sliding_window=None, head_dim=8), None, 0.0),
+    "mistral-window": (dict(LLAMA, model_type="mistral", sliding_window=4), "10KB", DECAY),
+    "qwen2": (dict(LLAMA, model_type="qwen2", num_hidden_layers=1, tie_word_embeddings=True), None, 0.0),
+    "qwen2-window": (dict(LLAMA, model_type="qwen2", use_sliding_window=True, sliding_window=3, max_window_layers=1),
+                     None, 0.0),
+    "qwen3": (dict(LLAMA, model_type="qwen3", num_hidden_layers=1, head_dim=8), None, 0.0),
+    "olmo2": (dict(OLMO2, tie_word_embeddings=False), "10KB", DECAY),
+    "olmo2-tied": (dict(OLMO2, num_hidden_layers=1, num_key_value_heads=4, tie_word_embeddings=True, attention_bias=True), None, 0.0),
+    "gpt2": (dict(GPT2), "10KB", DECAY),
+    "gpt2-untied": (dict(GPT2, n_layer=1, n_inner=None, activation_function="gelu", tie_word_embeddings=False), None, 0.0),
 }
 
 
@@ -88,7 +101,7 @@ def build(config, salt):
     with torch.no_grad():
         for name, p in named(m):
             p.copy_(weights_of(name, tuple(p.shape), salt))
-    return m
+    return m.eval()                                      # no dropout
 
 
 class Pack:
@@ -148,7 +161,7 @@ def grads(model, out, prefix):
 
 
 def case(name, folder):
-    config, shard, dpo, decay = CASES[name]
+    config, shard, decay = CASES[name]
     os.makedirs(folder, exist_ok=True)
     model = build(config, 0)
     if shard:
@@ -166,16 +179,14 @@ def case(name, folder):
     loss.backward()
     out["loss.sft"] = loss
     grads(model, out, "sft")
-    if dpo:
-        with torch.no_grad():
-            ref = sums(run(build(config, 1).double(), pack)[1], pack)
-        s = sums(run(model, pack)[1], pack) - ref
-        loss = -torch.nn.functional.logsigmoid(BETA * (s[0::2] - s[1::2])).mean()
-        loss.backward()
-        out.update({"ref": ref, "loss.dpo": loss})
-        grads(model, out, "dpo")
-    if decay is not None:
-        steps(model, pack, decay, out)
+    with torch.no_grad():
+        ref = sums(run(build(config, 1).double(), pack)[1], pack)
+    s = sums(run(model, pack)[1], pack) - ref
+    loss = -torch.nn.functional.logsigmoid(BETA * (s[0::2] - s[1::2])).mean()
+    loss.backward()
+    out.update({"ref": ref, "loss.dpo": loss})
+    grads(model, out, "dpo")
+    steps(model, pack, decay, out)
     out = {k: v.detach().float().reshape(v.shape or (1,)).contiguous() for k, v in out.items()}
     for key, v in dict(seg=pack.seg, pos=pack.pos, token=pack.token, at=pack.at, target=pack.target, sft=[pack.sft],
                        seq=pack.seq).items():

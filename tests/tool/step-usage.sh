@@ -18,3 +18,6 @@ try --model a --out "$TMP/x" one two
 try --init tests/bench/70m.json --out "$TMP/x" --device tpu
 try --model "$TMP/none" --out "$TMP/x"
 step --help | grep -c -e "strength of the reference (default 0.1)"
+try --model a --out "$TMP/x" --schedule linear --decay-steps 10
+try --model a --out "$TMP/x" --schedule wsd --timescale 10
+try --model a --out "$TMP/x" --min-lr .1

@@ -17,13 +17,15 @@ static void product_rows(void **state)
         struct arr x = fresh(N * K, 1), w = fresh(M * K, 1), b = fresh(M, 1), y = poisoned(N * M),
                    part = poisoned(N * M);
         struct arr w2 = fresh(K * M, 1), dx = poisoned(N * M), back = poisoned(N * M),
-                   acc = fresh(N * M, 1), sum = copied(acc);
+                   acc = fresh(N * M, 1), sum = copied(acc), turned = poisoned(N * M);
         struct tensor W = tensor2(w.p, M, K), B = tensor1(b.p, M), W2 = tensor2(w2.p, K, M);
         struct mat all = { y.p, N, M, M }, alldx = { dx.p, N, M, M };
         dev->op->matmul(dev, all, (struct mat){ x.p, N, K, K }, W, B, false);
         dev->op->matmul_dx(dev, alldx, (struct mat){ x.p, N, K, K }, W2, false);
         dev->op->matmul(dev, (struct mat){ sum.p, N, M, M }, (struct mat){ x.p, N, K, K }, W, B,
                         true);
+        dev->op->matmul_t(dev, (struct mat){ turned.p, N, M, M }, (struct mat){ x.p, N, K, K }, W2,
+                          B, false);
         for (int64_t n = 1; n <= 600; n += n < 30 ? 1 : 1 + (int64_t)draw(40)) {
             int64_t from = (int64_t)draw((uint64_t)(N - n + 1));
             struct mat in = { x.p + from * K, n, K, K }, out = { part.p, n, M, M };
@@ -31,6 +33,8 @@ static void product_rows(void **state)
             CHECK(same_bits(part.p, y.p + from * M, n * M));
             dev->op->matmul_dx(dev, (struct mat){ back.p, n, M, M }, in, W2, false);
             CHECK(same_bits(back.p, dx.p + from * M, n * M));
+            dev->op->matmul_t(dev, out, in, W2, B, false);
+            CHECK(same_bits(part.p, turned.p + from * M, n * M));
             memcpy(part.p, acc.p + from * M, (size_t)(n * M) * sizeof(float));
             dev->op->matmul(dev, out, in, W, B, true);     /* and added to what is there */
             CHECK(same_bits(part.p, sum.p + from * M, n * M));
@@ -221,7 +225,7 @@ static void paths(void **state)
 
 /* ---- threads */
 
-enum { OUTS = 13 };
+enum { OUTS = 14 };
 struct outs { int64_t n; struct arr a[OUTS]; };
 
 static float *out_of(struct outs *o, int64_t n, double scale)
@@ -263,6 +267,7 @@ static void all_ops(struct outs *o)
     float *dx = out_of(o, N * D, 0), *dw = out_of(o, V * D, 1);
     dev->op->logprob(dev, S0, S1, S2, X, W, at, coef.p, tensor2(dx, N, D), tensor2(dw, V, D));
     dev->op->matmul_dw(dev, tensor2(out_of(o, D * D, 1), D, D), B, mat_of(DY), mat_of(X));
+    dev->op->matmul_t_dw(dev, tensor2(out_of(o, D * D, 1), D, D), B, mat_of(DY), mat_of(X));
     double sum = 0;
     dev->op->sumsq(dev, &sum, W);
     *out_of(o, 1, 1) = (float)sum;

@@ -13,6 +13,9 @@ static struct arena *a;
     "{\"model_type\":\"llama\",\"vocab_size\":24,\"hidden_size\":16,\"intermediate_size\":12,"     \
     "\"num_hidden_layers\":1,\"max_position_embeddings\":64,"
 
+#define GPT2                                                                                       \
+    "{\"model_type\":\"gpt2\",\"vocab_size\":24,\"n_embd\":16,\"n_layer\":1,\"n_positions\":64,"
+
 static void refused(void **state)
 {
     static const struct { const char *text, *say; } bad[] = {
@@ -43,6 +46,23 @@ static void refused(void **state)
         { LLAMA "\"num_attention_heads\":4,\"quantization_config\":{}}", "'quantization_config'" },
         { LLAMA "\"num_attention_heads\":4,\"eos_token_id\":24}", "'eos_token_id'" },
         { LLAMA "\"num_attention_heads\":4,\"layer_types\":[\"chunked\"]}", "'layer_types'" },
+        { LLAMA "\"num_attention_heads\":4,\"layer_types\":[]}", "'layer_types'" },
+        { LLAMA "\"num_attention_heads\":4,\"layer_types\":[\"sliding_attention\"]}",
+          "'layer_types'" },
+        { LLAMA "\"num_attention_heads\":4,\"rope_scaling\":{\"type\":\"yarn\",\"factor\":2}}",
+          "'rope_type' is 'yarn'" },
+        { LLAMA "\"num_attention_heads\":4,\"no_rope_layers\":[1,0]}", "'no_rope_layers'" },
+        { LLAMA "\"num_attention_heads\":4,\"final_logit_softcapping\":30}",
+          "'final_logit_softcapping'" },
+        { "{\"model_type\":\"smollm3\"}", "'model_type' is 'smollm3'" },
+        { "{\"model_type\":\"gemma2\"}", "'model_type' is 'gemma2'" },
+        { GPT2 "\"n_head\":3}", "'n_head' does not divide" },
+        { GPT2 "\"n_head\":4,\"activation_function\":\"relu\"}", "'activation_function'" },
+        { GPT2 "\"n_head\":4,\"scale_attn_weights\":false}", "'scale_attn_weights'" },
+        { GPT2 "\"n_head\":4,\"scale_attn_by_inverse_layer_idx\":true}",
+          "'scale_attn_by_inverse_layer_idx'" },
+        { GPT2 "\"n_head\":4,\"add_cross_attention\":true}", "'add_cross_attention'" },
+        { GPT2 "\"n_head\":4,\"layer_norm_epsilon\":0}", "'layer_norm_epsilon'" },
         { LLAMA "\"num_attention_heads\":4,\"model_type\":\"x\"}", "" },
     };
     struct config c;
@@ -57,24 +77,42 @@ static void refused(void **state)
     }
 }
 
-/* A window as long as the positions is none. */
+/* A config of one text, read. */
+static enum st of_text(struct config *c, const char *text)
+{
+    CHECK_ST(file_save(path, text, strlen(text), a), ST_OK);
+    return config_read(c, path, a);
+}
+
+/* A window as long as the positions is none; what layers have it, each family says its way. */
 static void windows(void **state)
 {
-    struct config c;
-    (void)state;
     static const char mistral[] =
         "{\"model_type\":\"mistral\",\"vocab_size\":24,\"hidden_size\":16,\"intermediate_size\":12,"
         "\"num_hidden_layers\":1,\"max_position_embeddings\":64,\"num_attention_heads\":4,"
-        "\"num_key_value_heads\":2,"
-        "\"sliding_window\":%d,\"eos_token_id\":[3,4]}";
+        "\"num_key_value_heads\":2,\"sliding_window\":%d,\"eos_token_id\":[3,4]}";
+    static const char qwen[] =
+        "{\"model_type\":\"qwen2\",\"vocab_size\":24,\"hidden_size\":16,\"intermediate_size\":12,"
+        "\"num_hidden_layers\":3,\"max_position_embeddings\":64,\"num_attention_heads\":4,"
+        "\"num_key_value_heads\":2,\"sliding_window\":8,%s}";
+    static const struct { const char *say; int64_t window[3]; } of[] = {
+        { "\"use_sliding_window\":false", { 0, 0, 0 } },
+        { "\"use_sliding_window\":true,\"max_window_layers\":2", { 0, 0, 8 } },
+        { "\"use_sliding_window\":true", { 0, 0, 0 } },
+        { "\"use_sliding_window\":true,\"layer_types\":[\"sliding_attention\","
+          "\"full_attention\",\"sliding_attention\"]", { 8, 0, 8 } },
+    };
+    struct config c;
+
+    (void)state;
     for (int w = 63; w <= 64; w++) {
-        char *text = arena_printf(a, mistral, w);
-        CHECK_ST(file_save(path, text, strlen(text), a), ST_OK);
-        CHECK_ST(config_read(&c, path, a), w < 64 ? ST_DATA : ST_OK);
-        CHECK(w == 64 || strstr(err_text(), "'sliding_window'"));
-        err_clear();
+        CHECK_ST(of_text(&c, arena_printf(a, mistral, w)), ST_OK);
+        CHECK(c.window[0] == (w == 63 ? 63 : 0) && c.bos == 1 && c.eos == 3);
     }
-    CHECK(c.bos == 1 && c.eos == 3);
+    for (int64_t i = 0; i < countof(of); i++) {
+        CHECK_ST(of_text(&c, arena_printf(a, qwen, of[i].say)), ST_OK);
+        CHECK(memcmp(c.window, of[i].window, sizeof of[i].window) == 0);
+    }
 }
 
 /* Llama 3.1's scaling: short waves stay, long ones are slowed, between them a ramp. */

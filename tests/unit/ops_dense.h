@@ -38,9 +38,9 @@ static void narrow(struct arr a, struct mat m)
     }
 }
 
-static void test_matmul(void **state)
+/* turned: the weight lies [K M]. */
+static void products(bool turned)
 {
-    (void)state;
     for (int round = 0; round < 24; round++) {
         arr_open(1 + round % 3);
         struct prod s = draw_prod(round);
@@ -50,15 +50,22 @@ static void test_matmul(void **state)
         struct arr y = add ? copied(old) : poisoned(s.N * s.M);
         struct tensor bias = tensor1(round % 4 < 2 ? NULL : b.p, s.M);
         struct mat xm = wide(x, s.N, s.K, round % 5), ym = wide(y, s.N, s.M, round % 3);
-        dev->op->matmul(dev, ym, xm, tensor2(w.p, s.M, s.K), bias, add);
+        if (turned)
+            dev->op->matmul_t(dev, ym, xm, tensor2(w.p, s.K, s.M), bias, add);
+        else
+            dev->op->matmul(dev, ym, xm, tensor2(w.p, s.M, s.K), bias, add);
         narrow(y, ym);
-        ref_matmul(y.x, x.x, w.x, bias.p ? b.x : NULL, s.N, s.M, s.K);
+        (turned ? ref_matmul_t : ref_matmul)(y.x, x.x, w.x, bias.p ? b.x : NULL, s.N, s.M,
+                                             s.K);
         for (int64_t i = 0; add && i < y.n; i++)
             y.x[i] += old.x[i];
         NEAR(y, 3e-6);
         arr_close();
     }
 }
+
+static void test_matmul(void **state)   { (void)state; products(false); }
+static void test_matmul_t(void **state) { (void)state; products(true); }
 
 static void test_matmul_dx(void **state)
 {
@@ -84,9 +91,8 @@ static void test_matmul_dx(void **state)
     }
 }
 
-static void test_matmul_dw(void **state)
+static void products_dw(bool turned)
 {
-    (void)state;
     for (int round = 0; round < 24; round++) {
         arr_open(1 + round % 3);
         struct prod s = draw_prod(round);
@@ -94,11 +100,16 @@ static void test_matmul_dw(void **state)
                    db = fresh(s.M, 1);
         struct mat dym = wide(dy, s.N, s.M, round % 4), xm = wide(x, s.N, s.K, round % 3);
         bool bias = round % 2;
-        dev->op->matmul_dw(dev, tensor2(dw.p, s.M, s.K), tensor1(bias ? db.p : NULL, s.M), dym, xm);
+        struct tensor tdb = tensor1(bias ? db.p : NULL, s.M);
+        if (turned)
+            dev->op->matmul_t_dw(dev, tensor2(dw.p, s.K, s.M), tdb, dym, xm);
+        else
+            dev->op->matmul_dw(dev, tensor2(dw.p, s.M, s.K), tdb, dym, xm);
         for (int64_t i = 0; i < s.N; i++)
             for (int64_t j = 0; j < s.M; j++) {
                 for (int64_t k = 0; k < s.K; k++)
-                    dw.x[j * s.K + k] += dy.x[i * s.M + j] * x.x[i * s.K + k];
+                    dw.x[turned ? k * s.M + j : j * s.K + k] +=
+                        dy.x[i * s.M + j] * x.x[i * s.K + k];
                 db.x[j] += bias ? dy.x[i * s.M + j] : 0;
             }
         NEAR(dw, 3e-6);
@@ -106,6 +117,9 @@ static void test_matmul_dw(void **state)
         arr_close();
     }
 }
+
+static void test_matmul_dw(void **state)   { (void)state; products_dw(false); }
+static void test_matmul_t_dw(void **state) { (void)state; products_dw(true); }
 
 /* ---- rows */
 

@@ -15,6 +15,18 @@ void ref_matmul(double *y, const double *x, const double *w, const double *bias,
         }
 }
 
+void ref_matmul_t(double *y, const double *x, const double *w, const double *bias, int64_t N,
+                  int64_t M, int64_t K)
+{
+    for (int64_t i = 0; i < N; i++)
+        for (int64_t j = 0; j < M; j++) {
+            double sum = bias ? bias[j] : 0;
+            for (int64_t k = 0; k < K; k++)
+                sum += x[i * K + k] * w[k * M + j];
+            y[i * M + j] = sum;
+        }
+}
+
 void ref_rows(double *y, const double *table, const int32_t *at, int64_t n, int64_t D)
 {
     for (int64_t i = 0; i < n; i++)

@@ -10,6 +10,9 @@
 /* y[N M] = x[N K] w[M K]^T + bias[M] (bias may be NULL) */
 void ref_matmul(double *y, const double *x, const double *w, const double *bias, int64_t N,
                 int64_t M, int64_t K);
+/* The same with w[K M]. */
+void ref_matmul_t(double *y, const double *x, const double *w, const double *bias, int64_t N,
+                  int64_t M, int64_t K);
 void ref_rows(double *y, const double *table, const int32_t *at, int64_t n, int64_t D);
 void ref_rmsnorm(double *y, double *rstd, const double *x, const double *w, int64_t N, int64_t D,
                  double eps);

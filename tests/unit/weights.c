@@ -13,8 +13,10 @@
 #include "model/weights.h"
 #include "tests/check.h"
 
-static const char *const goldens[] = { "llama",  "llama-tied", "neox",  "neox-serial", "llama3",
-                                       "linear", "mistral",    "qwen2", "qwen3" };
+static const char *const goldens[] = {
+    "llama", "llama-tied", "neox", "neox-serial", "llama3", "linear", "mistral", "mistral-window",
+    "qwen2", "qwen2-window", "qwen3", "olmo2", "olmo2-tied", "gpt2", "gpt2-untied",
+};
 
 static char *top;
 static struct arena *a;
@@ -97,9 +99,11 @@ static void out_and_in(void **state)
             CHECK_ST(dir_make(dir), ST_OK);
             CHECK_ST(weights_save(x, dir, types[t], a), ST_OK);
             CHECK_ST(config_read(&c, below("out/config.json"), a), ST_OK);
-            CHECK(strstr(c.json, names[t]) && strstr(c.json, "ForCausalLM"));
-            CHECK(c.D == x->c.D && c.freq[c.n_freq - 1] == x->c.freq[c.n_freq - 1] &&
-                  c.tied == x->c.tied);
+            CHECK(strstr(c.json, names[t]) &&
+                  (strstr(c.json, "ForCausalLM") || strstr(c.json, "GPT2LMHeadModel")));
+            CHECK(c.D == x->c.D && c.n_freq == x->c.n_freq && c.tied == x->c.tied);
+            CHECK(!c.n_freq || c.freq[c.n_freq - 1] == x->c.freq[c.n_freq - 1]);
+            CHECK(memcmp(c.window, x->c.window, (size_t)c.L * sizeof *c.window) == 0);
             CHECK_ST(weights_load(y, dir, a), ST_OK);
             CHECK(same_weights(x, y) == (types[t] == F32));
             for (int64_t i = 0; i < x->n_params; i++)
@@ -272,6 +276,34 @@ static void wrong_tensors(void **state)
     }
 }
 
+/* Files of GPT-2 from before the prefix "transformer.", with the masks they carry. */
+static void old_names(void **state)
+{
+    struct model *x = model_of("gpt2", 1, false), *y = model_of("gpt2", 2, false);
+    int64_t n = x->n_params;
+    char *dir = below("old"), **name = ARENA_NEW(a, char *, n + 1);
+    struct tensor *t = ARENA_NEW(a, struct tensor, n + 1);
+    float mask[4] = { 0 };
+
+    (void)state;
+    for (int64_t i = 0; i < n; i++) {
+        CHECK(strncmp(x->param[i].name, "transformer.", 12) == 0);
+        name[i] = x->param[i].name + 12;
+        t[i] = x->param[i].w;
+    }
+    name[n] = "h.0.attn.bias";
+    t[n] = tensor2(mask, 2, 2);
+    CHECK_ST(dir_make(dir), ST_OK);
+    CHECK_ST(tensors_save(below("old/model.safetensors"), n + 1, name, t, d, F32, a), ST_OK);
+    CHECK_ST(weights_load(y, dir, a), ST_OK);
+    CHECK(same_weights(x, y));
+    name[n] = "wte.bias";
+    CHECK_ST(tensors_save(below("old/model.safetensors"), n + 1, name, t, d, F32, a), ST_OK);
+    CHECK_ST(weights_load(y, dir, a), ST_DATA);
+    CHECK(strstr(err_text(), "'wte.bias' has no place"));
+    err_clear();
+}
+
 static void any_tensors(void **state)
 {
     char *names[] = { "m", "count \"x\"" };
@@ -350,7 +382,8 @@ int main(int argc, char **argv)
     if (!(top = arena_printf(a, "/tmp/plait-weights-%d", (int)getpid())) || dir_make(top) != ST_OK)
         return done(ST_SYS);
     int failed = RUN(TEST(halves), TEST(first_values), TEST(out_and_in), TEST(hashes),
-                     TEST(hostile_headers), TEST(wrong_tensors), TEST(any_tensors));
+                     TEST(hostile_headers), TEST(wrong_tensors), TEST(old_names),
+                     TEST(any_tensors));
     if (dir_remove(top) != ST_OK)
         failed = 1;
     dev_close(d);

@@ -247,31 +247,10 @@ static void clip_and_decay(void **state)
     optim_clear(o);
 }
 
-static void rates(void **state)
-{
-    (void)state;
-    struct rate r = { SCHEDULE_CONSTANT, 4, 0, 0 };
-
-    CHECK_NEAR(rate_at(&r, 0, 0), 0.25, 0);
-    CHECK_NEAR(rate_at(&r, 3, 0), 1, 0);
-    CHECK_NEAR(rate_at(&r, 100, 0), 1, 0);
-    CHECK_NEAR(rate_at(&r, 101, 100), 0.5, 0);
-    r = (struct rate){ SCHEDULE_LINEAR, 4, 12, 0.2 };
-    CHECK_NEAR(rate_at(&r, 4, 0), 1, 0);
-    CHECK_NEAR(rate_at(&r, 8, 0), 0.6, 1e-15);
-    CHECK_NEAR(rate_at(&r, 12, 0), 0.2, 1e-15);
-    CHECK_NEAR(rate_at(&r, 8, 8), 0.15, 1e-15); /* a new phase warms up under the run's decay */
-    CHECK_NEAR(rate_at(&r, 99, 0), 0.2, 1e-15);
-    r = (struct rate){ SCHEDULE_COSINE, 0, 10, 0 };
-    CHECK_NEAR(rate_at(&r, 0, 0), 1, 0);
-    CHECK_NEAR(rate_at(&r, 5, 0), 0.5, 1e-15);
-    CHECK_NEAR(rate_at(&r, 10, 0), 0, 1e-15);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(gradients), TEST(ten_steps), TEST(no_room), TEST(clip_and_decay), TEST(rates),
+        TEST(gradients), TEST(ten_steps), TEST(no_room), TEST(clip_and_decay),
     };
     err_tool("work");
     return cmocka_run_group_tests(tests, setup, teardown) != 0;

@@ -1,7 +1,7 @@
-/* matmul.c - the products of a layer: forward, by the input, by the weight.
+/* matmul.c - the products of a layer: forward, by the input, by the weight; and with the weight
+ * transposed.
  *
- * All three are one product with its views turned; what makes their bits stand still is in
- * gemm.h. */
+ * All are one product with its views turned; what makes their bits stand still is in gemm.h. */
 #include "math/cpu/gemm.h"
 
 void cpu_matmul(struct dev *d, struct mat y, struct mat x, struct tensor w, struct tensor bias,
@@ -34,6 +34,31 @@ void cpu_matmul_dw(struct dev *d, struct tensor dw, struct tensor dbias, struct 
                       .a = { dy.p, 1, dy.ld }, .b = { x.p, x.ld, 1 }, .mode = GEMM_ADD };
 
     SHAPE2(dw, dy.cols, x.cols);
+    BUG_IF(dy.rows != x.rows || (dbias.p && tensor_n(dbias) != dy.cols));
+    gemm_all(d, &g);
+    if (dbias.p)
+        cpu_columns(d, f32(dbias), dy.p, dy.rows, dy.ld, dy.cols);
+}
+
+void cpu_matmul_t(struct dev *d, struct mat y, struct mat x, struct tensor w, struct tensor bias,
+                  bool add)
+{
+    struct gemm g = { .c = y.p, .ldc = y.ld, .I = y.rows, .J = y.cols, .K = x.cols,
+                      .a = { x.p, x.ld, 1 }, .b = { f32(w), y.cols, 1 }, .bias = f32(bias),
+                      .mode = add ? GEMM_ADD : GEMM_SET };
+
+    SHAPE2(w, x.cols, y.cols);
+    BUG_IF(y.rows != x.rows || (bias.p && tensor_n(bias) != y.cols));
+    gemm_all(d, &g);
+}
+
+void cpu_matmul_t_dw(struct dev *d, struct tensor dw, struct tensor dbias, struct mat dy,
+                     struct mat x)
+{
+    struct gemm g = { .c = f32(dw), .ldc = dy.cols, .I = x.cols, .J = dy.cols, .K = dy.rows,
+                      .a = { x.p, 1, x.ld }, .b = { dy.p, dy.ld, 1 }, .mode = GEMM_ADD };
+
+    SHAPE2(dw, x.cols, dy.cols);
     BUG_IF(dy.rows != x.rows || (dbias.p && tensor_n(dbias) != dy.cols));
     gemm_all(d, &g);
     if (dbias.p)
