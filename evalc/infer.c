@@ -20,31 +20,9 @@ struct infer {
     int64_t       micro_tokens, max_tokens, max_targets;
 };
 
-enum st infer_folder(const char **folder, const char *dir, struct arena *a)
+const char *infer_folder(const struct folders *f)
 {
-    static const char *const places[] = { "%s/config.json", "%s/latest/config.json" };
-
-    for (int64_t i = 0; i < countof(places); i++) {
-        char *config = arena_printf(a, places[i], dir);
-        if (!config)
-            return ST_SYS;
-        if (access(config, F_OK) != 0)
-            continue;
-        config[strlen(config) - strlen("/config.json")] = 0;
-        if (i == 0) {
-            *folder = config;
-            return ST_OK;
-        }
-        char *real = realpath(config, NULL);               /* latest may move on while we run */
-        if (!real)
-            return fail_sys("'%s'", shown(view_of(config)));
-        *folder = arena_text(a, view_of(real));
-        mem_release(real);
-        return *folder ? ST_OK : ST_SYS;
-    }
-    err_place("%s", shown(view_of(dir)));
-    return fail(ST_SYS, "no config.json there, nor in its latest/; name a Hugging Face folder or "
-                "the OUT of step");
+    return f->adapter ? f->adapter : f->base;
 }
 
 /* The tokenizer a folder was made for, as 64 hexadecimal digits: of its tokenizer.json, or where
@@ -78,12 +56,17 @@ static enum st tokenizer_of(char hex[65], const char *folder, struct arena *a)
     return st;
 }
 
-/* Rows of another tokenizer than the folder's: every id would mean something else. */
-static enum st check_tokenizer(const char *folder, const struct header *h, const char *stream,
+/* Rows of another tokenizer than the folder's: every id would mean something else.  An adapter that
+ * brings none has its base's. */
+static enum st check_tokenizer(const struct folders *f, const struct header *h, const char *stream,
                                struct arena *a)
 {
     char own[65], theirs[65];
+    const char *folder = infer_folder(f);
     enum st st = tokenizer_of(own, folder, a);
+
+    if (st == ST_OK && !*own && f->adapter)
+        st = tokenizer_of(own, folder = f->base, a);
 
     hex_of(h->tokenizer, sizeof h->tokenizer, theirs);
     if (st != ST_OK || !*own || strcmp(own, theirs) == 0)
@@ -93,34 +76,33 @@ static enum st check_tokenizer(const char *folder, const struct header *h, const
                 "re-run tokenize with the model's", theirs, shown(view_of(folder)), own);
 }
 
-enum st infer_open(struct infer **to, const char *folder, const struct header *h,
+enum st infer_open(struct infer **to, const struct folders *f, const struct header *h,
                    const char *stream, const char *device, int threads, int64_t micro_tokens,
                    struct arena *a)
 {
     struct infer *v = ARENA_NEW(a, struct infer, 1);
+    struct lora *l = ARENA_NEW(a, struct lora, 1);
     struct config c = { 0 };
-    char *config = arena_printf(a, "%s/config.json", folder);
+    char *config = arena_printf(a, "%s/config.json", f->base);
     enum st st;
 
     *to = v;
-    if (!v || !config)
+    if (!v || !l || !config)
         return ST_SYS;
-    v->folder = folder;
+    v->folder = infer_folder(f);
     v->micro_tokens = micro_tokens;
     v->pass_a = arena_new(0);
-    if ((st = check_tokenizer(folder, h, stream, a)) != ST_OK ||
+    if ((st = check_tokenizer(f, h, stream, a)) != ST_OK ||
         (st = config_read(&c, config, a)) != ST_OK)
         return st;
     if (h->vocab > c.V) {
         err_place("%s", shown(view_of(stream)));
         return fail(ST_DATA, "its tokenizer has %lld ids, the model in '%s' only %lld; they do not "
-                    "belong together", (long long)h->vocab, shown(view_of(folder)),
+                    "belong together", (long long)h->vocab, shown(view_of(v->folder)),
                     (long long)c.V);
     }
-    if ((st = dev_open(&v->d, device, threads, a)) != ST_OK ||
-        (st = model_new(&v->m, &c, v->d, false, a)) != ST_OK)
-        return st;
-    return weights_load(v->m, folder, a);
+    st = dev_open(&v->d, device, threads, a);
+    return st == ST_OK ? folders_open(&v->m, f, l, v->d, false, a) : st;
 }
 
 /* A pass that holds the largest pack of the batch. */

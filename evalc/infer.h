@@ -8,7 +8,7 @@
 
 #include "base/run.h"
 #include "batch/batch.h"
-#include "model/weights.h"
+#include "model/folders.h"
 #include "stream/io.h"
 
 struct sum {                                   /* one sequence */
@@ -29,14 +29,13 @@ struct item {                                  /* a row of a window */
 
 struct infer;
 
-/* A Hugging Face folder, or the OUT folder of step, whose `latest` is meant: *folder is DIR or
- * what DIR/latest points to now.  ST_SYS: there is no config.json in either. */
-enum st infer_folder(const char **folder, const char *dir, struct arena *a) must_use;
+/* The folder that names the model: the adapter's where there is one. */
+const char *infer_folder(const struct folders *f);
 
-/* The model in a folder of infer_folder(), its weights on the device, after a look at the header
- * of the rows it shall score: the folder's tokenizer.json, where it has one, must be theirs, and
- * their vocabulary fit.  ST_DATA says what differs, naming `stream`; ST_USAGE: no such device. */
-enum st infer_open(struct infer **v, const char *folder, const struct header *h,
+/* The model in the folders, its weights on the device, after a look at the header of the rows it
+ * shall score: the folder's tokenizer.json, where it has one, must be theirs, and their vocabulary
+ * fit.  ST_DATA says what differs, naming `stream`; ST_USAGE: no such device. */
+enum st infer_open(struct infer **v, const struct folders *f, const struct header *h,
                    const char *stream, const char *device, int threads, int64_t micro_tokens,
                    struct arena *a) must_use;
 /* Scores the items that ask for it; results live in a.  p counts rows, pack by pack.

@@ -38,7 +38,8 @@ struct job {
     struct arena         *a;                   /* lives to the end of the run */
     const struct header  *header;              /* of the rows */
     struct infer         *infer;               /* the model; NULL where no task scores */
-    const char           *model;               /* its folder, NULL likewise */
+    const struct folders *folders;             /* its own, NULL likewise, */
+    const char           *model;               /* and the one that names it */
     struct figures       *figures;             /* end(): the record of the run */
     struct figures       *item;                /* row(): its own figures; NULL: not wanted */
     struct report        *report;              /* for a task that puts records itself */

@@ -20,6 +20,7 @@ struct walk {
     unsigned            scored;                /* kinds that one of them wants scored */
     struct rows         rows;
     struct job          job;
+    struct folders      folders;
     struct figures      figures, item;
     struct buf          item_bytes;
     struct out         *items;
@@ -41,7 +42,8 @@ static enum st check_usage(struct walk *w)
     err_place("--model");
     if (w->scored && !s->model)
         return fail(ST_USAGE, "--task %s needs one", t->name);
-    static const char *const of_models[] = { "model", "device", "threads", "micro-tokens" };
+    static const char *const of_models[] = { "model", "adapter", "device", "threads",
+                                             "micro-tokens" };
     for (int64_t i = 0; !w->scored && i < countof(of_models); i++)
         if (opt_given(of_models[i])) {
             err_place("--%s", of_models[i]);
@@ -75,6 +77,15 @@ static enum st identity(struct walk *w)
     return st;
 }
 
+static enum st find_model(struct walk *w, struct arena *a)
+{
+    enum st st = folders_find(&w->folders, w->s->model, w->s->adapter, a);
+
+    w->job.folders = &w->folders;
+    w->job.model = infer_folder(&w->folders);
+    return st;
+}
+
 static enum st open_all(struct walk *w, char *const *name, int n, struct arena *a)
 {
     const struct setup *s = w->s;
@@ -86,12 +97,11 @@ static enum st open_all(struct walk *w, char *const *name, int n, struct arena *
     w->job.figures = &w->figures;
     w->job.stream = n ? (const char *const *)name : rows_stdin;
     w->job.n_streams = n ? n : 1;
-    if ((w->scored && (st = infer_folder(&w->job.model, s->model, a)) != ST_OK) ||
-        (st = identity(w)) != ST_OK ||
+    if ((w->scored && (st = find_model(w, a)) != ST_OK) || (st = identity(w)) != ST_OK ||
         (st = rows_open(&w->rows, name, n, w->scored || w->task[0]->copies, a)) != ST_OK)
         return st;
     if (w->scored)
-        st = infer_open(&w->job.infer, w->job.model, &w->rows.header, rows_stream(&w->rows),
+        st = infer_open(&w->job.infer, &w->folders, &w->rows.header, rows_stream(&w->rows),
                         s->device, (int)s->threads, s->micro_tokens, a);
     if (st != ST_OK)
         return st;

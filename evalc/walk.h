@@ -6,7 +6,7 @@
 
 struct setup {                                 /* the command line */
     struct opt_list tasks, labels;
-    const char     *model;                     /* NULL: not given */
+    const char     *model, *adapter;           /* NULL: not given */
     const char     *device, *out, *to, *items; /* items NULL: none */
     int64_t         threads, micro_tokens;     /* threads 0: what the machine lends */
     bool            quiet;

@@ -7,12 +7,26 @@
 
 #include "base/file.h"
 #include "ckpt.h"
-#include "model/weights.h"
+#include "model/peft.h"
 #include "seal.h"
 
 enum { CHECKPOINTS_MAX = 1 << 20, TOKENIZER_BYTES_MAX = 256 << 20 };
 
 /* ---- opening ---- */
+
+enum st ckpt_type(enum dtype *type, const char *name)
+{
+    static const char *const names[] = { "f32", "bf16", "f16" };
+    static const enum dtype types[] = { F32, BF16, F16 };
+
+    for (int i = 0; i < countof(names); i++)
+        if (strcmp(name, names[i]) == 0) {
+            *type = types[i];
+            return ST_OK;
+        }
+    err_place("--save-dtype");
+    return fail(ST_USAGE, "'%s' is neither f32, bf16 nor f16", shown(view_of(name)));
+}
 
 static enum st remove_left(const struct ckpt *k, struct arena *a)
 {
@@ -160,16 +174,20 @@ static enum st exact(const struct model *m, char ***name, struct tensor **t, str
     return ST_OK;
 }
 
-enum st ckpt_load(const char *dir, struct model *m, struct optim *o, struct arena *a)
+enum st ckpt_load(const struct ckpt *k, const char *dir, struct model *m, struct optim *o,
+                  struct arena *a)
 {
+    char *adapters = arena_printf(a, "%s/" PEFT_TENSORS, dir);
     char *weights = arena_printf(a, "%s/state/weights.safetensors", dir);
     char *moments = arena_printf(a, "%s/state/optim.safetensors", dir), **name;
     struct tensor *t;
     enum st st;
 
-    if (!weights || !moments)
+    if (!weights || !moments || !adapters)
         return ST_SYS;
-    if (access(weights, F_OK) == 0) {
+    if (m->c.lora) {
+        st = peft_load(m, access(weights, F_OK) == 0 ? weights : adapters, k->base, a);
+    } else if (access(weights, F_OK) == 0) {
         st = exact(m, &name, &t, a);
         if (st == ST_OK)
             st = tensors_load(weights, m->n_params, name, t, m->d, a);
@@ -181,7 +199,7 @@ enum st ckpt_load(const char *dir, struct model *m, struct optim *o, struct aren
 
 /* ---- saving ---- */
 
-static enum st copy_files(const struct ckpt *k, const char *to, struct arena *a)
+enum st ckpt_files(const struct ckpt *k, const char *to, struct arena *a)
 {
     static const char *const names[] = {
         "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
@@ -206,30 +224,44 @@ static enum st copy_files(const struct ckpt *k, const char *to, struct arena *a)
     return st;
 }
 
+/* What trains, in the form that other programs read, and exactly. */
+static enum st put_weights(const struct ckpt *k, const char *dir, const struct model *m,
+                           struct arena *a)
+{
+    char *path = arena_printf(a, "%s/state/weights.safetensors", dir), **name;
+    bool lora = m->c.lora != NULL;
+    struct tensor *t;
+    enum st st = path ? ST_OK : ST_SYS;
+
+    if (st == ST_OK)
+        st = lora ? peft_save(m, dir, k->base, k->base_hash, k->type, a)
+                  : weights_save(m, dir, k->type, a);
+    if (st != ST_OK || k->type == F32)
+        return st;
+    if (lora)
+        return peft_save_tensors(m, path, k->base_hash, F32, a);
+    st = exact(m, &name, &t, a);
+    return st == ST_OK ? tensors_save(path, m->n_params, name, t, m->d, F32, a) : st;
+}
+
 static enum st fill(const struct ckpt *k, const char *dir, const struct model *m,
                     const struct optim *o, const struct state *s, const struct header *h,
                     struct arena *a)
 {
     char *state = arena_printf(a, "%s/state", dir);
     char *moments = arena_printf(a, "%s/state/optim.safetensors", dir);
-    char *weights = arena_printf(a, "%s/state/weights.safetensors", dir), **name;
-    struct tensor *t;
 
-    if (!state || !moments || !weights)
+    if (!state || !moments)
         return ST_SYS;
     enum st st = dir_make(state);
     if (st == ST_OK)
-        st = weights_save(m, dir, k->type, a);
-    if (st == ST_OK && k->type != F32)
-        st = exact(m, &name, &t, a);
-    if (st == ST_OK && k->type != F32)
-        st = tensors_save(weights, m->n_params, name, t, m->d, F32, a);
+        st = put_weights(k, dir, m, a);
     if (st == ST_OK)
         st = optim_save(o, moments, a);
     if (st == ST_OK)
         st = state_save(s, h, dir, a);
     if (st == ST_OK)
-        st = copy_files(k, dir, a);
+        st = ckpt_files(k, dir, a);
     return st == ST_OK ? seal_write(dir, a) : st;
 }
 

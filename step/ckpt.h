@@ -4,6 +4,8 @@
  *                       state/step.json mixer optim.safetensors files.json    for a resume
  *     OUT/latest -> step-00000100                                             moves last
  *
+ * Where adapters train it is a PEFT folder: adapter_config.json and adapter_model.safetensors.
+ *
  * A checkpoint is made under OUT/.tmp-step-*, brought to the disk, sealed (seal.h) and renamed.
  * Only then the link moves, and only then older ones go.  A folder newer than the link was left by
  * a crash between the two and counts for nothing, so that `mix --resume`, which follows the link
@@ -20,8 +22,13 @@ struct ckpt {
     enum dtype  type;                          /* of model.safetensors; exact ones go to state/ */
     int64_t     keep;                          /* how many stay; 0: all */
     int64_t     saved;                         /* updates of the last one there is; -1: none */
+    const char *base;                          /* of adapters: the folder of the other weights, */
+    uint8_t     base_hash[32];                 /* and their hash */
     int         lock;                          /* OUT, held; -1: not yet */
 };
+
+/* --save-dtype.  ST_USAGE names those there are. */
+enum st ckpt_type(enum dtype *type, const char *name) must_use;
 
 /* Makes OUT where it is not there, takes it for this process alone, removes what a killed run left
  * half-written.  resume false: a run that is there already is not overwritten (ST_USAGE).
@@ -34,8 +41,12 @@ void ckpt_close(struct ckpt *k);               /* gives OUT back */
  * none is whole. */
 enum st ckpt_find(struct ckpt *k, char **dir, struct arena *a) must_use;
 
-/* Weights and moments of the checkpoint in dir. */
-enum st ckpt_load(const char *dir, struct model *m, struct optim *o, struct arena *a) must_use;
+/* Weights, or adapters, and moments of the checkpoint in dir. */
+enum st ckpt_load(const struct ckpt *k, const char *dir, struct model *m, struct optim *o,
+                  struct arena *a) must_use;
+
+/* Copies what there is of a tokenizer's files from k->files to the folder `to`. */
+enum st ckpt_files(const struct ckpt *k, const char *to, struct arena *a) must_use;
 
 enum st ckpt_save(struct ckpt *k, const struct model *m, const struct optim *o,
                   const struct state *s, const struct header *h, struct arena *a) must_use;

@@ -8,6 +8,7 @@ static struct plan arg = {
     .decay_type = "1-sqrt", .decay_steps = 0.1, .nan = "stop",
     .phase = "fresh", .save_dtype = "f32", .lr = 1e-5, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8,
     .clip = 1, .micro_tokens = 4096, .save_every = 500, .keep = 2,
+    .lora_targets = "all-linear", .lora_alpha = NAN,
     .lr_sft = NAN, .lr_pref = NAN, .seed_init = INT64_MIN,     /* no default: --lr, --seed */
 };
 
@@ -50,6 +51,16 @@ static const struct opt opts[] = {
          "what a loss or gradient that is no number does; N: updates of the run that it may cost"),
     TEXT("stop-at", arg.stop_at, "S,P",
          "end where the held-out losses of sft and pref are at most these, twice running"),
+    TEXT("adapter", arg.adapter, "DIR", "PEFT folder to go on with beside --model, its base"),
+    INT("lora-rank", arg.lora_rank, "train adapters of rank N, and no weight of --model",
+        LORA_RANK_MAX),
+    REAL("lora-alpha", arg.lora_alpha, "they count X / rank times; not given: twice the rank",
+         -1e6, 1e6),
+    REAL("lora-dropout", arg.lora_dropout, "share of their inputs dropped in updates", 0, 0.999),
+    TEXT("lora-targets", arg.lora_targets, "NAME,...",
+         "projections that get one, by their names in the model"),
+    FLAG("lora-rslora", arg.lora_rslora, "--lora-alpha / the root of the rank instead"),
+    FLAG("merge", arg.merge, "write --model with its adapter as plain weights, and train nothing"),
     TEXT("feedback", arg.feedback, "FIFO", "where mix waits for the losses"),
     { 0, "micro-tokens", OPT_INT, &arg.micro_tokens, "N",
       "tokens of one pass; their number changes a result by rounding alone", 1, 1 << 30 },
@@ -68,7 +79,8 @@ static const struct opt opts[] = {
 
 static struct opt_tool tool = {
     .name = "step", .line = "train a model on the steps that mix decides",
-    .usage = "{--model DIR | --init CONFIG.json | --branch DIR} --out DIR [OPTION]... [FILE]",
+    .usage = "{--model DIR [--adapter DIR] | --init CONFIG.json | --branch DIR} --out DIR "
+             "[OPTION]... [FILE]",
     .groups = { { NULL, opts } },
 };
 
@@ -84,9 +96,11 @@ int main(int argc, char **argv)
     enum st st = opt_parse(&tool, argc, argv, &operands);
     if (st == ST_OK && operands > 1)
         st = fail(ST_USAGE, "one stream at a time; cat joins several");
+    if (st == ST_OK && arg.merge)
+        st = merge_options(&tool, operands);
     if (st == ST_OK) {
         arg.input = operands ? argv[1] : "-";
-        st = train(&arg, a);
+        st = arg.merge ? merge(&arg, a) : train(&arg, a);
     } else if (st == ST_END) {
         st = ST_OK;                                    /* --help was answered */
     }

@@ -8,24 +8,24 @@
 
 int64_t optim_bytes(const struct model *m)
 {
-    return 2 * (int64_t)m->n_bytes;
+    return 2 * (int64_t)model_trained(m).n_bytes;
 }
 
 /* Neighbours with the same answer are one stretch; the zeros between parameters stay zero. */
 static enum st find_runs(struct optim *o, struct arena *a)
 {
-    struct model *m = o->m;
-    int64_t end = (int64_t)(m->n_bytes / sizeof(float));
+    const struct params *p = &o->p;
+    int64_t end = (int64_t)(p->n_bytes / sizeof(float));
 
-    if (!(o->run = ARENA_NEW(a, struct run_of, m->n_params + 1)))
+    if (!(o->run = ARENA_NEW(a, struct run_of, p->n + 1)))
         return ST_SYS;
-    for (int64_t i = 0; i < m->n_params; i++) {
-        int64_t at = f32(m->param[i].w) - m->w;
-        if (o->n_runs && o->run[o->n_runs - 1].decay == m->param[i].decay)
+    for (int64_t i = 0; i < p->n; i++) {
+        int64_t at = f32(p->param[i].w) - p->w;
+        if (o->n_runs && o->run[o->n_runs - 1].decay == p->param[i].decay)
             continue;
         if (o->n_runs)
             o->run[o->n_runs - 1].n = at - o->run[o->n_runs - 1].begin;
-        o->run[o->n_runs++] = (struct run_of){ at, 0, m->param[i].decay };
+        o->run[o->n_runs++] = (struct run_of){ at, 0, p->param[i].decay };
     }
     o->run[o->n_runs - 1].n = end - o->run[o->n_runs - 1].begin;
     return ST_OK;
@@ -37,9 +37,11 @@ enum st optim_new(struct optim **out, struct model *m, struct arena *a)
 
     if (!o)
         return ST_SYS;
-    o->m = m;
-    if (find_runs(o, a) != ST_OK || !(o->mean = dev_alloc(m->d, m->n_bytes)) ||
-        !(o->square = dev_alloc(m->d, m->n_bytes)) || !(o->sum = dev_alloc(m->d, sizeof *o->sum)))
+    o->d = m->d;
+    o->p = model_trained(m);
+    if (find_runs(o, a) != ST_OK || !(o->mean = dev_alloc(m->d, o->p.n_bytes)) ||
+        !(o->square = dev_alloc(m->d, o->p.n_bytes)) ||
+        !(o->sum = dev_alloc(m->d, sizeof *o->sum)))
         return ST_SYS;
     *out = o;
     return ST_OK;
@@ -47,18 +49,18 @@ enum st optim_new(struct optim **out, struct model *m, struct arena *a)
 
 void optim_clear(struct optim *o)
 {
-    dev_zero(o->m->d, o->mean, o->m->n_bytes);
-    dev_zero(o->m->d, o->square, o->m->n_bytes);
+    dev_zero(o->d, o->mean, o->p.n_bytes);
+    dev_zero(o->d, o->square, o->p.n_bytes);
     o->t = 0;
 }
 
 enum st optim_norm(const struct optim *o, double *norm)
 {
-    struct dev *d = o->m->d;
+    struct dev *d = o->d;
     double sum;
 
     dev_zero(d, o->sum, sizeof *o->sum);
-    d->op->sumsq(d, o->sum, tensor1(o->m->g, (int64_t)(o->m->n_bytes / sizeof(float))));
+    d->op->sumsq(d, o->sum, tensor1(o->p.g, (int64_t)(o->p.n_bytes / sizeof(float))));
     dev_get(d, &sum, o->sum, sizeof sum);
     *norm = sqrt(sum);
     return dev_sync(d);
@@ -66,10 +68,10 @@ enum st optim_norm(const struct optim *o, double *norm)
 
 static void update(struct optim *o, int64_t begin, int64_t n, double gscale, struct adamw h)
 {
-    struct dev *d = o->m->d;
+    struct dev *d = o->d;
 
-    d->op->adamw(d, tensor1(o->m->w + begin, n), tensor1(o->mean + begin, n),
-                 tensor1(o->square + begin, n), tensor1(o->m->g + begin, n), gscale, h);
+    d->op->adamw(d, tensor1(o->p.w + begin, n), tensor1(o->mean + begin, n),
+                 tensor1(o->square + begin, n), tensor1(o->p.g + begin, n), gscale, h);
 }
 
 void optim_update(struct optim *o, double lr, double norm)
@@ -78,7 +80,7 @@ void optim_update(struct optim *o, double lr, double norm)
     double gscale = o->clip > 0 ? MIN(1, o->clip / (norm + 1e-6)) : 1;
 
     if (o->decay == 0) {
-        update(o, 0, (int64_t)(o->m->n_bytes / sizeof(float)), gscale, h);
+        update(o, 0, (int64_t)(o->p.n_bytes / sizeof(float)), gscale, h);
         return;
     }
     for (int64_t i = 0; i < o->n_runs; i++) {
@@ -90,18 +92,18 @@ void optim_update(struct optim *o, double lr, double norm)
 /* Names and tensors of the moments, exp_avg first. */
 static enum st moments(const struct optim *o, char ***name, struct tensor **t, struct arena *a)
 {
-    const struct model *m = o->m;
+    const struct params *all = &o->p;
 
-    if (!(*name = ARENA_NEW(a, char *, 2 * m->n_params)) ||
-        !(*t = ARENA_NEW(a, struct tensor, 2 * m->n_params)))
+    if (!(*name = ARENA_NEW(a, char *, 2 * all->n)) ||
+        !(*t = ARENA_NEW(a, struct tensor, 2 * all->n)))
         return ST_SYS;
-    for (int64_t i = 0; i < 2 * m->n_params; i++) {
-        const struct param *p = &m->param[i % m->n_params];
-        bool square = i >= m->n_params;
+    for (int64_t i = 0; i < 2 * all->n; i++) {
+        const struct param *p = &all->param[i % all->n];
+        bool square = i >= all->n;
         if (!((*name)[i] = arena_printf(a, "%s.%s", square ? "exp_avg_sq" : "exp_avg", p->name)))
             return ST_SYS;
         (*t)[i] = p->w;
-        (*t)[i].p = (square ? o->square : o->mean) + (f32(p->w) - m->w);
+        (*t)[i].p = (square ? o->square : o->mean) + (f32(p->w) - all->w);
     }
     return ST_OK;
 }
@@ -112,7 +114,7 @@ enum st optim_save(const struct optim *o, const char *path, struct arena *a)
     char **name;
     enum st st = moments(o, &name, &t, a);
 
-    return st != ST_OK ? st : tensors_save(path, 2 * o->m->n_params, name, t, o->m->d, F32, a);
+    return st != ST_OK ? st : tensors_save(path, 2 * o->p.n, name, t, o->d, F32, a);
 }
 
 enum st optim_load(struct optim *o, const char *path, struct arena *a)
@@ -121,5 +123,5 @@ enum st optim_load(struct optim *o, const char *path, struct arena *a)
     char **name;
     enum st st = moments(o, &name, &t, a);
 
-    return st != ST_OK ? st : tensors_load(path, 2 * o->m->n_params, name, t, o->m->d, a);
+    return st != ST_OK ? st : tensors_load(path, 2 * o->p.n, name, t, o->d, a);
 }

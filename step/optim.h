@@ -1,17 +1,19 @@
 /* optim.h - from gradients to weights: gradient norm, clip, AdamW.
  *
- * Weights, gradients and moments are four blocks of one layout (model.h), so the whole update is
- * one call where no weight decay tells matrices from norms. */
+ * What does not train has no moments.  Weights, gradients and moments are four blocks of one layout
+ * (struct params), so the whole update is one call where no weight decay tells matrices from
+ * norms. */
 #ifndef OPTIM_H
 #define OPTIM_H
 
 #include "model/model.h"
 
 struct optim {
-    struct model *m;
+    struct dev   *d;
+    struct params p;                           /* what trains (model.h) */
     double        beta1, beta2, eps, decay, clip;      /* clip 0: none */
     int64_t       t;                           /* updates since the moments were last zero */
-    float        *mean, *square;               /* moments, laid out as m->w */
+    float        *mean, *square;               /* moments, laid out as p.w */
     int64_t       n_runs;                      /* stretches with one answer to weight decay */
     struct run_of { int64_t begin, n; bool decay; } *run;
     double       *sum;                         /* on the device */

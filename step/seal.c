@@ -154,8 +154,11 @@ static enum st check_one(const char *dir, const char *name, json_t *v, struct ar
 
 enum st seal_check(const char *dir, struct arena *a)
 {
-    static const char *const needed[] = { "config.json", "model.safetensors", "state/step.json",
-                                          "state/mixer", "state/optim.safetensors" };
+    static const char *const needed[][2] = {           /* one or the other */
+        { "config.json", "adapter_config.json" },
+        { "model.safetensors", "adapter_model.safetensors" },
+        { "state/step.json", "" }, { "state/mixer", "" }, { "state/optim.safetensors", "" },
+    };
     char *path = arena_printf(a, "%s/state/files.json", dir);
     json_t *root = NULL, *v;
     const char *name;
@@ -164,9 +167,9 @@ enum st seal_check(const char *dir, struct arena *a)
     if (st != ST_OK)
         return st;
     for (int64_t i = 0; st == ST_OK && i < countof(needed); i++)
-        if (!json_object_get(root, needed[i])) {
+        if (!json_object_get(root, needed[i][0]) && !json_object_get(root, needed[i][1])) {
             err_place("%s", path);
-            st = fail(ST_DATA, "'%s' is not listed", needed[i]);
+            st = fail(ST_DATA, "'%s' is not listed", needed[i][0]);
         }
     json_object_foreach(root, name, v)
         if (st == ST_OK)

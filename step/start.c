@@ -28,10 +28,8 @@ static enum st one_of(const char *option, const char *value, const char *const *
 static enum st check_plan(struct run *r)
 {
     static const char *const phases[] = { "fresh", "keep" };
-    static const char *const types[] = { "f32", "bf16", "f16" };
-    static const enum dtype type_of[] = { F32, BF16, F16 };
     const struct plan *p = r->plan;
-    int phase, type;
+    int phase;
 
     if (!p->out)
         return usage("out", "is missing; name the folder for checkpoints and metrics");
@@ -45,6 +43,8 @@ static enum st check_plan(struct run *r)
     if (st == ST_OK)
         st = loss_options(r->work.loss[OBJ_SFT], r->work.loss[OBJ_PREF]);
     if (st == ST_OK)
+        st = adapt_check(p);
+    if (st == ST_OK)
         st = rate_plan(&r->rate, p);
     if (st == ST_OK)
         st = finite_plan(&r->skips, p->nan);
@@ -53,7 +53,7 @@ static enum st check_plan(struct run *r)
     if (st == ST_OK)
         st = one_of("phase", p->phase, phases, countof(phases), &phase);
     if (st == ST_OK)
-        st = one_of("save-dtype", p->save_dtype, types, countof(types), &type);
+        st = ckpt_type(&r->ckpt.type, p->save_dtype);
     if (st != ST_OK)
         return st;
     r->fresh = phase == 0;
@@ -61,11 +61,15 @@ static enum st check_plan(struct run *r)
     r->lr[OBJ_PREF] = opt_given("lr-pref") ? p->lr_pref : p->lr;
     r->work.micro_tokens = p->micro_tokens;
     r->work.share = !p->no_share;
-    r->ckpt.type = type_of[type];
     return ST_OK;
 }
 
 /* ---- the model ---- */
+
+static uint64_t seed_init(const struct plan *p)
+{
+    return (uint64_t)(opt_given("seed-init") ? p->seed_init : p->seed);
+}
 
 /* The folder of a file, "." where it names none. */
 static const char *folder(const char *path, struct arena *a)
@@ -77,46 +81,77 @@ static const char *folder(const char *path, struct arena *a)
     return slash == path ? "/" : arena_text(a, (struct view){ path, (size_t)(slash - path) });
 }
 
-/* A folder with a model: dir, or the checkpoint its `latest` names where dir is a run's --out. */
-static enum st find_folder(const char **to, const char *dir, struct arena *a)
+/* A checkpoint of all weights needs no other folder; whatever else goes on, or begins, does. */
+static enum st find_folders(struct run *r, const char *from)
 {
-    char *config = arena_printf(a, "%s/config.json", dir);
-    char *latest = arena_printf(a, "%s/latest", dir), name[64];
+    const struct plan *p = r->plan;
+    char *whole = arena_printf(r->a, "%s/config.json", from ? from : "");
+    enum st st = whole ? ST_OK : ST_SYS;
 
-    *to = dir;
-    if (!config || !latest)
+    if (st == ST_OK && p->model && from && access(whole, F_OK) == 0)
+        r->from.base = p->model;
+    else if (st == ST_OK && p->model)
+        st = folders_find(&r->from, p->model, p->adapter, r->a);
+    else if (st == ST_OK && from && access(whole, F_OK) != 0)      /* a branch of adapters */
+        st = folders_find(&r->from, from, NULL, r->a);
+    if (st == ST_OK && p->ref)
+        st = folders_find(&r->ref, p->ref, NULL, r->a);
+    return st == ST_OK ? adapt_find(r) : st;
+}
+
+/* The folder that has the tokenizer of these, where one has it. */
+static const char *tokenizer_folder(const struct folders *f, struct arena *a)
+{
+    char *own = f->adapter ? arena_printf(a, "%s/tokenizer.json", f->adapter) : NULL;
+
+    return own && access(own, F_OK) == 0 ? f->adapter : f->base;
+}
+
+/* The adapters' own beginning, and what their checkpoints say of the base. */
+static enum st open_adapters(struct run *r, const char *from)
+{
+    char *path = arena_printf(r->a, "%s/" PEFT_TENSORS, r->from.adapter ? r->from.adapter : "");
+    char *real = realpath(r->from.base, NULL);
+    enum st st = ST_OK;
+
+    r->ckpt.base = real ? arena_text(r->a, view_of(real)) : r->from.base;
+    mem_release(real);
+    r->work.dropout = r->lora->dropout > 0;
+    if (!path || !r->ckpt.base)
         return ST_SYS;
-    ssize_t n = access(config, F_OK) == 0 ? -1 : readlink(latest, name, sizeof name - 1);
-    if (n < 0)
-        return ST_OK;
-    name[n] = 0;                                       /* the link may move on while we run */
-    *to = arena_printf(a, "%s/%s", dir, name);
-    return *to ? ST_OK : ST_SYS;
+    if (!from && r->from.adapter)
+        st = peft_load(r->m, path, r->from.base, r->a);
+    else if (!from)
+        lora_init(r->m, seed_init(r->plan));
+    return st == ST_OK ? weights_hash(r->ckpt.base_hash, r->from.base, r->a) : st;
 }
 
 static enum st open_model(struct run *r, const char *from)
 {
     const struct plan *p = r->plan;
     struct config c;
-    const char *dir = from ? from : r->base;
+    const char *dir = from && !r->lora ? from : r->from.base;
     char *config =
         dir ? arena_printf(r->a, "%s/config.json", dir) : arena_text(r->a, view_of(p->init));
 
     if (!config)
         return ST_SYS;
     enum st st = config_read(&c, config, r->a);
+    c.lora = r->lora;
     if (st == ST_OK)
         st = dev_open(&r->d, p->device, (int)p->threads, r->a);
     if (st == ST_OK)
         st = model_new(&r->m, &c, r->d, true, r->a);
-    if (st == ST_OK && !from) {
-        if (r->base)
-            st = weights_load(r->m, r->base, r->a);
+    if (st == ST_OK && (!from || r->lora)) {
+        if (r->from.base)
+            st = weights_load(r->m, r->from.base, r->a);
         else
-            model_init(r->m, (uint64_t)(opt_given("seed-init") ? p->seed_init : p->seed));
+            model_init(r->m, seed_init(p));
     }
+    if (st == ST_OK && r->lora)
+        st = open_adapters(r, from);
     r->work.m = r->m;
-    r->ckpt.files = dir ? dir : folder(p->init, r->a);
+    r->ckpt.files = from ? from : dir ? tokenizer_folder(&r->from, r->a) : folder(p->init, r->a);
     return st == ST_OK && !r->ckpt.files ? ST_SYS : st;
 }
 
@@ -129,8 +164,8 @@ static enum st find_reference(struct run *r, bool resumed)
 
     if (resumed && !p->ref)
         return ST_OK;
-    if (r->ref || r->base)
-        st = weights_hash(ref, r->ref ? r->ref : r->base, r->a);
+    if (r->ref.base || r->from.base)
+        st = folders_hash(ref, r->ref.base ? &r->ref : &r->from, r->a);
     else
         st = weights_hash_model(ref, r->m, r->a);
     if (st != ST_OK)
@@ -150,7 +185,8 @@ static double gib(int64_t bytes)
 
 static enum st check_memory(struct run *r)
 {
-    int64_t fixed = 2 * (int64_t)r->m->n_bytes + optim_bytes(r->m);
+    int64_t moments = optim_bytes(r->m);
+    int64_t fixed = (int64_t)(r->m->n_bytes + r->m->adapters.n_bytes) + moments / 2 + moments;
     int64_t pass = work_bytes(&r->m->c, r->work.micro_tokens), most = run_memory();
 
     if (most <= 0)
@@ -176,7 +212,7 @@ static enum st check_tokenizer(struct run *r, const char *from)
     if (r->h->vocab > r->m->c.V)
         return fail(ST_DATA, "%lld ids in the vocabulary, the model has %lld; use its tokenizer",
                     (long long)r->h->vocab, (long long)r->m->c.V);
-    const char *dir = from ? from : r->base;
+    const char *dir = from ? from : r->from.base ? tokenizer_folder(&r->from, r->a) : NULL;
     if (!dir && state_tokenizer(sha, r->ckpt.files, r->a) &&
         memcmp(sha, r->h->tokenizer, 32) != 0) {
         warn("%s: its tokenizer is not that of the rows, checkpoints go without", r->ckpt.files);
@@ -241,6 +277,8 @@ static void recipe(const struct run *r, char text[STATE_RECIPE_MAX])
             if (q->type == OPT_REAL && n < STATE_RECIPE_MAX)
                 n += snprintf(text + n, (size_t)(STATE_RECIPE_MAX - n), " --%s %.9g", q->name,
                               *(const double *)q->to);
+    if (n < STATE_RECIPE_MAX)
+        adapt_recipe(r, text + n, (size_t)(STATE_RECIPE_MAX - n));
 }
 
 static enum st check_recipe(struct run *r)
@@ -311,13 +349,11 @@ enum st train_start(struct run *r)
     if (st == ST_OK)
         content_begin(r);
     if (st == ST_OK)
+        st = find_folders(r, from);
+    if (st == ST_OK)
         st = check_recipe(r);
     if (st == ST_OK && from && finished(r))
         return ST_END;
-    if (st == ST_OK && r->plan->model)
-        st = find_folder(&r->base, r->plan->model, r->a);
-    if (st == ST_OK && r->plan->ref)
-        st = find_folder(&r->ref, r->plan->ref, r->a);
     if (st == ST_OK)
         st = open_model(r, from);
     if (st == ST_OK)
@@ -327,7 +363,7 @@ enum st train_start(struct run *r)
     if (st == ST_OK)
         st = open_optimiser(r);
     if (st == ST_OK && from) {
-        st = ckpt_load(from, r->m, r->o, r->a);
+        st = ckpt_load(&r->ckpt, from, r->m, r->o, r->a);
         r->o->t = r->state.t;
     }
     for (int o = 0; o < 2; o++)

@@ -114,6 +114,10 @@ enum st train(const struct plan *p, struct arena *a)
         warn("%s: this run is finished; nothing is to do, and --steps makes it longer", p->out);
         st = ST_OK;
     } else if (st == ST_OK) {
+        if (r->lora && !p->quiet && isatty(STDERR_FILENO))
+            warn("%lld parameters of %lld adapters train, %lld stand still",
+                 (long long)r->m->adapters.n_weights, (long long)r->m->adapters.n / 2,
+                 (long long)r->m->n_weights);
         r->start = r->told = run_clock();
         r->tokens_told = r->tokens_start = (double)r->state.num_tokens;
         progress_start(&r->progress, "step", "steps", (double)r->rate.total, (double)r->state.i,

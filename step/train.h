@@ -2,21 +2,24 @@
 #ifndef TRAIN_H
 #define TRAIN_H
 
+#include "base/opt.h"
 #include "base/run.h"
 #include "ckpt.h"
 #include "log.h"
 #include "metric.h"
+#include "model/folders.h"
 #include "rate.h"
 
 struct plan {                                  /* the options; what is NULL or 0 was not given */
     const char *input;                         /* the step stream, "-" for stdin */
     const char *model, *init, *ref, *out, *device, *sft_loss, *pref_loss, *schedule, *phase;
     const char *branch, *decay_type, *nan, *stop_at;
-    const char *feedback, *save_dtype, *to;
+    const char *feedback, *save_dtype, *to, *adapter, *lora_targets;
     double      lr, lr_sft, lr_pref, beta1, beta2, eps, decay, min_lr, clip;
-    double      decay_steps;
+    double      decay_steps, lora_alpha, lora_dropout;
     int64_t     threads, warmup, timescale, micro_tokens, steps, save_every, keep, seed, seed_init;
-    bool        no_share, resume, quiet;
+    int64_t     lora_rank;                     /* 0: every weight trains, or --adapter's do */
+    bool        no_share, resume, quiet, lora_rslora, merge;
 };
 
 /* Rows measured for a refresh, held for the update that may use them. */
@@ -36,7 +39,8 @@ struct content {                               /* --stop-at */
 struct run {
     const struct plan   *plan;
     struct arena        *a, *now;              /* the run's memory; one step's */
-    const char          *base, *ref;           /* folders of --model and --ref; NULL: not given */
+    struct folders       from, ref;            /* of --model and --ref; base NULL: not given */
+    struct lora         *lora;                 /* NULL: every weight trains */
     struct dev          *d;
     struct model        *m;
     struct optim        *o;
@@ -71,6 +75,18 @@ struct run {
  *   ST_STOP   a signal, or the stream says so; saved
  *   others    as the stream, the data or the machine have it; the last complete update is saved */
 enum st train(const struct plan *p, struct arena *a) must_use;
+
+/* What --lora-* ask for, before anything is opened (adapt.c): ST_USAGE.  And once r->from is known:
+ * r->lora, from the options or the adapter that is gone on with. */
+enum st adapt_check(const struct plan *p) must_use;
+enum st adapt_find(struct run *r) must_use;
+/* The options of it as text, for the recipe. */
+void adapt_recipe(const struct run *r, char *text, size_t room);
+
+/* --merge (merge.c): the model and its adapter as plain weights in --out, and nothing trained. */
+enum st merge(const struct plan *p, struct arena *a) must_use;
+/* ST_USAGE: an option or an operand of training beside it. */
+enum st merge_options(const struct opt_tool *tool, int operands) must_use;
 
 /* Everything before the first step record (start.c).  ST_END: the run is finished already. */
 enum st train_start(struct run *r) must_use;

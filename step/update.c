@@ -3,6 +3,7 @@
  * Large measurements are cut into slices, so that held-out files of any size pass through; their
  * sums add up.  The rows of an update are all held before the first forward, because the divisor of
  * the loss must be known. */
+#include "base/rng.h"
 #include "doing.h"
 
 enum { SLICE_PASSES = 8 };                     /* a slice of a measurement, in passes' tokens */
@@ -20,7 +21,8 @@ static enum st at_row(const struct run *r, enum st st)
 /* A pair's reference column must be there, and of this row under the run's reference weights. */
 static enum st check_ref(const struct run *r, const struct rec *rec)
 {
-    const char *dir = r->ref ? r->ref : r->base ? r->base : "REF";
+    const struct folders *f = r->ref.base ? &r->ref : &r->from;
+    const char *dir = f->adapter ? f->adapter : f->base ? f->base : "REF";
     uint8_t key[8];
 
     if (rec->kind != REC_PREF || !(r->work.loss[OBJ_PREF]->needs & NEED_REF))
@@ -134,7 +136,9 @@ static enum st tell_time(struct run *r, const struct doing *t)
     metric_start(m);
     if (metric_text(m, "t", "metric") || metric_int(m, "i", r->step.i) ||
         metric_real(m, "seconds", now - r->start) || metric_real(m, "tokens_per_second", rate) ||
-        metric_int(m, "peak_memory", r->peak) || metric_end(m))
+        metric_int(m, "peak_memory", r->peak) ||
+        metric_int(m, "trained_parameters", model_trained(r->m).n_weights) ||
+        metric_int(m, "frozen_parameters", r->lora ? r->m->n_weights : 0) || metric_end(m))
         return ST_SYS;
     return log_timing(&r->log, (struct view){ m->rec.p, m->rec.n });
 }
@@ -251,6 +255,7 @@ static enum st gradients(struct run *r, struct doing *t)
     enum st st = ST_OK;
 
     model_zero_grad(r->m);
+    r->work.noise = rng((uint64_t)r->plan->seed, RNG_STREAM(RNG_NOISE, 0), (uint64_t)r->step.i);
     for (int o = 0; o < 2 && st == ST_OK; o++) {
         if (!t->use[o])
             continue;

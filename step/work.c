@@ -247,10 +247,12 @@ static enum st keep_room(struct rows *r, bool *ok)
     return ST_OK;
 }
 
-static enum st forward(struct rows *r, struct pass *pass, int64_t p, const float *coef)
+static enum st forward(struct rows *r, struct pass *pass, int64_t p, const float *coef,
+                       bool training)
 {
     struct work *w = r->work;
 
+    pass_noise(pass, training && w->dropout ? &w->noise : NULL);
     model_forward(w->m, pass, &r->b->pack[p], coef, w->logp, w->hit);
     collect(r, p);
     return dev_sync(w->m->d);
@@ -264,7 +266,7 @@ static enum st ready(struct rows *r)
     return st != ST_OK ? st : scratch(r->work, batch_max_targets(r->b));
 }
 
-enum st rows_measure(struct rows *r, bool keep)
+static enum st measure(struct rows *r, bool keep, bool training)
 {
     struct work *w = r->work;
     enum st st = ready(r);
@@ -273,10 +275,15 @@ enum st rows_measure(struct rows *r, bool keep)
     if (st == ST_OK && keep)
         st = keep_room(r, &keep);
     for (int64_t p = 0; st == ST_OK && p < r->b->n_packs; p++)
-        st = forward(r, keep ? w->kept[r->obj][p] : w->pass, p, NULL);
+        st = forward(r, keep ? w->kept[r->obj][p] : w->pass, p, NULL, training);
     r->seen = st == ST_OK;
     r->n_kept = r->seen && keep ? r->b->n_packs : 0;
     return st;
+}
+
+enum st rows_measure(struct rows *r, bool keep)
+{
+    return measure(r, keep && !r->work->dropout, false);
 }
 
 /* Gradients of kept forwards: dlogp of all sequences is known. */
@@ -300,7 +307,7 @@ static enum st one_pack(struct rows *r, int64_t p, double weight)
     struct work *w = r->work;
     int64_t n = r->first[p + 1] - r->first[p];
     const int64_t *which = r->order + r->first[p];
-    enum st st = forward(r, w->pass, p, NULL);
+    enum st st = forward(r, w->pass, p, NULL, true);
 
     struct seen s = part_of(r, which, n, rows_norm(r));
     loss_eval(r->loss, &s, r->part[3]);
@@ -321,7 +328,7 @@ enum st rows_gradient(struct rows *r, double weight, bool use_kept)
         return backward_kept(r, weight);
     st = ready(r);
     if (st == ST_OK && !known && !r->together) {
-        st = rows_measure(r, false);
+        st = measure(r, false, true);
         known = true;
     } else {
         r->seen = false;
@@ -336,7 +343,7 @@ enum st rows_gradient(struct rows *r, double weight, bool use_kept)
             continue;
         }
         spread(r, p, weight);
-        st = forward(r, w->pass, p, w->coef);
+        st = forward(r, w->pass, p, w->coef, true);
         model_backward(w->m, w->pass, NULL);
     }
     r->seen = st == ST_OK;

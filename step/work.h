@@ -20,6 +20,8 @@ struct work {
     int64_t            micro_tokens;
     bool               share;                  /* prompts of pairs computed once */
     int64_t            keep_bytes;             /* what kept forwards may take in all */
+    bool               dropout;                /* gradients are taken with it, measurements not; */
+    uint64_t           noise;                  /* its seed, of the step */
     struct arena      *a;                      /* the run's: passes, scratch */
     /* the rest is work.c's own */
     struct pass       *pass;                   /* of everything that is not kept */
@@ -59,7 +61,8 @@ enum st rows_pack(struct rows *r, struct arena *a) must_use;
 
 double rows_norm(const struct rows *r);        /* the divisor of the loss */
 
-/* Forward only.  keep: keep it for rows_gradient(), where the memory for it is there. */
+/* Forward only.  keep: keep it for rows_gradient(), where the memory for it is there and no dropout
+ * makes that another. */
 enum st rows_measure(struct rows *r, bool keep) must_use;
 /* Adds weight * gradient of the loss to the model's gradients, and leaves logp and hit as
  * rows_measure() would.  use_kept: the weights have not changed since rows_measure(.., true), whose

@@ -12,7 +12,7 @@ static int64_t scored;
 static enum st start(struct job *j)
 {
     scored = 0;
-    return weights_hash(hash, j->model, j->a);
+    return folders_hash(hash, j->folders, j->a);
 }
 
 static enum st row(struct job *j, const struct seen *s)

@@ -41,7 +41,7 @@ static const struct opt opts[] = {
 
 static enum st start(struct job *j)
 {
-    const char *folder;
+    struct folders f;
     enum st st;
 
     memset(&all, 0, sizeof all);
@@ -51,8 +51,8 @@ static enum st start(struct job *j)
         return st;
     if (!ref_dir)
         return ST_OK;
-    st = infer_folder(&folder, ref_dir, j->a);
-    return st == ST_OK ? weights_hash(ref_hash, folder, j->a) : st;
+    st = folders_find(&f, ref_dir, NULL, j->a);
+    return st == ST_OK ? folders_hash(ref_hash, &f, j->a) : st;
 }
 
 static enum st check_ref(const struct seen *s)

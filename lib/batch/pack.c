@@ -2,6 +2,7 @@
  *
  * Bins wait in lists by the room they have left, and a bit set tells which lists are not empty, so
  * that the fullest bin in which a tree fits is found by a scan over a few words. */
+#include "base/rng.h"
 #include "batch/own.h"
 
 struct item {                                  /* a tree, or a side with its prompt: placed whole */
@@ -121,8 +122,10 @@ static enum st place(struct item *v, int64_t n, int64_t micro_tokens, int64_t *n
 
 /* ---- layout ---- */
 
-/* Appends a segment of n ids; gives the pack's index of its first token. */
-static int64_t put_seg(struct pack *p, const int32_t *ids, int64_t n, int64_t parent, int64_t pos)
+/* Appends a segment of n ids, part 0 (prompt), 1 or 2 (sides) of the row with this key; gives the
+ * pack's index of its first token. */
+static int64_t put_seg(struct pack *p, const int32_t *ids, int64_t n, int64_t parent, int64_t pos,
+                       uint64_t key, int part)
 {
     int64_t at = p->f.n_tokens;
 
@@ -130,6 +133,7 @@ static int64_t put_seg(struct pack *p, const int32_t *ids, int64_t n, int64_t pa
     for (int64_t i = 0; i < n; i++) {
         p->token[at + i] = ids[i];
         p->f.pos[at + i] = (int32_t)(pos + i);
+        p->key[at + i] = rng(key, RNG_STREAM(RNG_NOISE, part), (uint64_t)(pos + i));
     }
     p->f.n_tokens += n;
     return at;
@@ -141,10 +145,14 @@ static void put_item(struct batch *b, const struct item *it)
     const struct tree *t = &o->tree[it->row];
     struct pack *p = &b->pack[it->pack];
     int64_t parent = -1, end = -1;             /* the prompt's segment and its last token */
+    uint64_t key;
+
+    memcpy(&key, b->row[it->row].key, sizeof key);
 
     if (t->prompt.n) {
         parent = p->f.n_segs;
-        end = put_seg(p, o->ids + t->prompt.first, t->prompt.n, -1, 0) + t->prompt.n - 1;
+        end = put_seg(p, o->ids + t->prompt.first, t->prompt.n, -1, 0, key, 0) +
+              t->prompt.n - 1;
     }
     for (int i = 0; i < t->n_sides; i++) {
         const struct side *s = &t->side[i];
@@ -152,7 +160,7 @@ static void put_item(struct batch *b, const struct item *it)
             continue;
         struct seq *seq = &b->seq[b->row[it->row].seq + i];
         *seq = (struct seq){ it->row, i, it->pack, p->n_targets, s->n_want };
-        int64_t at = put_seg(p, o->ids + s->first, s->n, parent, t->prompt.n);
+        int64_t at = put_seg(p, o->ids + s->first, s->n, parent, t->prompt.n, key, i + 1);
         for (int64_t j = 0; j < s->n_want; j++) {
             int64_t k = o->target[s->want + j];
             p->at[p->n_targets] = (int32_t)(k ? at + k - 1 : end);
@@ -181,9 +189,10 @@ static enum st packs_new(struct batch *b, const struct item *v, int64_t n, struc
         p->f.seg = ARENA_NEW(a, struct seg, p->f.n_segs);
         p->f.pos = ARENA_NEW(a, int32_t, p->f.n_tokens);
         p->token = ARENA_NEW(a, int32_t, p->f.n_tokens);
+        p->key = ARENA_NEW(a, uint64_t, p->f.n_tokens);
         p->at = ARENA_NEW(a, int32_t, p->n_targets);
         p->target = ARENA_NEW(a, int32_t, p->n_targets);
-        if (!p->f.seg || !p->f.pos || !p->token || !p->at || !p->target)
+        if (!p->f.seg || !p->f.pos || !p->token || !p->key || !p->at || !p->target)
             return ST_SYS;
         p->f.n_tokens = p->f.n_segs = p->n_targets = 0;
     }

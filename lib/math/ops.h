@@ -10,12 +10,17 @@
  *     to the bit, on its own inputs and (attention) on its path from the root, never on N, its
  *     place in the batch or its neighbours, nor on where a path is cut into segments.  Weight
  *     gradients sum over tokens in a fixed order of the pack.
- * Gradients named d* are accumulated (+=) unless the contract says "="; outputs are written (=). */
+ * Gradients named d* are accumulated (+=) unless the contract says "="; outputs are written (=).
+ * A gradient of a norm's weights whose p is NULL is not wanted. */
 #ifndef OPS_H
 #define OPS_H
 
 #include "math/dev.h"
 #include "math/forest.h"
+
+/* Where a dropout's draws come from: row i of x has the key key[i], or key[at[i]] where at is given
+ * (arrays on the device); p of the numbers, in whole 65536ths, become 0. */
+struct draws { uint64_t seed, stream; const uint64_t *key; const int32_t *at; double p; };
 
 /* step counts from 1, for bias correction. */
 struct adamw { double lr, beta1, beta2, eps, decay; int64_t step; };
@@ -92,10 +97,17 @@ struct ops {
     /* y = a + b, elementwise; y may be a or b. */
     void (*add)(struct dev *d, struct tensor y, struct tensor a, struct tensor b);
 
+    /* y = s * x, elementwise; y may be x. */
+    void (*scale)(struct dev *d, struct tensor y, struct tensor x, double s);
+    /* y[N D] = x where a draw of (seed, stream, the row's key, column) keeps it, times 1 / (1 - p),
+     * else 0; with add, y += that.  y may be x.  It is its own backward. */
+    void (*dropout)(struct dev *d, struct tensor y, struct tensor x, struct draws by, bool add);
+
     /* The head: logp[i] = log softmax(x[i D] w[V D]^T)[target[i]] for n rows, in chunks: never a
      * [n V] buffer beyond `chunk` rows. lse[n] is kept; hit[n] = 1 where the target is the arg
      * max (first of equals), else 0. With coef (n numbers, dl/dlogp, known beforehand) the
-     * gradient is taken in the same pass: dx[n D] =, dw[V D] +=. coef NULL: dx, dw untouched. */
+     * gradient is taken in the same pass: dx[n D] =, dw[V D] +=; dw.p NULL: not wanted.
+     * coef NULL: dx, dw untouched. */
     void (*logprob)(struct dev *d, struct tensor logp, struct tensor lse, struct tensor hit,
                     struct tensor x, struct tensor w, const int32_t *target, const float *coef,
                     struct tensor dx, struct tensor dw);

@@ -18,21 +18,25 @@ void layer_norm_bwd(const struct model *m, struct pass *p, const struct norm *w,
         d->op->rmsnorm_bwd(d, tdx, w->dw, tdy, tx, w->w, tensor1(p->rstd, rows));
 }
 
-/* dw += dy^T x, dx = dy w (+= where add) */
-static void linear_bwd(const struct model *m, const struct linear *l, float *dx, float *dy,
-                       float *x, int64_t rows, bool add)
+/* dw += dy^T x and dx = dy w (+= where add), each where it is wanted */
+static void linear_bwd(const struct model *m, struct pass *p, const struct linear *l, float *dx,
+                       float *dy, float *x, int64_t rows, bool add)
 {
     struct dev *d = m->d;
     struct mat tdy = layer_mat(dy, rows, linear_out(l)), tx = layer_mat(x, rows, linear_in(l));
     struct mat tdx = layer_mat(dx, rows, linear_in(l));
+    bool below = layer_wants(m, l);
 
-    if (l->turned) {
+    if (l->dw.p && l->turned)
         d->op->matmul_t_dw(d, l->dw, l->db, tdy, tx);
-        d->op->matmul(d, tdx, tdy, l->w, (struct tensor){ 0 }, add);
-    } else {
+    else if (l->dw.p)
         d->op->matmul_dw(d, l->dw, l->db, tdy, tx);
+    if (below && l->turned)
+        d->op->matmul(d, tdx, tdy, l->w, (struct tensor){ 0 }, add);
+    else if (below)
         d->op->matmul_dx(d, tdx, tdy, l->w, add);
-    }
+    if (l->adapter.n)
+        lora_backward(m, p, l, below ? dx : NULL, dy, x, rows);
 }
 
 /* dxn = the gradient of the mlp's input x; dy is that of its output, and may be dxn itself. */
@@ -44,15 +48,17 @@ static void mlp_bwd(const struct model *m, struct pass *p, const struct layer *l
     struct tensor dy = tensor2(p->fb, rows, F), up = tensor2(k->up, rows, F);
 
     layer_activation(m, k, p->fa, rows);
-    linear_bwd(m, &l->down, p->fb, d_out, p->fa, rows, false);
+    linear_bwd(m, p, &l->down, p->fb, d_out, p->fa, rows, false);
+    if (!layer_wants(m, &l->down))
+        return;
     if (k->gate) {
         d->op->swiglu_bwd(d, tensor2(p->fa, rows, F), tensor2(p->fc, rows, F), dy,
                           tensor2(k->gate, rows, F), up);
-        linear_bwd(m, &l->gate, p->dxn, p->fa, x, rows, false);
-        linear_bwd(m, &l->up, p->dxn, p->fc, x, rows, true);
+        linear_bwd(m, p, &l->gate, p->dxn, p->fa, x, rows, false);
+        linear_bwd(m, p, &l->up, p->dxn, p->fc, x, rows, true);
     } else {
         d->op->gelu_bwd(d, dy, dy, up, m->c.gelu_tanh);
-        linear_bwd(m, &l->up, p->dxn, p->fb, x, rows, false);
+        linear_bwd(m, p, &l->up, p->dxn, p->fb, x, rows, false);
     }
 }
 
@@ -73,9 +79,10 @@ static void finish_post_bwd(const struct model *m, struct pass *p, const struct 
 
     norm_bwd_anew(m, p, &l->norm2, p->dxn, dx, k->ffn, rows);
     mlp_bwd(m, p, l, k, k->mid, p->dxn, rows);
-    m->d->op->add(m->d, tdx, tdx, tensor2(p->dxn, rows, m->c.D));
+    if (layer_wants(m, &l->up))
+        m->d->op->add(m->d, tdx, tdx, tensor2(p->dxn, rows, m->c.D));
     norm_bwd_anew(m, p, &l->norm1, p->dxn, dx, k->att, rows);
-    linear_bwd(m, &l->out, dout, p->dxn, o, rows, false);
+    linear_bwd(m, p, &l->out, dout, p->dxn, o, rows, false);
 }
 
 /* The reverse of finish(): dx is the gradient of its output on entry and of x on return; dout that
@@ -92,12 +99,13 @@ static void finish_bwd(const struct model *m, struct pass *p, const struct layer
         return;
     }
     if (parallel)                              /* before the mlp's part is added to dx */
-        linear_bwd(m, &l->out, dout, dx, o, rows, false);
+        linear_bwd(m, p, &l->out, dout, dx, o, rows, false);
     layer_norm(m, p, &l->norm2, p->xn, in, rows);
     mlp_bwd(m, p, l, k, p->xn, dx, rows);
-    layer_norm_bwd(m, p, &l->norm2, dx, p->dxn, in, rows);
+    if (layer_wants(m, &l->up))
+        layer_norm_bwd(m, p, &l->norm2, dx, p->dxn, in, rows);
     if (!parallel)
-        linear_bwd(m, &l->out, dout, dx, o, rows, false);
+        linear_bwd(m, p, &l->out, dout, dx, o, rows, false);
 }
 
 /* dqkv -> dxn and the gradients of the three projections; with norms of q and k through those
@@ -111,16 +119,16 @@ static void project_bwd(const struct model *m, struct pass *p, const struct laye
 
     if (!c->qk_norm) {
         x = layer_input(m, p, l, k);
-        linear_bwd(m, &l->qkv, p->dxn, p->dqkv, x, N, false);
+        linear_bwd(m, p, &l->qkv, p->dxn, p->dqkv, x, N, false);
         return;
     }
     norm_bwd_anew(m, p, &l->q_norm, p->dqk, p->dqkv, k->qk, N * HE / l->q_norm.w.d[0]);
     norm_bwd_anew(m, p, &l->k_norm, dk, p->dqkv + N * HE, k->qk + N * HE,
                   N * GE / l->k_norm.w.d[0]);
     x = layer_input(m, p, l, k);               /* last: its rstd is wanted */
-    linear_bwd(m, &l->q, p->dxn, p->dqk, x, N, false);
-    linear_bwd(m, &l->k, p->dxn, dk, x, N, true);
-    linear_bwd(m, &l->v, p->dxn, p->dqkv + N * (HE + GE), x, N, true);
+    linear_bwd(m, p, &l->q, p->dxn, p->dqk, x, N, false);
+    linear_bwd(m, p, &l->k, p->dxn, dk, x, N, true);
+    linear_bwd(m, p, &l->v, p->dxn, p->dqkv + N * (HE + GE), x, N, true);
 }
 
 static void attend_bwd(const struct model *m, struct pass *p, const struct layer *l,
@@ -133,6 +141,8 @@ static void attend_bwd(const struct model *m, struct pass *p, const struct layer
     struct heads o = { k->o, c->H, c->E, HE, c->E }, dout = { p->dout, c->H, c->E, HE, c->E };
     struct tensor tdx = tensor2(p->dx, N, c->D);
 
+    if (!layer_wants(m, &l->out))
+        return;
     d->op->attention_bwd(d, dq, dk, layer_heads(c, p->dqkv, N, HEADS_V), dout, o,
                          tensor2(k->lse, N, c->H), layer_heads(c, k->qkv, N, HEADS_Q),
                          layer_heads(c, k->qkv, N, HEADS_K), layer_heads(c, k->qkv, N, HEADS_V),
@@ -142,6 +152,8 @@ static void attend_bwd(const struct model *m, struct pass *p, const struct layer
         d->op->rope(d, dk, &p->f, c->freq, c->n_freq, -1);
     }
     project_bwd(m, p, l, k);
+    if (!layer_wants(m, &l->qkv))
+        return;
     if (c->post_norm)
         d->op->add(d, tdx, tdx, tensor2(p->dxn, N, c->D));
     else
@@ -170,9 +182,9 @@ static void last_bwd(const struct model *m, struct pass *p, const struct layer *
 void model_backward(struct model *m, struct pass *p, const float *coef)
 {
     struct dev *d = m->d;
-    int64_t n = p->n_targets, D = m->c.D, last = m->c.L - 1;
+    int64_t n = p->n_targets, D = m->c.D, last = m->c.L - 1, lowest = MAX(m->lowest, 0) / 4;
 
-    BUG_IF(!p->keep || !m->g);
+    BUG_IF(!p->keep || !model_trained(m).g);
     if (n == 0)
         return;
     if (coef) {
@@ -181,11 +193,13 @@ void model_backward(struct model *m, struct pass *p, const float *coef)
                            tensor1(p->lse, n), p->target, p->coef);
     }
     last_bwd(m, p, &m->layer[last], &p->act[last]);
-    for (int64_t i = last - 1; i >= 0; i--) {
+    for (int64_t i = last - 1; i >= lowest; i--) {
         const struct act *k = &p->act[i];
         finish_bwd(m, p, &m->layer[i], k, p->dx, p->dout, k->x, k->o, p->f.n_tokens);
         attend_bwd(m, p, &m->layer[i], k);
     }
+    if (!m->embed->g.p)
+        return;
     d->op->embed_bwd(d, m->embed->g, tensor2(p->dx, p->f.n_tokens, D), p->token);
     if (m->places)
         d->op->embed_bwd(d, m->places->g, tensor2(p->dx, p->f.n_tokens, D), p->f.pos);

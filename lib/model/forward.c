@@ -39,8 +39,8 @@ struct norm model_final_norm(const struct model *m)
     return n;
 }
 
-static void linear(const struct model *m, const struct linear *l, float *y, float *x, int64_t rows,
-                   bool add)
+static void linear(const struct model *m, struct pass *p, const struct linear *l, float *y,
+                   float *x, int64_t rows, bool add)
 {
     struct dev *d = m->d;
     struct mat ty = layer_mat(y, rows, linear_out(l)), tx = layer_mat(x, rows, linear_in(l));
@@ -49,6 +49,8 @@ static void linear(const struct model *m, const struct linear *l, float *y, floa
         d->op->matmul_t(d, ty, tx, l->w, l->b, add);
     else
         d->op->matmul(d, ty, tx, l->w, l->b, add);
+    if (l->adapter.n)
+        lora_forward(m, p, l, y, x, rows);
 }
 
 float *layer_input(const struct model *m, struct pass *p, const struct layer *l,
@@ -69,12 +71,12 @@ static void project(const struct model *m, struct pass *p, const struct layer *l
     float *x = layer_input(m, p, l, k);
 
     if (!c->qk_norm) {
-        linear(m, &l->qkv, k->qkv, x, N, false);
+        linear(m, p, &l->qkv, k->qkv, x, N, false);
         return;
     }
-    linear(m, &l->q, k->qk, x, N, false);
-    linear(m, &l->k, k->qk + N * HE, x, N, false);
-    linear(m, &l->v, k->qkv + N * (HE + GE), x, N, false);
+    linear(m, p, &l->q, k->qk, x, N, false);
+    linear(m, p, &l->k, k->qk + N * HE, x, N, false);
+    linear(m, p, &l->v, k->qkv + N * (HE + GE), x, N, false);
     layer_norm(m, p, &l->q_norm, k->qkv, k->qk, N * HE / l->q_norm.w.d[0]);
     layer_norm(m, p, &l->k_norm, k->qkv + N * HE, k->qk + N * HE, N * GE / l->k_norm.w.d[0]);
 }
@@ -114,10 +116,10 @@ static void mlp(const struct model *m, struct pass *p, const struct layer *l, co
                 float *y, float *x, int64_t rows, bool add)
 {
     if (k->gate)
-        linear(m, &l->gate, k->gate, x, rows, false);
-    linear(m, &l->up, k->up, x, rows, false);
+        linear(m, p, &l->gate, k->gate, x, rows, false);
+    linear(m, p, &l->up, k->up, x, rows, false);
     layer_activation(m, k, p->fa, rows);
-    linear(m, &l->down, y, p->fa, rows, add);
+    linear(m, p, &l->down, y, p->fa, rows, add);
 }
 
 /* finish() where the norms come after attention and mlp. */
@@ -128,7 +130,7 @@ static void finish_post(const struct model *m, struct pass *p, const struct laye
     int64_t D = m->c.D;
     struct tensor t = tensor2(p->t, rows, D), mid = tensor2(k->mid, rows, D);
 
-    linear(m, &l->out, k->att, o, rows, false);
+    linear(m, p, &l->out, k->att, o, rows, false);
     layer_norm(m, p, &l->norm1, p->t, k->att, rows);
     d->op->add(d, mid, tensor2(x, rows, D), t);
     mlp(m, p, l, k, k->ffn, k->mid, rows, false);
@@ -151,7 +153,7 @@ static void finish(const struct model *m, struct pass *p, const struct layer *l,
         finish_post(m, p, l, k, out, x, o, rows);
         return;
     }
-    linear(m, &l->out, p->t, o, rows, false);
+    linear(m, p, &l->out, p->t, o, rows, false);
     if (!parallel)
         d->op->add(d, res, tensor2(x, rows, D), t);
     layer_norm(m, p, &l->norm2, p->xn, in, rows);
@@ -174,6 +176,8 @@ static void put_pack(struct pass *p, const struct pack *pack, const float *coef)
     dev_put(p->d, p->token, pack->token, N * sizeof(int32_t));
     dev_put(p->d, p->at, pack->at, n * sizeof(int32_t));
     dev_put(p->d, p->target, pack->target, n * sizeof(int32_t));
+    if (p->noisy)
+        dev_put(p->d, p->key, pack->key, N * sizeof(uint64_t));
     if (coef)
         dev_put(p->d, p->coef, coef, n * sizeof(float));
 }
@@ -209,7 +213,7 @@ void model_forward(struct model *m, struct pass *p, const struct pack *pack, con
     const struct config *c = &m->c;
     int64_t last = c->L - 1;
 
-    BUG_IF(coef && !(p->keep && m->g));
+    BUG_IF(coef && !(p->keep && model_trained(m).g));
     put_pack(p, pack, coef);
     int64_t N = p->f.n_tokens, n = p->n_targets;
     if (n == 0)

@@ -16,15 +16,28 @@
 #ifndef LAYER_H
 #define LAYER_H
 
+#include "model/lora.h"
 #include "model/model.h"
 
 struct norm {                                  /* b.p NULL: RMS norm */
     struct tensor w, b, dw, db;
 };
 
+/* What stands beside a linear (lora.h), or beside parts of its outputs, q, k and v of qkv: part i
+ * adds s * b^T a_i x to those from `at` on.  a's parts lie one below the other, b lies turned. */
+struct adapter {
+    int           n;                           /* parts; 0: none */
+    struct tensor a, da;                       /* [n r, in] */
+    struct { struct tensor b, db; int64_t at; } part[3];   /* [r out] */
+    bool          gathered;                    /* its rows are those of the targets */
+    uint32_t      stream;                      /* of its dropout: that of its input */
+};
+
 struct linear {                                /* w[out in], turned w[in out]; b.p NULL: none */
-    struct tensor w, b, dw, db;
-    bool          turned;                      /* as GPT-2 has them */
+    struct tensor w, b, dw, db;                /* dw.p NULL: it stands still */
+    bool           turned;                     /* as GPT-2 has them */
+    struct adapter adapter;
+    int64_t        place;                      /* from below; beside model.lowest */
 };
 
 struct layer {
@@ -66,6 +79,10 @@ struct pass {
     float        *t, *xn, *fa;                 /* scratch [rows D], [rows D], [rows F] */
     float        *dx, *dxg, *dxn, *dqkv, *dqk, *dout, *dog, *fb, *fc;    /* of the backward */
     float        *host;                        /* [max_targets], host */
+    float        *lt, *ldt, *lx;               /* of adapters: s A x, its gradient; dropped x */
+    uint64_t     *key;                         /* [N] of the pack, for dropout */
+    uint64_t      noise;                       /* its seed, of the step */
+    bool          noisy;                       /* the pass in hand is with dropout */
 };
 
 /* q, k, v inside a qkv buffer of N tokens: NeoX lies [N H 3 E], Llama [N (H + 2G) E], with q and k
@@ -83,6 +100,29 @@ void layer_norm_bwd(const struct model *m, struct pass *p, const struct norm *w,
  * (with mean and rstd), or the input itself where norms come after. */
 float *layer_input(const struct model *m, struct pass *p, const struct layer *l,
                    const struct act *k);
+
+/* Whether something below l trains, so that the gradient of its input is wanted. */
+static inline bool layer_wants(const struct model *m, const struct linear *l)
+{
+    return m->lowest < l->place;
+}
+
+/* Parameters begin at whole vectors. */
+static inline int64_t round_params(int64_t floats)
+{
+    return (floats + 15) / 16 * 16;
+}
+
+/* The parameter's name as a number, so that its values do not depend on those around it. */
+uint32_t model_name_hash(const char *name);
+
+/* lora.c: the adapters of a model whose other parameters have their places; y += for `rows` rows of
+ * x; and the gradients, dx += (NULL: not wanted).  ST_USAGE, ST_DATA: no such targets. */
+enum st lora_new(struct model *m, bool train, struct arena *a) must_use;
+void lora_forward(const struct model *m, struct pass *p, const struct linear *l, float *y, float *x,
+                  int64_t rows);
+void lora_backward(const struct model *m, struct pass *p, const struct linear *l, float *dx,
+                   float *dy, float *x, int64_t rows);
 
 /* act = silu(gate) * up, or gelu(up) */
 void layer_activation(const struct model *m, const struct act *k, float *act, int64_t rows);

@@ -7,8 +7,6 @@
 
 #include "base/rng.h"
 
-#define ALIGN 16                               /* floats */
-
 struct plan {                                  /* walks the parameters: to count, then to place */
     struct model *m;
     struct arena *a;
@@ -25,7 +23,7 @@ static struct param *put(struct plan *p, bool joined, int64_t rows, int64_t cols
     int64_t n = rows * MAX(cols, 1);
 
     if (!joined)
-        p->floats = (p->floats + ALIGN - 1) / ALIGN * ALIGN;
+        p->floats = round_params(p->floats);
     if (p->place) {
         w = &p->m->param[p->n];
         w->name = layer < 0 ? arena_printf(p->a, "%s%s", name, end)
@@ -231,35 +229,46 @@ enum st model_new(struct model **out, const struct config *c, struct dev *d, boo
         return ST_SYS;
     m->c = *c;
     m->d = d;
+    m->lowest = -1;
     struct plan p = walk(m, false, a);
     m->n_params = p.n;
     m->n_weights = p.n_weights;
     m->n_bytes = (size_t)p.floats * sizeof(float);
     if (!(m->param = ARENA_NEW(a, struct param, p.n)) || !(m->w = dev_alloc(d, m->n_bytes)) ||
-        (train && !(m->g = dev_alloc(d, m->n_bytes))))
+        (train && !c->lora && !(m->g = dev_alloc(d, m->n_bytes))))
         return ST_SYS;
     *out = m;
-    return walk(m, true, a).st;
+    enum st st = walk(m, true, a).st;
+    return st == ST_OK && c->lora ? lora_new(m, train, a) : st;
 }
 
 void model_free(struct model *m)
 {
     dev_free(m->d, m->w);
-    if (m->g)
-        dev_free(m->d, m->g);
+    dev_free(m->d, m->g);
     m->w = m->g = NULL;
+    dev_free(m->d, m->adapters.w);
+    dev_free(m->d, m->adapters.g);
+    m->adapters.w = m->adapters.g = NULL;
+}
+
+struct params model_trained(const struct model *m)
+{
+    if (m->c.lora)
+        return m->adapters;
+    return (struct params){ m->n_params, m->param, m->n_weights, m->w, m->g, m->n_bytes };
 }
 
 void model_zero_grad(struct model *m)
 {
-    dev_zero(m->d, m->g, m->n_bytes);
+    struct params p = model_trained(m);
+
+    dev_zero(m->d, p.g, p.n_bytes);
 }
 
-/* FNV-1a: the parameter's name as a number, so that its values do not depend on the parameters
- * around it. */
-static uint32_t name_hash(const char *s)
+uint32_t model_name_hash(const char *s)
 {
-    uint32_t h = 2166136261u;
+    uint32_t h = 2166136261u;                  /* FNV-1a */
     for (; *s; s++)
         h = (h ^ (uint8_t)*s) * 16777619u;
     return h;
@@ -276,7 +285,7 @@ void model_init(struct model *m, uint64_t seed)
         int64_t n = tensor_n(p->w);
         size_t end = strlen(p->name);
         bool bias = end > 5 && strcmp(p->name + end - 5, ".bias") == 0;
-        uint64_t stream = RNG_STREAM(RNG_INIT, name_hash(p->name));
+        uint64_t stream = RNG_STREAM(RNG_INIT, model_name_hash(p->name));
         for (int64_t at = 0; at < n; at += room) {
             int64_t k = MIN(room, n - at);
 #pragma omp parallel for num_threads(m->d->threads) if (k >= 4096)

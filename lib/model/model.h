@@ -35,6 +35,8 @@ struct config {
     int64_t bos, eos;                          /* -1: none */
     char   *json;                              /* config.json as read, for checkpoints */
     size_t  json_bytes;
+    struct lora *lora;                         /* adapters to stand beside the weights, set by who
+                                                * wants them before model_new(); NULL: none */
 };
 
 /* config.json of a supported family.  A missing field takes transformers' default where the family
@@ -47,6 +49,15 @@ struct param {
     char         *name;                        /* as in the safetensors file */
     struct tensor w, g;                        /* value, gradient; g.p NULL unless training */
     bool decay;         /* weight decay applies (matrices, not norms, biases) */
+};
+
+/* Parameters that lie in one block, and their gradients in another: gaps 0. */
+struct params {
+    int64_t       n;
+    struct param *param;
+    int64_t       n_weights;                   /* numbers in all */
+    float        *w, *g;                       /* g NULL unless training */
+    size_t        n_bytes;                     /* of each block */
 };
 
 struct model {
@@ -62,10 +73,18 @@ struct model {
                    * NULL in Llama */
     float         *w, *g;                      /* blocks of all values, all gradients; gaps 0 */
     size_t         n_bytes;                    /* of each block */
+    struct params  adapters;                   /* n 0: none */
+    int64_t        lowest;                     /* place of the lowest adapter; -1: all trains */
 };
 
-/* All parameters on the device, zeroed; gradients too where `train`.  model_free gives the device's
- * memory back before dev_close() would.  model_init: normal(0, init_std) matrices and embeddings,
+/* What trains: the adapters where there are some, else everything. */
+struct params model_trained(const struct model *m);
+
+/* All parameters on the device, zeroed; gradients too where `train`, with c->lora (lora.h, which
+ * lives as long) those of the adapters alone.  ST_USAGE, ST_DATA: c->lora's targets are not there.
+ *  model_free gives the device's
+ * memory back before dev_close() would.  model_init:
+ * the weights, not the adapters: normal(0, init_std) matrices and embeddings,
  * ones for norms, zero biases, each a function of (seed, parameter's name, index). */
 enum st model_new(struct model **m, const struct config *c, struct dev *d, bool train,
                   struct arena *a) must_use;
@@ -80,6 +99,7 @@ struct pack {
     int32_t      *token;                       /* [f.n_tokens] */
     int64_t       n_targets;
     int32_t      *at, *target;                 /* [n_targets] */
+    uint64_t     *key;                         /* [f.n_tokens] of row and place, for dropout */
 };
 
 /* The activations of one forward, kept for its backward.  A pass may be filled again and again; it
@@ -106,6 +126,10 @@ void model_forward(struct model *m, struct pass *p, const struct pack *pack, con
 /* Adds the gradients of sum_j coef[j] * logp[j] to param[].g.  coef NULL: those given to
  * model_forward(). The pass keeps its forward (weights must not have changed since). */
 void model_backward(struct model *m, struct pass *p, const float *coef);
+
+/* Forwards from now on are with dropout, drawn from the seed and the pack's keys; NULL: without, as
+ * at first.  Nothing changes where the adapters have none.  Not between forward and backward. */
+void pass_noise(struct pass *p, const uint64_t *seed);
 
 /* Logits of every target's place after a forward, [n_targets V] into host memory; for goldens and
  * small models.  ST_SYS: no device memory for a chunk of them. */

@@ -55,6 +55,20 @@ static void cut_layers(struct cut *k, struct pass *p, const struct config *c)
     }
 }
 
+/* The thin products of one linear's adapters, three at most. */
+static void cut_lora(struct cut *k, struct pass *p, const struct config *c, int64_t rows)
+{
+    if (!c->lora)
+        return;
+    p->lt = cut(k, rows * 3 * c->lora->rank);
+    if (p->keep)
+        p->ldt = cut(k, rows * 3 * c->lora->rank);
+    if (p->keep && c->lora->dropout > 0) {
+        p->lx = cut(k, rows * MAX(c->F, MAX(c->D, c->H * c->E)));
+        p->key = cut(k, 2 * p->max_tokens);
+    }
+}
+
 static size_t cut_pass(struct pass *p, const struct config *c, void *base)
 {
     struct cut k = { base, 0 };
@@ -77,6 +91,7 @@ static size_t cut_pass(struct pass *p, const struct config *c, void *base)
     p->xn = cut(&k, rows * c->D);
     p->fa = cut(&k, rows * c->F);
     cut_layers(&k, p, c);
+    cut_lora(&k, p, c, rows);
     if (p->keep) {
         p->dh = cut(&k, n * c->D);
         p->dx = cut(&k, N * c->D);
@@ -105,7 +120,7 @@ enum st pass_new(struct pass **out, const struct model *m, int64_t max_tokens, i
 {
     struct pass *p = ARENA_NEW(a, struct pass, 1);
 
-    BUG_IF(max_tokens < 1 || max_targets < 0 || (keep && !m->g));
+    BUG_IF(max_tokens < 1 || max_targets < 0 || (keep && !model_trained(m).g));
     if (!p)
         return ST_SYS;
     *p = (struct pass){
@@ -118,6 +133,12 @@ enum st pass_new(struct pass **out, const struct model *m, int64_t max_tokens, i
     cut_pass(p, &m->c, p->mem);
     *out = p;
     return ST_OK;
+}
+
+void pass_noise(struct pass *p, const uint64_t *seed)
+{
+    p->noisy = seed && p->key;
+    p->noise = seed ? *seed : 0;
 }
 
 void pass_free(struct pass *p)

@@ -138,8 +138,12 @@ static enum st entry(struct walk *w)
     if (key.type != SCAN_TEXT || v.type != SCAN_OBJECT ||
         (key.text.n && memchr(key.text.p, 0, key.text.n)))
         return bad("its header is no JSON object of tensors");
-    if (view_is(key.text, "__metadata__"))
+    if (view_is(key.text, "__metadata__")) {
+        const struct scan *base = scan_find(&v, "base");
+        if (base && base->type == SCAN_TEXT && base->text.n == 64)
+            memcpy(s->base, base->text.p, 64);
         return ST_OK;
+    }
     if (s->n == w->cap && (st = grow(w)) != ST_OK)
         return st;
     struct safe_tensor *t = &s->t[s->n];

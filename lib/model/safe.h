@@ -24,6 +24,7 @@ struct safe {
     char   *path;
     int64_t n;
     struct safe_tensor *t;                     /* [n] sorted by name */
+    char    base[65];                          /* `base` of the metadata (peft.h), or "" */
 };
 
 /* ST_DATA with the file's name and what is wrong; ST_SYS. */

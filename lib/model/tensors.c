@@ -42,10 +42,15 @@ static void shrink(void *p, int64_t n, enum dtype type)
 }
 
 static enum st put_header(struct buf *b, int64_t n, char *const *name, const struct tensor *t,
-                          enum dtype type)
+                          enum dtype type, const char *base)
 {
     int64_t at = 0;
-    enum st st = buf_printf(b, "{\"__metadata__\":{\"format\":\"pt\"}");
+    enum st st = buf_printf(b, "{\"__metadata__\":{\"format\":\"pt\"");
+
+    if (st == ST_OK && base)
+        st = buf_printf(b, ",\"base\":\"%s\"", base);
+    if (st == ST_OK)
+        st = buf_printf(b, "}");
 
     for (int64_t i = 0; i < n && st == ST_OK; i++) {
         enum dtype disk = type_on_disk(&t[i], type);
@@ -84,11 +89,11 @@ static enum st put_tensor(struct file *f, const struct tensor *t, struct dev *d,
 }
 
 static enum st put_all(struct file *f, int64_t n, char *const *name, const struct tensor *t,
-                       struct dev *d, enum dtype type, float *block)
+                       struct dev *d, enum dtype type, const char *base, float *block)
 {
     struct buf head = { 0 };
     uint8_t len[8];
-    enum st st = put_header(&head, n, name, t, type);
+    enum st st = put_header(&head, n, name, t, type, base);
 
     for (int i = 0; i < 8; i++)
         len[i] = (uint8_t)((uint64_t)head.n >> 8 * i);
@@ -105,6 +110,12 @@ static enum st put_all(struct file *f, int64_t n, char *const *name, const struc
 enum st tensors_save(const char *path, int64_t n, char *const *name, const struct tensor *t,
                      struct dev *d, enum dtype type, struct arena *a)
 {
+    return tensors_save_of(path, n, name, t, d, type, NULL, a);
+}
+
+enum st tensors_save_of(const char *path, int64_t n, char *const *name, const struct tensor *t,
+                        struct dev *d, enum dtype type, const char *base, struct arena *a)
+{
     struct file f;
     size_t mark = arena_mark(a);
     float *block = ARENA_NEW(a, float, BLOCK);
@@ -113,7 +124,7 @@ enum st tensors_save(const char *path, int64_t n, char *const *name, const struc
     if (!block)
         return ST_SYS;
     if ((st = file_new(&f, path, a)) == ST_OK) {
-        if ((st = put_all(&f, n, name, t, d, type, block)) == ST_OK)
+        if ((st = put_all(&f, n, name, t, d, type, base, block)) == ST_OK)
             st = file_commit(&f);
         else
             file_drop(&f);

@@ -25,6 +25,9 @@ enum st config_write(const struct config *c, const char *dir, enum dtype type,
  * bytes. Cached in DIR/.weights.sha256 with size, mtime and inode of the files (an unwritable
  * folder only costs the time).  weights_hash_model: of what weights_save(.., F32) would write. */
 enum st weights_hash(uint8_t out[32], const char *dir, struct arena *a) must_use;
+/* weights_hash_file: of one safetensors file in DIR, whatever it is called; not cached. */
+enum st weights_hash_file(uint8_t out[32], const char *dir, const char *name,
+                          struct arena *a) must_use;
 enum st weights_hash_model(uint8_t out[32], const struct model *m, struct arena *a) must_use;
 
 /* Safetensors of anything, for optimiser state: names and tensors side by side.  I32 tensors stay
@@ -32,6 +35,10 @@ enum st weights_hash_model(uint8_t out[32], const struct model *m, struct arena 
  * alone; a missing one or another shape is ST_DATA. */
 enum st tensors_save(const char *path, int64_t n, char *const *name, const struct tensor *t,
                      struct dev *d, enum dtype type, struct arena *a) must_use;
+/* The same with `base` in the metadata, as peft.h has it. */
+enum st tensors_save_of(const char *path, int64_t n, char *const *name, const struct tensor *t,
+                        struct dev *d, enum dtype type, const char *base,
+                        struct arena *a) must_use;
 enum st tensors_load(const char *path, int64_t n, char *const *name, const struct tensor *t,
                      struct dev *d, struct arena *a) must_use;
 

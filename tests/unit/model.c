@@ -2,11 +2,9 @@
 #include <math.h>
 #include <unistd.h>
 
-#include "model/weights.h"
-#include "tests/check.h"
+#include "tests/unit/golden.h"
 
 #define GOLDEN "tests/golden/model-"
-#define BETA   0.1
 
 /* Every golden: are its weights beside it (else the formula's), and the decay of its ten steps. */
 static const struct { const char *name; bool stored; double decay; } cases[] = {
@@ -17,132 +15,15 @@ static const struct { const char *name; bool stored; double decay; } cases[] = {
     { "olmo2-tied", false, 0 }, { "gpt2", true, .01 },        { "gpt2-untied", false, 0 },
 };
 
-struct golden {                                /* a case: its model and what is expected of it */
-    const char    *name;
-    struct arena  *a;
-    struct dev    *d;
-    struct config  c;
-    struct model  *m;
-    char          *expect;
-    struct pack    pack;
-    int64_t        sft, n_seqs;
-    int32_t       *seq;                        /* [n_seqs][2] */
-    struct pass   *pass;
-};
-
-/* As many numbers as n says, from the case's expect.safetensors. */
-static void *expected(struct golden *g, const char *name, int64_t rows, int64_t cols,
-                      enum dtype type)
-{
-    char *names[] = { (char *)(uintptr_t)name };
-    void *p = arena_get(g->a, (size_t)(rows * MAX(cols, 1)) * 4);
-    struct tensor t = cols ? tensor2(p, rows, cols) : tensor1(p, rows);
-
-    t.type = type;
-    CHECK_ST(tensors_load(g->expect, 1, names, &t, g->d, g->a), ST_OK);
-    return p;
-}
-
-/* weights_of() of the script. */
-static void formula(struct model *m, uint32_t salt)
-{
-    for (int64_t i = 0; i < m->n_params; i++) {
-        const struct param *p = &m->param[i];
-        size_t n = strlen(p->name);
-        bool bias = n > 5 && strcmp(p->name + n - 5, ".bias") == 0;
-        uint32_t h = 2166136261u ^ salt;
-        for (const char *s = p->name; *s; s++)
-            h = (h ^ (uint8_t)*s) * 16777619u;
-        for (int64_t j = 0; j < tensor_n(p->w); j++) {
-            uint32_t x = (uint32_t)j * 2654435761u + h;
-            x = (x ^ x >> 16) * 0x45d9f3bu;
-            x = (x ^ x >> 16) * 0x45d9f3bu;
-            float u = (float)((x ^ x >> 16) >> 8) / (float)(1 << 23) - 1;
-            u = p->w.rank == 2 ? u * .5f : bias ? u * .125f : u * .25f + 1;
-            dev_put(m->d, f32(p->w) + j, &u, 4);
-        }
-    }
-}
-
-static void open_pack(struct golden *g, int64_t n_segs, int64_t n_tokens, int64_t n_targets)
-{
-    struct pack *p = &g->pack;
-
-    *p = (struct pack){ .f = { n_tokens, n_segs, expected(g, "seg", n_segs, 3, I32),
-                               expected(g, "pos", n_tokens, 0, I32) },
-                        .n_targets = n_targets };
-    p->token = expected(g, "token", n_tokens, 0, I32);
-    p->at = expected(g, "at", n_targets, 0, I32);
-    p->target = expected(g, "target", n_targets, 0, I32);
-    g->sft = *(int32_t *)expected(g, "sft", 1, 0, I32);
-    g->n_seqs = 4;
-    g->seq = expected(g, "seq", 4, 2, I32);
-}
-
 static void open_golden(struct golden *g, int64_t i, int threads)
 {
-    const char *name = cases[i].name;
-
-    *g = (struct golden){ .name = name, .a = arena_new(0) };
-    char *dir = arena_printf(g->a, GOLDEN "%s", name);
-    char *conf = arena_printf(g->a, "%s/config.json", dir);
-    g->expect = arena_printf(g->a, "%s/expect.safetensors", dir);
-    CHECK_ST(dev_open(&g->d, "cpu", threads, g->a), ST_OK);
-    CHECK_ST(config_read(&g->c, conf, g->a), ST_OK);
+    golden_open(g, GOLDEN, cases[i].name, threads);
     CHECK_ST(model_new(&g->m, &g->c, g->d, true, g->a), ST_OK);
     if (cases[i].stored)
-        CHECK_ST(weights_load(g->m, dir, g->a), ST_OK);
+        CHECK_ST(weights_load(g->m, g->dir, g->a), ST_OK);
     else
-        formula(g->m, 0);
-    open_pack(g, 8, 45, 29);
+        golden_formula(g->m, 0);
     CHECK_ST(pass_new(&g->pass, g->m, 64, 40, true, g->a), ST_OK);
-}
-
-static void close_golden(struct golden *g)
-{
-    pass_free(g->pass);
-    model_free(g->m);
-    dev_close(g->d);
-    arena_free(g->a);
-}
-
-/* |x - y| <= tol * max |y| for all n */
-static void check_largest(const char *what, const float *x, const float *y, int64_t n, double tol)
-{
-    double most = 0, off = 0;
-
-    for (int64_t i = 0; i < n; i++) {
-        most = fmax(most, fabs((double)y[i]));
-        double e = fabs((double)x[i] - (double)y[i]);
-        off = e <= off ? off : e;              /* NaN goes in and stays */
-    }
-    if (!(off <= tol * most))
-        check_failed(__FILE__, __LINE__, "%s: off by %.3g of %.3g", what, off, most);
-}
-
-/* ||x - y|| <= tol ||y - from|| (from NULL: 0), or where y is zero but for rounding ||x|| <= 1e-7
- * sqrt(n) */
-static void check_norm(const char *what, const float *x, const float *y, const float *from,
-                       int64_t n, double tol)
-{
-    double size = 0, off = 0;
-
-    for (int64_t i = 0; i < n; i++) {
-        double e = (double)x[i] - (double)y[i], s = (double)y[i] - (from ? (double)from[i] : 0);
-        off += e * e;
-        size += s * s;
-    }
-    if (!(sqrt(off) <= tol * sqrt(size) ||
-          (!from && sqrt(size) <= 1e-9 && sqrt(off) <= 1e-7 * sqrt((double)n))))
-        check_failed(__FILE__, __LINE__, "%s: off by %.3g of %.3g, that is %.3g", what, sqrt(off),
-                     sqrt(size), sqrt(off / size));
-}
-
-static float *host(struct golden *g, struct tensor t)
-{
-    float *p = arena_get(g->a, (size_t)tensor_n(t) * 4);
-    dev_get(g->d, p, t.p, (size_t)tensor_n(t) * 4);
-    return p;
 }
 
 static void check_grads(struct golden *g, const char *of)
@@ -150,42 +31,10 @@ static void check_grads(struct golden *g, const char *of)
     for (int64_t i = 0; i < g->m->n_params; i++) {
         const struct param *p = &g->m->param[i];
         char *name = arena_printf(g->a, "grad.%s.%s", of, p->name);
-        float *want = expected(g, name, p->w.d[0], p->w.rank == 2 ? p->w.d[1] : 0, F32);
-        check_norm(arena_printf(g->a, "%s: %s", g->name, name), host(g, p->g), want, NULL,
+        float *want = golden_expected(g, name, p->w.d[0], p->w.rank == 2 ? p->w.d[1] : 0, F32);
+        check_norm(arena_printf(g->a, "%s: %s", g->name, name), golden_host(g, p->g), want, NULL,
                    tensor_n(p->g), 1e-5);
     }
-}
-
-/* The sft targets alone: the first rows of the pack. */
-static struct pack sft_of(const struct golden *g)
-{
-    struct pack p = g->pack;
-    p.f.n_segs = 2;
-    p.f.n_tokens = p.f.seg[1].end;
-    p.n_targets = g->sft;
-    return p;
-}
-
-/* One forward and, where asked, its backward with coefficients known before. */
-static double sft_loss(struct golden *g, const struct pack *p, bool back)
-{
-    float logp[64], coef[64];
-    double sum = 0;
-
-    for (int64_t i = 0; i < p->n_targets; i++)
-        coef[i] = i < g->sft ? -1.f / (float)g->sft : 0;
-    model_forward(g->m, g->pass, p, back ? coef : NULL, logp, NULL);
-    if (back)
-        model_backward(g->m, g->pass, NULL);
-    for (int64_t i = 0; i < g->sft; i++)
-        sum -= (double)logp[i] / (double)g->sft;
-    return sum;
-}
-
-static void check_loss(struct golden *g, const char *name, double got)
-{
-    double want = (double)*(float *)expected(g, name, 1, 0, F32);
-    CHECK_NEAR(got, want, 1e-5 * fabs(want));
 }
 
 static void logits_and_gradients(void **state)
@@ -197,12 +46,13 @@ static void logits_and_gradients(void **state)
         uint8_t hit[64];
         open_golden(&g, i, 2);
         int64_t n = g.pack.n_targets, V = g.c.V;
-        float *logits = ARENA_NEW(g.a, float, n * V), *want = expected(&g, "logits", n, V, F32);
+        float *logits = ARENA_NEW(g.a, float, n * V);
+        const float *want = golden_expected(&g, "logits", n, V, F32);
 
         model_forward(g.m, g.pass, &g.pack, NULL, logp, hit);
         CHECK_ST(model_logits(g.m, g.pass, logits), ST_OK);
         check_largest(g.name, logits, want, n * V, 1e-5);
-        check_largest(g.name, logp, expected(&g, "logp", n, 0, F32), n, 1e-5);
+        check_largest(g.name, logp, golden_expected(&g, "logp", n, 0, F32), n, 1e-5);
         for (int64_t j = 0; j < n; j++) {
             int64_t best = 0;
             for (int64_t v = 1; v < V; v++)
@@ -210,10 +60,10 @@ static void logits_and_gradients(void **state)
                     best = v;
             CHECK(hit[j] == (best == g.pack.target[j]));
         }
-        check_loss(&g, "loss.sft", sft_loss(&g, &g.pack, true));
+        golden_check_loss(&g, "loss.sft", golden_sft_loss(&g, &g.pack, true));
         check_grads(&g, "sft");
         CHECK_ST(dev_sync(g.d), ST_OK);
-        close_golden(&g);
+        golden_close(&g);
     }
 }
 
@@ -227,12 +77,12 @@ static void preference_of(int64_t i)
     open_golden(&g, i, 2);
     struct model *r;
     CHECK_ST(model_new(&r, &g.c, g.d, false, g.a), ST_OK);
-    formula(r, 1);
+    golden_formula(r, 1);
     model_forward(g.m, g.pass, &g.pack, NULL, logp, NULL);
     struct pass *q;
     CHECK_ST(pass_new(&q, r, 45, 29, false, g.a), ST_OK);
     model_forward(r, q, &g.pack, NULL, other, NULL);
-    const float *want = expected(&g, "ref", 4, 0, F32);
+    const float *want = golden_expected(&g, "ref", 4, 0, F32);
     for (int64_t s = 0; s < 4; s++) {
         for (int64_t j = g.seq[2 * s]; j < g.seq[2 * s] + g.seq[2 * s + 1]; j++) {
             sum[s] += (double)logp[j];
@@ -247,11 +97,11 @@ static void preference_of(int64_t i)
             for (int64_t j = 0; j < g.seq[2 * (s + side) + 1]; j++)
                 coef[g.seq[2 * (s + side)] + j] = (float)((side ? BETA : -BETA) / (1 + exp(x)) / 2);
     }
-    check_loss(&g, "loss.dpo", loss);
+    golden_check_loss(&g, "loss.dpo", loss);
     model_backward(g.m, g.pass, coef);
     check_grads(&g, "dpo");
     pass_free(q);
-    close_golden(&g);
+    golden_close(&g);
 }
 
 /* The first rows have the same bits without the others. */
@@ -262,11 +112,11 @@ static void company(void **state)
         struct golden g;
         float all[64], few[64];
         open_golden(&g, i, 2);
-        struct pack sft = sft_of(&g);
+        struct pack sft = golden_sft_of(&g);
         model_forward(g.m, g.pass, &g.pack, NULL, all, NULL);
         model_forward(g.m, g.pass, &sft, NULL, few, NULL);
         CHECK(memcmp(all, few, (size_t)g.sft * sizeof *all) == 0);
-        close_golden(&g);
+        golden_close(&g);
     }
 }
 
@@ -297,21 +147,21 @@ static void ten_steps(void **state)
     for (int64_t i = 0; i < countof(cases); i++) {
         struct golden g;
         open_golden(&g, i, 2);
-        struct pack sft = sft_of(&g);
+        struct pack sft = golden_sft_of(&g);
         int64_t P = g.m->n_params, n = g.pack.n_targets, V = g.c.V;
         struct tensor *m = ARENA_NEW(g.a, struct tensor, P), *v = ARENA_NEW(g.a, struct tensor, P);
         float **start = ARENA_NEW(g.a, float *, P);
-        const float *want = expected(&g, "step.loss", 10, 0, F32);
+        const float *want = golden_expected(&g, "step.loss", 10, 0, F32);
         for (int64_t p = 0; p < P; p++) {
             struct tensor w = g.m->param[p].w;
-            start[p] = host(&g, w);
+            start[p] = golden_host(&g, w);
             m[p] = v[p] = w;
             m[p].p = dev_alloc(g.d, (size_t)tensor_n(w) * 4);
             v[p].p = dev_alloc(g.d, (size_t)tensor_n(w) * 4);
         }
         for (int64_t k = 0; k < 10; k++) {
             model_zero_grad(g.m);
-            CHECK_NEAR(sft_loss(&g, &sft, true), want[k], 1e-5 * (double)want[k]);
+            CHECK_NEAR(golden_sft_loss(&g, &sft, true), want[k], 1e-5 * (double)want[k]);
             for (int64_t p = 0; p < P; p++) {
                 double decay = g.m->param[p].decay ? cases[i].decay : 0;
                 struct adamw h = { 1e-3, .9, .95, 1e-8, decay, k + 1 };
@@ -321,17 +171,18 @@ static void ten_steps(void **state)
         float *logits = ARENA_NEW(g.a, float, n * V);
         model_forward(g.m, g.pass, &g.pack, NULL, NULL, NULL);
         CHECK_ST(model_logits(g.m, g.pass, logits), ST_OK);
-        check_largest("step.logits", logits, expected(&g, "step.logits", n, V, F32), n * V, 1e-4);
+        check_largest("step.logits", logits, golden_expected(&g, "step.logits", n, V, F32), n * V,
+                      1e-4);
         for (int64_t p = 0; p < P; p++) {
             if (strstr(g.m->param[p].name, "query_key_value.bias") ||
                 strstr(g.m->param[p].name, "c_attn.bias"))
                 drop_unturned(&g, &g.m->param[p], start[p]);
             struct tensor w = g.m->param[p].w;
             char *name = arena_printf(g.a, "w.%s", g.m->param[p].name);
-            float *to = expected(&g, name, w.d[0], w.rank == 2 ? w.d[1] : 0, F32);
-            check_norm(name, host(&g, w), to, start[p], tensor_n(w), 1e-2);
+            float *to = golden_expected(&g, name, w.d[0], w.rank == 2 ? w.d[1] : 0, F32);
+            check_norm(name, golden_host(&g, w), to, start[p], tensor_n(w), 1e-2);
         }
-        close_golden(&g);
+        golden_close(&g);
     }
 }
 

@@ -247,12 +247,14 @@ static void test_rmsnorm_bwd(void **state)
         arr_open(1 + round % 3);
         struct norm t = draw_norm(round);
         struct arr dx = fresh(t.N * t.D, 1), dw = fresh(t.D, 1);
+        bool wanted = round % 4 != 0;
         rms(&t);
-        dev->op->rmsnorm_bwd(dev, tensor2(dx.p, t.N, t.D), tensor1(dw.p, t.D),
+        dev->op->rmsnorm_bwd(dev, tensor2(dx.p, t.N, t.D), tensor1(wanted ? dw.p : NULL, t.D),
                              tensor2(t.dy.p, t.N, t.D), tensor2(t.x.p, t.N, t.D),
                              tensor1(t.w.p, t.D), tensor1(t.rstd.p, t.N));
         fd_check("dx", rms_loss, &t, t.x, dx, 1e-5);
-        fd_check("dw", rms_loss, &t, t.w, dw, 1e-5);
+        if (wanted)
+            fd_check("dw", rms_loss, &t, t.w, dw, 1e-5);
         arr_close();
     }
 }
@@ -264,13 +266,17 @@ static void test_layernorm_bwd(void **state)
         arr_open(1 + round % 3);
         struct norm t = draw_norm(round);
         struct arr dx = fresh(t.N * t.D, 1), dw = fresh(t.D, 1), db = fresh(t.D, 1);
+        bool wanted = round % 4 != 0;
         layer(&t);
-        dev->op->layernorm_bwd(dev, tensor2(dx.p, t.N, t.D), tensor1(dw.p, t.D), tensor1(db.p, t.D),
+        dev->op->layernorm_bwd(dev, tensor2(dx.p, t.N, t.D), tensor1(wanted ? dw.p : NULL, t.D),
+                               tensor1(wanted ? db.p : NULL, t.D),
                                tensor2(t.dy.p, t.N, t.D), tensor2(t.x.p, t.N, t.D),
                                tensor1(t.w.p, t.D), tensor1(t.mean.p, t.N), tensor1(t.rstd.p, t.N));
         fd_check("dx", layer_loss, &t, t.x, dx, 1e-5);
-        fd_check("dw", layer_loss, &t, t.w, dw, 1e-5);
-        fd_check("db", layer_loss, &t, t.b, db, 1e-5);
+        if (wanted) {
+            fd_check("dw", layer_loss, &t, t.w, dw, 1e-5);
+            fd_check("db", layer_loss, &t, t.b, db, 1e-5);
+        }
         arr_close();
     }
 }

@@ -333,7 +333,7 @@ static enum st write_logits(struct model *m, const char *dir)
 {
     int32_t token[12], pos[12];
     struct seg seg = { 0, 12, -1 };
-    struct pack p = { { 12, 1, &seg, pos }, token, 12, pos, token };
+    struct pack p = { { 12, 1, &seg, pos }, token, 12, pos, token, NULL };
     float *logits = ARENA_NEW(a, float, 12 * m->c.V);
     char *names[] = { "token", "logits" };
     struct tensor t[] = { tensor1(token, 12), tensor2(logits, 12, m->c.V) };

@@ -1,6 +1,8 @@
 /* work.c - rows of a step through packs, losses and AdamW against transformers and PyTorch
  * (tests/golden/model.py), however they are packed; the optimiser's schedule, clip and decay by
  * hand. */
+#include "base/rng.h"
+#include "model/lora.h"
 #include "model/weights.h"
 #include "step/optim.h"
 #include "step/work.h"
@@ -206,6 +208,57 @@ static void no_room(void **state)
     CHECK(memcmp(first, m->g, m->n_bytes) == 0);
 }
 
+/* Adapters with dropout: a row's masks are its own, so that neither packs nor shared prompts show
+ * in a bit of what is told; another step draws others; a measurement is without. */
+static void dropout(void **state)
+{
+    static const struct { int64_t micro; bool share; } ways[] = {
+        { 64, true }, { 1, true }, { 64, false }, { 1, false },
+    };
+    struct model *whole = m, *some;
+    struct config c = m->c;
+    struct lora l = { .rank = 4, .alpha = 8, .dropout = .2 };
+    double first[2][4], quiet[4];
+    struct rows r;
+
+    (void)state;
+    CHECK_ST(lora_targets(&l, "all-linear", a), ST_OK);
+    c.lora = &l;
+    CHECK_ST(model_new(&some, &c, d, true, a), ST_OK);
+    memcpy(some->w, whole->w, whole->n_bytes);
+    for (int64_t i = 0; i < (int64_t)(some->adapters.n_bytes / 4); i++)
+        some->adapters.w[i] = .1f * (float)rng_normal(1, RNG_TEST, (uint64_t)i);
+    float *grads = arena_array(a, some->adapters.n_bytes, 1);
+    struct work plain = w;
+    w = (struct work){ .m = some, .loss = { &loss_sft, &loss_dpo }, .keep_bytes = 1 << 20, .a = a,
+                       .dropout = true, .noise = 5, .micro_tokens = 64 };
+    for (int64_t i = 0; i < countof(ways); i++)
+        for (int obj = 0; obj < 2; obj++) {
+            w.micro_tokens = ways[i].micro;
+            w.share = ways[i].share;
+            make(&r, (enum obj)obj);
+            model_zero_grad(some);
+            CHECK_ST(rows_gradient(&r, 1, false), ST_OK);
+            if (i == 0)
+                memcpy(first[obj], r.logp, (size_t)r.b->n_seqs * sizeof *r.logp);
+            CHECK(memcmp(first[obj], r.logp, (size_t)r.b->n_seqs * sizeof *r.logp) == 0);
+            if (i == 0 && obj)
+                memcpy(grads, some->adapters.g, some->adapters.n_bytes);
+            if (obj)
+                check_norm("adapters", some->adapters.g, grads, NULL,
+                           (int64_t)(some->adapters.n_bytes / 4), 1e-5);
+            CHECK_ST(rows_measure(&r, true), ST_OK);
+            CHECK(r.n_kept == 0);              /* the update's forward is another */
+            if (i == 0)
+                memcpy(quiet, r.logp, (size_t)r.b->n_seqs * sizeof *r.logp);
+            CHECK(r.logp[0] != first[obj][0]);
+        }
+    w.noise = 6;
+    CHECK_ST(rows_gradient(&r, 1, true), ST_OK);
+    CHECK(r.logp[0] != first[1][0] && r.logp[0] != quiet[0]);
+    w = plain;
+}
+
 /* Only matrices decay; a gradient over the clip acts as one of the clip's length would. */
 static void clip_and_decay(void **state)
 {
@@ -250,7 +303,7 @@ static void clip_and_decay(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(gradients), TEST(ten_steps), TEST(no_room), TEST(clip_and_decay),
+        TEST(gradients), TEST(ten_steps), TEST(no_room), TEST(dropout), TEST(clip_and_decay),
     };
     err_tool("work");
     return cmocka_run_group_tests(tests, setup, teardown) != 0;

@@ -110,7 +110,7 @@ struct back {
     float       *dx;
     const float *dy, *x, *w, *mean, *rstd;
     int64_t      N, D;
-    float       *dw, *db;                      /* [blocks][D in whole vectors]; db NULL for RMS */
+    float       *dw, *db;                      /* [blocks][D in whole vectors]; NULL: not wanted */
 };
 
 static void back_row(const struct back *k, int64_t i, float *dw, float *db)
@@ -126,7 +126,8 @@ static void back_row(const struct back *k, int64_t i, float *dw, float *db)
             vec y = v_row(dy, j, D), c = (v_row(x, j, D) - m) * r, g = y * v_row(k->w, j, D);
             sg += g;
             sgc += g * c;                      /* dy is 0 in the padding */
-            v_store(dw + j, v_load(dw + j) + y * c);
+            if (dw)
+                v_store(dw + j, v_load(dw + j) + y * c);
             if (db)
                 v_store(db + j, v_load(db + j) + y);
         }
@@ -146,8 +147,9 @@ static void back_part(void *of, int64_t begin, int64_t end)
     int64_t ld = round_lanes(k->D);
 
     for (int64_t b = begin; b < end; b++) {
-        float *dw = k->dw + b * ld, *db = k->db ? k->db + b * ld : NULL;
-        memset(dw, 0, (size_t)ld * sizeof(float));
+        float *dw = k->dw ? k->dw + b * ld : NULL, *db = k->db ? k->db + b * ld : NULL;
+        if (dw)
+            memset(dw, 0, (size_t)ld * sizeof(float));
         if (db)
             memset(db, 0, (size_t)ld * sizeof(float));
         for (int64_t i = b * BLOCK; i < MIN(k->N, (b + 1) * BLOCK); i++)
@@ -162,10 +164,11 @@ static void back(struct dev *d, struct back *k, float *dw, float *db)
 
     if (!part || n == 0)
         return;
-    k->dw = part;
+    k->dw = dw ? part : NULL;
     k->db = db ? part + n * ld : NULL;
     cpu_share(d, n, 1, 0.4 * BLOCK * (double)k->D, back_part, k);
-    cpu_columns(d, dw, k->dw, n, ld, k->D);
+    if (dw)
+        cpu_columns(d, dw, k->dw, n, ld, k->D);
     if (db)
         cpu_columns(d, db, k->db, n, ld, k->D);
 }
@@ -178,7 +181,7 @@ void cpu_rmsnorm_bwd(struct dev *d, struct tensor dx, struct tensor dw, struct t
 
     SHAPE2(dx, k.N, k.D);
     SHAPE2(dy, k.N, k.D);
-    SHAPE1(dw, k.D);
+    BUG_IF(dw.p && tensor_n(dw) != k.D);
     back(d, &k, f32(dw), NULL);
 }
 
@@ -191,7 +194,6 @@ void cpu_layernorm_bwd(struct dev *d, struct tensor dx, struct tensor dw, struct
 
     SHAPE2(dx, k.N, k.D);
     SHAPE2(dy, k.N, k.D);
-    SHAPE1(dw, k.D);
-    SHAPE1(db, k.D);
+    BUG_IF((dw.p && tensor_n(dw) != k.D) || (db.p && tensor_n(db) != k.D));
     back(d, &k, f32(dw), f32(db));
 }

@@ -5,6 +5,7 @@
  * kept as float tables. */
 #include <math.h>
 
+#include "base/rng.h"
 #include "math/cpu/cpu.h"
 
 struct rows { float *to; const float *from; const int32_t *at; int64_t n, D; };
@@ -156,6 +157,62 @@ void cpu_add(struct dev *d, struct tensor y, struct tensor a, struct tensor b)
 
     BUG_IF(n != tensor_n(a) || n != tensor_n(b));
     point(d, n, 0.15, add_part, (struct point){ { f32(y) }, { f32(a), f32(b) } });
+}
+
+struct scale { float *to; const float *from; float by; };
+
+static void scale_part(void *of, int64_t begin, int64_t end)
+{
+    const struct scale *k = of;
+
+    for (int64_t i = begin; i < end; i += LANES)
+        v_row_put(k->to, i, end, v_row(k->from, i, end) * k->by);
+}
+
+void cpu_scale(struct dev *d, struct tensor y, struct tensor x, double s)
+{
+    struct scale k = { f32(y), f32(x), (float)s };
+
+    BUG_IF(tensor_n(y) != tensor_n(x));
+    cpu_share(d, tensor_n(y), 64 * LANES, 0.1, scale_part, &k);
+}
+
+/* Four columns share a draw of 64 bits, 16 for each. */
+struct dropout {
+    float       *y;
+    const float *x;
+    int64_t      D;
+    struct draws by;
+    uint32_t     dropped;                      /* of 65536 */
+    bool         add;
+};
+
+static void dropout_part(void *of, int64_t begin, int64_t end)
+{
+    const struct dropout *k = of;
+    float up = 65536.f / (float)(65536 - k->dropped);
+
+    for (int64_t i = begin; i < end; i++) {
+        uint64_t row = k->by.key[k->by.at ? k->by.at[i] : i];
+        uint64_t key = rng(k->by.seed, k->by.stream, row), bits = 0;
+        const float *x = k->x + i * k->D;
+        float *y = k->y + i * k->D;
+        for (int64_t j = 0; j < k->D; j++, bits >>= 16) {
+            if (j % 4 == 0)
+                bits = rng(key, k->by.stream, (uint64_t)j / 4);
+            float v = (bits & 0xffff) < k->dropped ? 0 : x[j] * up;
+            y[j] = k->add ? y[j] + v : v;
+        }
+    }
+}
+
+void cpu_dropout(struct dev *d, struct tensor y, struct tensor x, struct draws by, bool add)
+{
+    struct dropout k = { f32(y), f32(x), x.d[1], by, (uint32_t)(by.p * 65536 + 0.5), add };
+
+    SHAPE2(y, x.d[0], x.d[1]);
+    BUG_IF(!by.key || k.dropped >= 65536);
+    cpu_share(d, x.d[0], 1, 2 * (double)k.D, dropout_part, &k);
 }
 
 POINT(swiglu_part, {
