@@ -6,6 +6,8 @@
 #include "make.h"
 #include "stream/io.h"
 
+enum { SETUP_JSON_BYTES_MAX = 256 << 20 };     /* of a tokenizer's files */
+
 struct setup {                                 /* as they were given */
     const char     *tokenizer, *bos, *eos;
     const char     *schema, *chat, *mask, *truncate, *boundary, *specials, *split, *side, *source;
@@ -17,7 +19,7 @@ struct setup {                                 /* as they were given */
 };
 
 /* The options that the maker goes by, and the columns of --map.  ST_USAGE: a word that is none of
- * its option's. */
+ * its option's, or an option that does nothing without another. */
 enum st setup_maker(const struct setup *s, struct maker *m) must_use;
 enum st setup_map(const struct setup *s, struct fields *f, struct arena *a) must_use;
 enum st setup_form(const struct setup *s, enum out_form *form) must_use;
