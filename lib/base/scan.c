@@ -4,10 +4,11 @@
  * within the arena, which the caller takes back row by row. */
 #include <math.h>
 
+#include "base/hash.h"
 #include "base/quoted.h"
 #include "base/scan.h"
 
-enum { ITEMS_FIRST = 8, ITEMS_MAX = 1 << 30, PAIRWISE_MAX = 16 };
+enum { ITEMS_FIRST = 8, ITEMS_MAX = 1 << 30, PAIRWISE_MAX = 16, STEPS_MAX = 8 };
 
 static const char CUT_OBJECT[] = "the row stops within an object";
 
@@ -159,16 +160,18 @@ static enum st twice(struct work *w, const struct scan *v, int32_t i)
     return fail(ST_DATA, "the key '%s' stands twice in one object", shown(v->key[i]));
 }
 
-/* No key twice: pair by pair for few members, by sorting for many. */
-static enum st check_keys(struct work *w, const struct scan *v)
+/* Few members, pair by pair. */
+static enum st check_pairs(struct work *w, const struct scan *v)
 {
-    if (v->n <= PAIRWISE_MAX) {
-        for (int32_t i = 1; i < v->n; i++)
-            for (int32_t k = 0; k < i; k++)
-                if (view_eq(v->key[i], v->key[k]))
-                    return twice(w, v, i);
-        return ST_OK;
-    }
+    for (int32_t i = 1; i < v->n; i++)
+        for (int32_t k = 0; k < i; k++)
+            if (view_eq(v->key[i], v->key[k]))
+                return twice(w, v, i);
+    return ST_OK;
+}
+
+static enum st check_sorted(struct work *w, const struct scan *v)
+{
     size_t mark = arena_mark(w->a);
     struct named *all = ARENA_NEW(w->a, struct named, v->n);
     if (!all)
@@ -182,6 +185,35 @@ static enum st check_keys(struct work *w, const struct scan *v)
             found = MIN(found, all[i].i);
     arena_back(w->a, mark);
     return found == INT32_MAX ? ST_OK : twice(w, v, found);
+}
+
+/* By their hashes, which keys made for it could lead to one place: those are sorted then. */
+static enum st check_keys(struct work *w, const struct scan *v)
+{
+    struct slot { uint32_t check; int32_t i; } *slot;  /* i: of the member, plus 1; 0: empty */
+    size_t mark = arena_mark(w->a), size = 64;
+    int64_t steps = (int64_t)v->n * STEPS_MAX;
+    int32_t found = -1;
+
+    if (v->n <= PAIRWISE_MAX)
+        return check_pairs(w, v);
+    while (size < (size_t)v->n * 2)
+        size *= 2;
+    if (!(slot = ARENA_NEW(w->a, struct slot, size)))
+        return ST_SYS;
+    for (int32_t i = 0; i < v->n && found < 0 && steps > 0; i++) {
+        uint64_t h = hash_of(v->key[i]);
+        struct slot *s = &slot[h >> 32 & (size - 1)];
+        for (; s->i && found < 0; steps--) {
+            if (s->check == (uint32_t)h && view_eq(v->key[s->i - 1], v->key[i]))
+                found = i;
+            s = s + 1 < slot + size ? s + 1 : slot;
+        }
+        if (found < 0)
+            *s = (struct slot){ (uint32_t)h, i + 1 };
+    }
+    arena_back(w->a, mark);
+    return found >= 0 ? twice(w, v, found) : steps > 0 ? ST_OK : check_sorted(w, v);
 }
 
 /* The key and the colon behind it. */

@@ -1,22 +1,9 @@
 /* bpe.c - vocabulary and merges: building them, and finding a token.
  *
  * All lookups are open addressing in tables at most three quarters full. */
+#include "base/hash.h"
 #include "text/pairs.h"
 #include "text/symbols.h"
-
-static uint64_t hash_bytes(struct view s)
-{
-    uint64_t h = s.n, w;
-    size_t i = 0;
-
-    for (; i + 8 <= s.n; i += 8) {
-        memcpy(&w, s.p + i, 8);
-        h = pairs_mix(h, w);
-    }
-    w = 0;
-    memcpy(&w, s.p + i, s.n - i);
-    return pairs_mix(h, w);
-}
 
 /* ---- building ---- */
 
@@ -51,7 +38,7 @@ struct bpe *bpe_new(int64_t n_tokens, int64_t n_merges, struct arena *a)
 /* The slot of a token, or the empty one where it would go, with the check of the bytes. */
 static struct find_slot *find_slot(const struct bpe *b, struct view bytes, uint32_t *check)
 {
-    uint64_t h = hash_bytes(bytes), i = h >> 20 & b->find_mask;
+    uint64_t h = hash_of(bytes), i = h >> 20 & b->find_mask;
 
     for (*check = (uint32_t)h;; i = (i + 1) & b->find_mask) {
         struct find_slot *v = &b->find[i];
@@ -92,17 +79,16 @@ enum st bpe_token_apart(struct bpe *b, struct view bytes, uint32_t id)
 enum st bpe_token(struct bpe *b, struct view bytes, uint32_t id)
 {
     uint32_t check;
-    uint32_t there = find_slot(b, bytes, &check)->id;
+    struct find_slot *slot = find_slot(b, bytes, &check);
 
-    if (there != BPE_NONE)
-        return fail(ST_DATA, "the token '%s' is there twice, as %u and %u", shown(bytes), there,
+    if (slot->id != BPE_NONE)
+        return fail(ST_DATA, "the token '%s' is there twice, as %u and %u", shown(bytes), slot->id,
                     id);
     if ((uint64_t)++b->n_tokens * 4 > (b->find_mask + 1) * 3)
         return fail(ST_DATA, "more tokens than were announced");
     enum st st = bpe_token_apart(b, bytes, id);
     if (st != ST_OK)
         return st;
-    struct find_slot *slot = find_slot(b, bytes, &check);
     *slot = (struct find_slot){ check, id };
     if (bytes.n == 1)
         b->byte[(unsigned char)bytes.p[0]] = id;
@@ -111,12 +97,18 @@ enum st bpe_token(struct bpe *b, struct view bytes, uint32_t id)
 
 uint32_t *pairs_place(const struct bpe *b, uint32_t left, uint32_t right, uint32_t **check)
 {
-    for (uint64_t i = pairs_hash(left, right) >> 40 & b->pair_mask;; i = (i + 1) & b->pair_mask)
+    uint64_t h = pairs_hash(left, right);
+
+    for (uint64_t i = h >> 40 & b->pair_mask;; i = (i + 1) & b->pair_mask)
         for (int k = 0; k < 8; k++) {
             struct pairs *p = &b->pair[i];
-            const struct rule *r = &b->rule[p->rank[k] == NO_RANK ? 0 : p->rank[k]];
             *check = &p->check[k];
-            if (p->rank[k] == NO_RANK || (r->left == left && r->right == right))
+            if (p->rank[k] == NO_RANK)
+                return &p->rank[k];
+            if (p->check[k] != (uint32_t)(h >> 8))
+                continue;
+            const struct rule *r = &b->rule[p->rank[k]];
+            if (r->left == left && r->right == right)
                 return &p->rank[k];
         }
 }
