@@ -25,7 +25,7 @@
 #define EXACT 0
 #endif
 
-enum { ALIGN = 64, BLOCK_MIN = 16 << 10, BLOCK_MAX = 1 << 20, HUGE_PAGE = 2 << 20 };
+enum { ALIGN = 64, BLOCK_MIN = 16 << 10, BLOCK_MAX = 2 << 20, HUGE_PAGE = 2 << 20 };
 
 static const size_t NO_LIMIT = (size_t)1 << 46;        /* more than any machine has */
 

@@ -113,14 +113,18 @@ static enum st word(struct work *w, struct scan *v, const char *name, enum scan_
     return ST_OK;
 }
 
-/* Room for one more member of v. */
+/* Room for one more member of v: for as many as the rest of the input holds at their length so far,
+ * but for eight times as many at most. */
 static enum st widen(struct work *w, struct scan *v, int64_t *cap)
 {
     if (v->n < *cap)
         return ST_OK;
     if (*cap >= ITEMS_MAX)
         return bad(w, w->at, "too many members");
-    int64_t more = *cap ? *cap * 2 : ITEMS_FIRST;
+    size_t each = v->n ? (w->at - v->at) / (size_t)v->n + 1 : 1;
+    int64_t rest = (int64_t)((w->data.n - w->at) / each), more = ITEMS_FIRST;
+    if (v->n)
+        more = MIN(MAX(v->n * 2, v->n + rest + rest / 16), MIN(v->n * 8, (int64_t)ITEMS_MAX));
     struct scan *item = ARENA_NEW(w->a, struct scan, more);
     struct view *key = v->type == SCAN_OBJECT ? ARENA_NEW(w->a, struct view, more) : NULL;
     if (!item || (v->type == SCAN_OBJECT && !key))

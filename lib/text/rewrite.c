@@ -27,6 +27,11 @@ bool rewrite_bytes(struct view s, char *out, size_t *n)
 
     *n = 0;
     for (size_t i = 0; i < s.n; i += (size_t)len) {
+        if (s.p[i] > 32 && s.p[i] < 127) {     /* stands for itself */
+            out[(*n)++] = s.p[i];
+            len = 1;
+            continue;
+        }
         int c = rewrite_byte(unicode_at(s.p + i, s.n - i, &len));
         if (c < 0)
             return false;
