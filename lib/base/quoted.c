@@ -1,7 +1,7 @@
 /* quoted.c - JSON strings.
  *
- * Their bytes are passed 32 at a time, and where one of these does not stand for itself, eight at a
- * time, a test of ordinary arithmetic telling which.  Without escapes nothing is copied. */
+ * Their bytes are passed 32 at a time, the last few of the input eight at a time by a test of
+ * ordinary arithmetic.  Without escapes nothing is copied. */
 #include <endian.h>
 
 #include "base/quoted.h"
@@ -22,7 +22,8 @@ static inline uint64_t special(const char *p)
 
 typedef uint8_t block __attribute__((vector_size(32)));
 
-static inline bool block_plain(const char *p)
+/* How many of the 32 bytes at p pass before one that does not stand for itself or is not ASCII. */
+static inline size_t block_plain(const char *p)
 {
     block v;
 
@@ -30,7 +31,12 @@ static inline bool block_plain(const char *p)
     block hit = (block)((v < ' ') | (v >= 0x80) | (v == '"') | (v == '\\'));
     uint64_t w[4];
     memcpy(w, &hit, sizeof w);
-    return (w[0] | w[1] | w[2] | w[3]) == 0;
+    if ((w[0] | w[1] | w[2] | w[3]) == 0)
+        return sizeof v;
+    size_t k = 0;
+    while (!w[k])
+        k++;
+    return k * 8 + (size_t)__builtin_ctzll(le64toh(w[k])) / 8;
 }
 
 /* The first byte from i on that does not stand for itself or is not ASCII, or the end. */
@@ -38,8 +44,12 @@ static inline size_t skip_ascii(struct view d, size_t i)
 {
     uint64_t hit;
 
-    while (d.n - i >= sizeof(block) && block_plain(d.p + i))
-        i += sizeof(block);
+    while (d.n - i >= sizeof(block)) {
+        size_t n = block_plain(d.p + i);
+        i += n;
+        if (n < sizeof(block))
+            return i;
+    }
     for (; d.n - i >= 8; i += 8)
         if ((hit = special(d.p + i)))
             return i + (size_t)__builtin_ctzll(hit) / 8;
@@ -69,22 +79,23 @@ static enum st bad(size_t *at, size_t where, const char *what)
     return fail(ST_DATA, "%s", what);
 }
 
-/* Four hex digits at p into *c. */
+/* The four hex digits at byte `at` into *c. */
 static bool hex4(struct view d, size_t at, uint32_t *c)
 {
+    static const uint8_t digit[256] = {        /* plus 1; 0: none */
+        ['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8,
+        ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15,
+        ['f'] = 16, ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+    };
+    bool good = d.n - at >= 4;
+
     *c = 0;
-    if (d.n - at < 4)
-        return false;
-    for (size_t i = at; i < at + 4; i++) {
-        char h = d.p[i];
-        uint32_t v = h >= '0' && h <= '9' ? (uint32_t)(h - '0')
-                   : h >= 'a' && h <= 'f' ? (uint32_t)(h - 'a') + 10
-                   : h >= 'A' && h <= 'F' ? (uint32_t)(h - 'A') + 10 : 16;
-        if (v > 15)
-            return false;
-        *c = *c << 4 | v;
+    for (size_t i = at; good && i < at + 4; i++) {
+        uint32_t v = digit[(unsigned char)d.p[i]];
+        good = v > 0;
+        *c = *c << 4 | (v - 1);
     }
-    return true;
+    return good;
 }
 
 /* The escape at *pos, which is a backslash, into out. */
@@ -96,7 +107,7 @@ static enum st escape(struct view d, size_t *pos, char out[4], int *n)
 
     if (d.n - at < 2)
         return bad(pos, d.n, "the row stops within a string");
-    const char *k = d.p[at + 1] ? strchr(from, d.p[at + 1]) : NULL;
+    const char *k = d.p[at + 1] && d.p[at + 1] != 'u' ? strchr(from, d.p[at + 1]) : NULL;
     if (k) {
         out[0] = to[k - from];
         *n = 1;

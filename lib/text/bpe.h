@@ -30,8 +30,8 @@ void bpe_ask(const struct bpe *b, struct view bytes);
 enum st bpe_token_apart(struct bpe *b, struct view bytes, uint32_t id) must_use;
 
 /* Adds n merges, at most BPE_MERGES_AHEAD at once and no more than were announced in all, of the
- * next ranks.  A pair given twice has its last rank.  ST_DATA: one of the two, or both together (the
- * right one without the prefix of symbols that do not begin a piece), is no token. */
+ * next ranks.  A pair given twice has its last rank.  ST_DATA: one of the two, or both together
+ * (the right one without the prefix of symbols that do not begin a piece), is no token. */
 enum { BPE_MERGES_AHEAD = 16 };
 struct bpe_merge { struct view left, right; };
 enum st bpe_merges(struct bpe *b, const struct bpe_merge *m, int n) must_use;
