@@ -22,21 +22,45 @@ static inline uint64_t special(const char *p)
 
 typedef uint8_t block __attribute__((vector_size(32)));
 
+/* How many bytes come before the first one that is hit. */
+static inline size_t block_before(block hit)
+{
+    uint64_t w[4];
+    size_t k = 0;
+
+    memcpy(w, &hit, sizeof w);
+    if ((w[0] | w[1] | w[2] | w[3]) == 0)
+        return sizeof hit;
+    while (!w[k])
+        k++;
+    return k * 8 + (size_t)__builtin_ctzll(le64toh(w[k])) / 8;
+}
+
 /* How many of the 32 bytes at p pass before one that does not stand for itself or is not ASCII. */
 static inline size_t block_plain(const char *p)
 {
     block v;
 
     memcpy(&v, p, sizeof v);
-    block hit = (block)((v < ' ') | (v >= 0x80) | (v == '"') | (v == '\\'));
-    uint64_t w[4];
-    memcpy(w, &hit, sizeof w);
-    if ((w[0] | w[1] | w[2] | w[3]) == 0)
-        return sizeof v;
-    size_t k = 0;
-    while (!w[k])
-        k++;
-    return k * 8 + (size_t)__builtin_ctzll(le64toh(w[k])) / 8;
+    return block_before((block)((v < ' ') | (v >= 0x80) | (v == '"') | (v == '\\')));
+}
+
+/* Copies what stands before the next backslash, or before `end`; how much.  There is room for a
+ * block more. */
+static inline size_t copy_run(struct view d, size_t at, size_t end, char *to)
+{
+    size_t n = 0, all = end - at;
+
+    for (block v; n < all && d.n - at - n >= sizeof v; n += sizeof v) {
+        memcpy(&v, d.p + at + n, sizeof v);
+        memcpy(to + n, &v, sizeof v);
+        size_t before = block_before((block)(v == '\\'));
+        if (before < sizeof v)
+            return MIN(n + before, all);
+    }
+    for (; n < all && d.p[at + n] != '\\'; n++)
+        to[n] = d.p[at + n];
+    return MIN(n, all);
 }
 
 /* The first byte from i on that does not stand for itself or is not ASCII, or the end. */
@@ -154,17 +178,16 @@ enum st quoted(struct view d, size_t *at, struct view *out, struct arena *a)
     *at = end + 1;
     if (!escapes)
         return ST_OK;
-    char *p = arena_get(a, end - from);  /* an escape is never shorter than what it stands for */
+    /* an escape is never shorter than what it stands for */
+    char *p = arena_get(a, end - from + sizeof(block));
     size_t n = 0;
     if (!p)
         return ST_SYS;
     for (*at = from; *at < end; ) {
-        const char *slash = memchr(d.p + *at, '\\', end - *at);
-        size_t run = (slash ? (size_t)(slash - d.p) : end) - *at;
-        memcpy(p + n, d.p + *at, run);
+        size_t run = copy_run(d, *at, end, p + n);
         n += run;
         *at += run;
-        if (slash) {
+        if (*at < end) {
             char c[4];
             int len = 0;
             enum st st = escape(d, at, c, &len);
