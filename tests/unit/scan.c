@@ -231,12 +231,13 @@ static void escapes_in_blocks(void **state)
     (void)state;
     for (int gap = 0; gap < 70; gap++)
         for (int tail = 0; tail < 70; tail++) {
-            int n = snprintf(text, sizeof text, "\"\\n%0*d\\u0120%0*d\"", gap + 1, 7, tail + 1, 8);
+            int n = snprintf(text, sizeof text, "[\"\\n%0*d\\u0120%0*d\",\"\\\\\"]", gap + 1, 7,
+                             tail + 1, 8);
             int m = snprintf(want, sizeof want, "\n%0*d\xc4\xa0%0*d", gap + 1, 7, tail + 1, 8);
             char *copy = memcpy(arena_get(a, (size_t)n), text, (size_t)n);
             at = 0;
             CHECK_ST(scan_next(&v, (struct view){ copy, (size_t)n }, &at, a), ST_OK);
-            CHECK(view_eq(v.text, (struct view){ want, (size_t)m }) && at == (size_t)n);
+            CHECK(view_eq(v.item[0].text, (struct view){ want, (size_t)m }) && at == (size_t)n);
             arena_back(a, 0);
         }
 }
