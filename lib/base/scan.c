@@ -29,12 +29,12 @@ static enum st bad(struct work *w, size_t at, const char *what)
 
 static void space(struct work *w)
 {
-    while (w->at < w->data.n) {
-        char c = w->data.p[w->at];
-        if (c != ' ' && c != '\n' && c != '\r' && c != '\t')
-            break;
-        w->at++;
-    }
+    size_t at = w->at;
+
+    while (at < w->data.n && (w->data.p[at] == ' ' || w->data.p[at] == '\n' ||
+                              w->data.p[at] == '\r' || w->data.p[at] == '\t'))
+        at++;
+    w->at = at;
 }
 
 /* The next byte, or -1 at the end. */
