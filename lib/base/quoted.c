@@ -20,6 +20,8 @@ static inline uint64_t special(const char *p)
     return (x | (x - ones * ' ') | (quote - ones) | (slash - ones)) & tops;
 }
 
+enum { CHUNK_FIRST = 256, CHUNK_MAX = 4096 };
+
 typedef uint8_t block __attribute__((vector_size(32)));
 
 /* How many bytes come before the first one that is hit; without a branch, for no one can foretell
@@ -155,7 +157,19 @@ static enum st escape(struct view d, size_t *pos, char out[4], int *n)
     return ST_OK;
 }
 
-enum st quoted(struct view d, size_t *at, struct view *out, struct arena *a)
+/* Room for n bytes and a block, of which the string takes what it needs. */
+static char *room_for(struct quoted_room *r, size_t n)
+{
+    size_t chunk = MIN(MAX(r->chunk * 2, (size_t)CHUNK_FIRST), (size_t)CHUNK_MAX);
+
+    n += sizeof(block);
+    if (n <= r->n)
+        return r->p;
+    r->n = r->chunk = MAX(n, chunk);
+    return r->p = arena_get(r->a, r->n);
+}
+
+enum st quoted(struct view d, size_t *at, struct view *out, struct quoted_room *r)
 {
     size_t from = *at + 1, end = from;
     bool escapes = false;
@@ -178,7 +192,7 @@ enum st quoted(struct view d, size_t *at, struct view *out, struct arena *a)
     if (!escapes)
         return ST_OK;
     /* an escape is never shorter than what it stands for */
-    char *p = arena_get(a, end - from + sizeof(block));
+    char *p = room_for(r, end - from);
     size_t n = 0;
     if (!p)
         return ST_SYS;
@@ -197,6 +211,8 @@ enum st quoted(struct view d, size_t *at, struct view *out, struct arena *a)
         }
     }
     *out = (struct view){ p, n };
+    r->p += n;
+    r->n -= n;
     *at = end + 1;
     return ST_OK;
 }

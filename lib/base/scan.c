@@ -17,6 +17,7 @@ struct work {
     size_t        at;
     int           depth;
     struct arena *a;
+    struct quoted_room room;
 };
 
 static enum st value(struct work *w, struct scan *v);
@@ -226,7 +227,7 @@ static enum st member_key(struct work *w, struct view *key)
     space(w);
     if (peek(w) != '"')
         return bad(w, w->at, peek(w) < 0 ? CUT_OBJECT : "a key in quotes must stand here");
-    enum st st = quoted(w->data, &w->at, key, w->a);
+    enum st st = quoted(w->data, &w->at, key, &w->room);
     if (st != ST_OK)
         return st;
     space(w);
@@ -285,7 +286,7 @@ static enum st value(struct work *w, struct scan *v)
 
     *v = (struct scan){ .at = from };
     switch (w->data.p[from]) {
-    case '"': v->type = SCAN_TEXT;   st = quoted(w->data, &w->at, &v->text, w->a); break;
+    case '"': v->type = SCAN_TEXT;   st = quoted(w->data, &w->at, &v->text, &w->room); break;
     case '{': v->type = SCAN_OBJECT; st = members(w, v);                           break;
     case '[': v->type = SCAN_ARRAY;  st = members(w, v);                           break;
     case 't': st = word(w, v, "true", SCAN_TRUE);                                  break;
@@ -306,7 +307,7 @@ static enum st value(struct work *w, struct scan *v)
 
 enum st scan_next(struct scan *v, struct view data, size_t *at, struct arena *a)
 {
-    struct work w = { .data = data, .at = *at, .a = a };
+    struct work w = { .data = data, .at = *at, .a = a, .room = { .a = a } };
 
     space(&w);
     *at = w.at;
