@@ -182,37 +182,40 @@ void file_drop(struct file *f)
 
 enum st file_read(const char *path, struct view *data, size_t max_bytes, struct arena *a)
 {
-    struct buf b = { 0 };
     struct stat is;
     enum st st = ST_OK;
+    size_t n = 0, cap = 4096;
     ssize_t r = 1;
 
+    *data = (struct view){ 0 };
     err_place("%s", path);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return fail_sys("cannot open");
-    if (fstat(fd, &is) == 0 && S_ISREG(is.st_mode) && is.st_size >= 0 &&
+    if (fstat(fd, &is) == 0 && S_ISREG(is.st_mode) && is.st_size > 0 &&
         (size_t)is.st_size <= max_bytes)
-        st = buf_room(&b, (size_t)is.st_size + 1);
-    while (st == ST_OK && r != 0 && b.n <= max_bytes) {
-        if ((st = buf_room(&b, 4096)) != ST_OK)
-            break;
-        r = read(fd, b.p + b.n, b.cap - b.n);
+        cap = (size_t)is.st_size + 1;          /* the end of the file is seen in the last byte */
+    char *p = arena_get(a, cap);
+    while (p && st == ST_OK && r != 0 && n <= max_bytes) {
+        r = read(fd, p + n, cap - n);
         if (r < 0 && errno != EINTR)
             st = fail_sys("cannot read");
-        b.n += (size_t)MAX(r, 0);
+        n += (size_t)MAX(r, 0);
+        if (n == cap) {                        /* of no known size, or it grew */
+            char *more = arena_get(a, cap *= 2);
+            p = more ? memcpy(more, p, n) : NULL;
+        }
     }
     close(fd);
-    if (st == ST_OK && b.n > max_bytes)
+    if (!p)
+        return ST_SYS;
+    if (st == ST_OK && n > max_bytes)
         st = fail(ST_DATA, "has more than %zu bytes; is it the right file", max_bytes);
-    char *p = NULL;
-    if (st == ST_OK && !(p = arena_text(a, (struct view){ b.p, b.n })))
-        st = ST_SYS;
-    *data = (struct view){ p, p ? b.n : 0 };
-    buf_free(&b);
-    if (st == ST_OK)
-        err_place(NULL);
-    return st;
+    if (st != ST_OK)
+        return st;
+    *data = (struct view){ p, n };
+    err_place(NULL);
+    return ST_OK;
 }
 
 enum st file_save(const char *path, const void *p, size_t n, struct arena *a)

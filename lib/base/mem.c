@@ -4,9 +4,13 @@
  * opens a new one, and large things get a block of their own.  A mark is the bytes given so far, so
  * going back pops blocks until the mark lies in the top one.  The largest block popped is kept, so
  * that a loop of mark, get and back comes to rest without a call to malloc.
+ * A block of the size of a huge page or more is mapped by itself and asks for huge pages: the
+ * machine hands out and clears 2 MiB in a fraction of the time of 512 small pages.
  * Under the address sanitizer every get is a block of its exact size: overruns and uses after
  * arena_back() are seen. */
 #include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -21,7 +25,7 @@
 #define EXACT 0
 #endif
 
-enum { ALIGN = 64, BLOCK_MIN = 16 << 10, BLOCK_MAX = 1 << 20 };
+enum { ALIGN = 64, BLOCK_MIN = 16 << 10, BLOCK_MAX = 2 << 20, HUGE_PAGE = 2 << 20 };
 
 static const size_t NO_LIMIT = (size_t)1 << 46;        /* more than any machine has */
 
@@ -31,6 +35,7 @@ struct block {
     size_t  cap, used;
     size_t  dirty;                          /* bytes that were ever given: the rest is still zero */
     size_t  start;                             /* the arena's count when this block was opened */
+    size_t  mapped;                            /* bytes from p on that are the block's own pages */
 };
 
 struct arena {
@@ -43,11 +48,43 @@ static size_t round_up(size_t n)
     return (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 }
 
+/* n zeroed bytes that begin where a huge page may, or NULL. */
+static char *pages_new(size_t n)
+{
+    char *p = mmap(NULL, n + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (p == MAP_FAILED)
+        return NULL;
+    size_t before = -(uintptr_t)p & (HUGE_PAGE - 1);
+    if (before)
+        munmap(p, before);
+    if (before < HUGE_PAGE)
+        munmap(p + before + n, HUGE_PAGE - before);
+    (void)!madvise(p + before, n, MADV_HUGEPAGE);      /* only quicker */
+    return p + before;
+}
+
+static void block_free(struct block *b)
+{
+    if (b && b->mapped)
+        munmap(b->p, b->mapped);
+    free(b);
+}
+
 static struct block *block_new(size_t cap)
 {
     struct block *b;
 
-    if (EXACT) {
+    if (!EXACT && cap >= HUGE_PAGE) {
+        size_t page = (size_t)sysconf(_SC_PAGESIZE), n = (cap + page - 1) & ~(page - 1);
+        if (!(b = calloc(1, sizeof *b)))
+            return NULL;
+        if (!(b->p = pages_new(n))) {
+            free(b);
+            return NULL;
+        }
+        b->mapped = n;
+    } else if (EXACT) {
         void *raw;
         if (posix_memalign(&raw, ALIGN, ALIGN + cap) != 0)
             return NULL;
@@ -83,7 +120,7 @@ void arena_free(struct arena *a)
     if (!a)
         return;
     arena_back(a, 0);
-    free(a->spare);
+    block_free(a->spare);
     free(a);
 }
 
@@ -180,9 +217,9 @@ void arena_back(struct arena *a, size_t mark)
         struct block *b = a->top;
         a->top = b->below;
         if (EXACT || (a->spare && a->spare->cap >= b->cap)) {
-            free(b);
+            block_free(b);
         } else {
-            free(a->spare);
+            block_free(a->spare);
             a->spare = b;
         }
     }

@@ -1,7 +1,7 @@
 /* quoted.c - JSON strings.
  *
- * Their bytes are passed 32 at a time, and where one of these does not stand for itself, eight at a
- * time, a test of ordinary arithmetic telling which.  Without escapes nothing is copied. */
+ * Their bytes are passed 32 at a time, the last few of the input eight at a time by a test of
+ * ordinary arithmetic.  Without escapes nothing is copied. */
 #include <endian.h>
 
 #include "base/quoted.h"
@@ -20,17 +20,48 @@ static inline uint64_t special(const char *p)
     return (x | (x - ones * ' ') | (quote - ones) | (slash - ones)) & tops;
 }
 
+enum { CHUNK_FIRST = 256, CHUNK_MAX = 4096 };
+
 typedef uint8_t block __attribute__((vector_size(32)));
 
-static inline bool block_plain(const char *p)
+/* How many bytes come before the first one that is hit; without a branch, for no one can foretell
+ * it.  A product gathers one bit of each of eight bytes. */
+static inline size_t block_before(block hit)
+{
+    uint64_t w[4], bits = (uint64_t)1 << sizeof hit;
+
+    memcpy(w, &hit, sizeof w);
+    for (int k = 0; k < 4; k++)
+        bits |= (le64toh(w[k]) & UINT64_C(0x8040201008040201)) * UINT64_C(0x0101010101010101)
+                >> 56 << 8 * k;
+    return (size_t)__builtin_ctzll(bits);
+}
+
+/* How many of the 32 bytes at p pass before one that does not stand for itself or is not ASCII. */
+static inline size_t block_plain(const char *p)
 {
     block v;
 
     memcpy(&v, p, sizeof v);
-    block hit = (block)((v < ' ') | (v >= 0x80) | (v == '"') | (v == '\\'));
-    uint64_t w[4];
-    memcpy(w, &hit, sizeof w);
-    return (w[0] | w[1] | w[2] | w[3]) == 0;
+    return block_before((block)((v < ' ') | (v >= 0x80) | (v == '"') | (v == '\\')));
+}
+
+/* Copies what stands before the next backslash, or before `end`; how much.  There is room for a
+ * block more. */
+static inline size_t copy_run(struct view d, size_t at, size_t end, char *to)
+{
+    size_t n = 0, all = end - at;
+
+    for (block v; n < all && d.n - at - n >= sizeof v; n += sizeof v) {
+        memcpy(&v, d.p + at + n, sizeof v);
+        memcpy(to + n, &v, sizeof v);
+        size_t before = block_before((block)(v == '\\'));
+        if (before < sizeof v)
+            return MIN(n + before, all);
+    }
+    for (; n < all && d.p[at + n] != '\\'; n++)
+        to[n] = d.p[at + n];
+    return MIN(n, all);
 }
 
 /* The first byte from i on that does not stand for itself or is not ASCII, or the end. */
@@ -38,8 +69,12 @@ static inline size_t skip_ascii(struct view d, size_t i)
 {
     uint64_t hit;
 
-    while (d.n - i >= sizeof(block) && block_plain(d.p + i))
-        i += sizeof(block);
+    while (d.n - i >= sizeof(block)) {
+        size_t n = block_plain(d.p + i);
+        i += n;
+        if (n < sizeof(block))
+            return i;
+    }
     for (; d.n - i >= 8; i += 8)
         if ((hit = special(d.p + i)))
             return i + (size_t)__builtin_ctzll(hit) / 8;
@@ -69,22 +104,23 @@ static enum st bad(size_t *at, size_t where, const char *what)
     return fail(ST_DATA, "%s", what);
 }
 
-/* Four hex digits at p into *c. */
+/* The four hex digits at byte `at` into *c. */
 static bool hex4(struct view d, size_t at, uint32_t *c)
 {
+    static const uint8_t digit[256] = {        /* plus 1; 0: none */
+        ['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8,
+        ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15,
+        ['f'] = 16, ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16,
+    };
+    bool good = d.n - at >= 4;
+
     *c = 0;
-    if (d.n - at < 4)
-        return false;
-    for (size_t i = at; i < at + 4; i++) {
-        char h = d.p[i];
-        uint32_t v = h >= '0' && h <= '9' ? (uint32_t)(h - '0')
-                   : h >= 'a' && h <= 'f' ? (uint32_t)(h - 'a') + 10
-                   : h >= 'A' && h <= 'F' ? (uint32_t)(h - 'A') + 10 : 16;
-        if (v > 15)
-            return false;
-        *c = *c << 4 | v;
+    for (size_t i = at; good && i < at + 4; i++) {
+        uint32_t v = digit[(unsigned char)d.p[i]];
+        good = v > 0;
+        *c = *c << 4 | (v - 1);
     }
-    return true;
+    return good;
 }
 
 /* The escape at *pos, which is a backslash, into out. */
@@ -96,7 +132,7 @@ static enum st escape(struct view d, size_t *pos, char out[4], int *n)
 
     if (d.n - at < 2)
         return bad(pos, d.n, "the row stops within a string");
-    const char *k = d.p[at + 1] ? strchr(from, d.p[at + 1]) : NULL;
+    const char *k = d.p[at + 1] && d.p[at + 1] != 'u' ? strchr(from, d.p[at + 1]) : NULL;
     if (k) {
         out[0] = to[k - from];
         *n = 1;
@@ -121,7 +157,19 @@ static enum st escape(struct view d, size_t *pos, char out[4], int *n)
     return ST_OK;
 }
 
-enum st quoted(struct view d, size_t *at, struct view *out, struct arena *a)
+/* Room for n bytes and a block, of which the string takes what it needs. */
+static char *room_for(struct quoted_room *r, size_t n)
+{
+    size_t chunk = MIN(MAX(r->chunk * 2, (size_t)CHUNK_FIRST), (size_t)CHUNK_MAX);
+
+    n += sizeof(block);
+    if (n <= r->n)
+        return r->p;
+    r->n = r->chunk = MAX(n, chunk);
+    return r->p = arena_get(r->a, r->n);
+}
+
+enum st quoted(struct view d, size_t *at, struct view *out, struct quoted_room *r)
 {
     size_t from = *at + 1, end = from;
     bool escapes = false;
@@ -143,27 +191,28 @@ enum st quoted(struct view d, size_t *at, struct view *out, struct arena *a)
     *at = end + 1;
     if (!escapes)
         return ST_OK;
-    char *p = arena_get(a, end - from);  /* an escape is never shorter than what it stands for */
+    /* an escape is never shorter than what it stands for */
+    char *p = room_for(r, end - from);
     size_t n = 0;
     if (!p)
         return ST_SYS;
     for (*at = from; *at < end; ) {
-        const char *slash = memchr(d.p + *at, '\\', end - *at);
-        size_t run = (slash ? (size_t)(slash - d.p) : end) - *at;
-        memcpy(p + n, d.p + *at, run);
+        size_t run = copy_run(d, *at, end, p + n);
         n += run;
         *at += run;
-        if (slash) {
-            char c[4];
+        if (*at < end) {
+            char c[4] = { 0 };
             int len = 0;
             enum st st = escape(d, at, c, &len);
             if (st != ST_OK)
                 return st;
-            memcpy(p + n, c, (size_t)len);
+            memcpy(p + n, c, sizeof c);
             n += (size_t)len;
         }
     }
     *out = (struct view){ p, n };
+    r->p += n;
+    r->n -= n;
     *at = end + 1;
     return ST_OK;
 }

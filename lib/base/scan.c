@@ -4,10 +4,11 @@
  * within the arena, which the caller takes back row by row. */
 #include <math.h>
 
+#include "base/hash.h"
 #include "base/quoted.h"
 #include "base/scan.h"
 
-enum { ITEMS_FIRST = 8, ITEMS_MAX = 1 << 30, PAIRWISE_MAX = 16 };
+enum { ITEMS_FIRST = 8, ITEMS_MAX = 1 << 30, PAIRWISE_MAX = 16, STEPS_MAX = 8 };
 
 static const char CUT_OBJECT[] = "the row stops within an object";
 
@@ -16,6 +17,7 @@ struct work {
     size_t        at;
     int           depth;
     struct arena *a;
+    struct quoted_room room;
 };
 
 static enum st value(struct work *w, struct scan *v);
@@ -28,12 +30,12 @@ static enum st bad(struct work *w, size_t at, const char *what)
 
 static void space(struct work *w)
 {
-    while (w->at < w->data.n) {
-        char c = w->data.p[w->at];
-        if (c != ' ' && c != '\n' && c != '\r' && c != '\t')
-            break;
-        w->at++;
-    }
+    size_t at = w->at;
+
+    while (at < w->data.n && (w->data.p[at] == ' ' || w->data.p[at] == '\n' ||
+                              w->data.p[at] == '\r' || w->data.p[at] == '\t'))
+        at++;
+    w->at = at;
 }
 
 /* The next byte, or -1 at the end. */
@@ -112,14 +114,18 @@ static enum st word(struct work *w, struct scan *v, const char *name, enum scan_
     return ST_OK;
 }
 
-/* Room for one more member of v. */
+/* Room for one more member of v: for as many as the rest of the input holds at their length so far,
+ * but for eight times as many at most. */
 static enum st widen(struct work *w, struct scan *v, int64_t *cap)
 {
     if (v->n < *cap)
         return ST_OK;
     if (*cap >= ITEMS_MAX)
         return bad(w, w->at, "too many members");
-    int64_t more = *cap ? *cap * 2 : ITEMS_FIRST;
+    size_t each = v->n ? (w->at - v->at) / (size_t)v->n + 1 : 1;
+    int64_t rest = (int64_t)((w->data.n - w->at) / each), more = ITEMS_FIRST;
+    if (v->n)
+        more = MIN(MAX(v->n * 2, v->n + rest + rest / 16), MIN(v->n * 8, (int64_t)ITEMS_MAX));
     struct scan *item = ARENA_NEW(w->a, struct scan, more);
     struct view *key = v->type == SCAN_OBJECT ? ARENA_NEW(w->a, struct view, more) : NULL;
     if (!item || (v->type == SCAN_OBJECT && !key))
@@ -159,16 +165,18 @@ static enum st twice(struct work *w, const struct scan *v, int32_t i)
     return fail(ST_DATA, "the key '%s' stands twice in one object", shown(v->key[i]));
 }
 
-/* No key twice: pair by pair for few members, by sorting for many. */
-static enum st check_keys(struct work *w, const struct scan *v)
+/* Few members, pair by pair. */
+static enum st check_pairs(struct work *w, const struct scan *v)
 {
-    if (v->n <= PAIRWISE_MAX) {
-        for (int32_t i = 1; i < v->n; i++)
-            for (int32_t k = 0; k < i; k++)
-                if (view_eq(v->key[i], v->key[k]))
-                    return twice(w, v, i);
-        return ST_OK;
-    }
+    for (int32_t i = 1; i < v->n; i++)
+        for (int32_t k = 0; k < i; k++)
+            if (view_eq(v->key[i], v->key[k]))
+                return twice(w, v, i);
+    return ST_OK;
+}
+
+static enum st check_sorted(struct work *w, const struct scan *v)
+{
     size_t mark = arena_mark(w->a);
     struct named *all = ARENA_NEW(w->a, struct named, v->n);
     if (!all)
@@ -184,13 +192,42 @@ static enum st check_keys(struct work *w, const struct scan *v)
     return found == INT32_MAX ? ST_OK : twice(w, v, found);
 }
 
+/* By their hashes, which keys made for it could lead to one place: those are sorted then. */
+static enum st check_keys(struct work *w, const struct scan *v)
+{
+    struct slot { uint32_t check; int32_t i; } *slot;  /* i: of the member, plus 1; 0: empty */
+    size_t mark = arena_mark(w->a), size = 64;
+    int64_t steps = (int64_t)v->n * STEPS_MAX;
+    int32_t found = -1;
+
+    if (v->n <= PAIRWISE_MAX)
+        return check_pairs(w, v);
+    while (size < (size_t)v->n * 2)
+        size *= 2;
+    if (!(slot = ARENA_NEW(w->a, struct slot, size)))
+        return ST_SYS;
+    for (int32_t i = 0; i < v->n && found < 0 && steps > 0; i++) {
+        uint64_t h = hash_of(v->key[i]);
+        struct slot *s = &slot[h >> 32 & (size - 1)];
+        for (; s->i && found < 0; steps--) {
+            if (s->check == (uint32_t)h && view_eq(v->key[s->i - 1], v->key[i]))
+                found = i;
+            s = s + 1 < slot + size ? s + 1 : slot;
+        }
+        if (found < 0)
+            *s = (struct slot){ (uint32_t)h, i + 1 };
+    }
+    arena_back(w->a, mark);
+    return found >= 0 ? twice(w, v, found) : steps > 0 ? ST_OK : check_sorted(w, v);
+}
+
 /* The key and the colon behind it. */
 static enum st member_key(struct work *w, struct view *key)
 {
     space(w);
     if (peek(w) != '"')
         return bad(w, w->at, peek(w) < 0 ? CUT_OBJECT : "a key in quotes must stand here");
-    enum st st = quoted(w->data, &w->at, key, w->a);
+    enum st st = quoted(w->data, &w->at, key, &w->room);
     if (st != ST_OK)
         return st;
     space(w);
@@ -249,7 +286,7 @@ static enum st value(struct work *w, struct scan *v)
 
     *v = (struct scan){ .at = from };
     switch (w->data.p[from]) {
-    case '"': v->type = SCAN_TEXT;   st = quoted(w->data, &w->at, &v->text, w->a); break;
+    case '"': v->type = SCAN_TEXT;   st = quoted(w->data, &w->at, &v->text, &w->room); break;
     case '{': v->type = SCAN_OBJECT; st = members(w, v);                           break;
     case '[': v->type = SCAN_ARRAY;  st = members(w, v);                           break;
     case 't': st = word(w, v, "true", SCAN_TRUE);                                  break;
@@ -270,7 +307,7 @@ static enum st value(struct work *w, struct scan *v)
 
 enum st scan_next(struct scan *v, struct view data, size_t *at, struct arena *a)
 {
-    struct work w = { .data = data, .at = *at, .a = a };
+    struct work w = { .data = data, .at = *at, .a = a, .room = { .a = a } };
 
     space(&w);
     *at = w.at;

@@ -1,22 +1,9 @@
 /* bpe.c - vocabulary and merges: building them, and finding a token.
  *
  * All lookups are open addressing in tables at most three quarters full. */
+#include "base/hash.h"
 #include "text/pairs.h"
 #include "text/symbols.h"
-
-static uint64_t hash_bytes(struct view s)
-{
-    uint64_t h = s.n, w;
-    size_t i = 0;
-
-    for (; i + 8 <= s.n; i += 8) {
-        memcpy(&w, s.p + i, 8);
-        h = pairs_mix(h, w);
-    }
-    w = 0;
-    memcpy(&w, s.p + i, s.n - i);
-    return pairs_mix(h, w);
-}
 
 /* ---- building ---- */
 
@@ -36,22 +23,26 @@ struct bpe *bpe_new(int64_t n_tokens, int64_t n_merges, struct arena *a)
 
     if (!b || !(b->find = ARENA_NEW(a, struct find_slot, finds)) ||
         !(b->pair = ARENA_NEW(a, struct pairs, pairs)) ||
-        !(b->rule = ARENA_NEW(a, struct rule, n_merges + 1)))
+        !(b->rule = ARENA_NEW(a, struct rule, n_merges + 1)) ||
+        !(b->bytes = ARENA_NEW(a, uint32_t, 256 * 256)) ||
+        !(b->token = ARENA_NEW(a, struct view, n_tokens + 1)))
         return NULL;
     b->arena = a;
+    b->n_cap = n_tokens + 1;
     b->find_mask = finds - 1;
     b->pair_mask = pairs - 1;
     memset(b->find, 0xff, finds * sizeof *b->find);
     for (uint64_t i = 0; i < pairs; i++)
         memset(b->pair[i].rank, 0xff, sizeof b->pair[i].rank);
     memset(b->byte, 0xff, sizeof b->byte);
+    memset(b->bytes, 0xff, 256 * 256 * sizeof *b->bytes);
     return b;
 }
 
 /* The slot of a token, or the empty one where it would go, with the check of the bytes. */
 static struct find_slot *find_slot(const struct bpe *b, struct view bytes, uint32_t *check)
 {
-    uint64_t h = hash_bytes(bytes), i = h >> 20 & b->find_mask;
+    uint64_t h = hash_of(bytes), i = h >> 20 & b->find_mask;
 
     for (*check = (uint32_t)h;; i = (i + 1) & b->find_mask) {
         struct find_slot *v = &b->find[i];
@@ -62,7 +53,7 @@ static struct find_slot *find_slot(const struct bpe *b, struct view bytes, uint3
 
 static enum st grow_ids(struct bpe *b, uint32_t id)
 {
-    int64_t cap = b->n_cap ? b->n_cap : 1024;
+    int64_t cap = b->n_cap;
 
     while (cap <= id)
         cap *= 2;
@@ -92,17 +83,16 @@ enum st bpe_token_apart(struct bpe *b, struct view bytes, uint32_t id)
 enum st bpe_token(struct bpe *b, struct view bytes, uint32_t id)
 {
     uint32_t check;
-    uint32_t there = find_slot(b, bytes, &check)->id;
+    struct find_slot *slot = find_slot(b, bytes, &check);
 
-    if (there != BPE_NONE)
-        return fail(ST_DATA, "the token '%s' is there twice, as %u and %u", shown(bytes), there,
+    if (slot->id != BPE_NONE)
+        return fail(ST_DATA, "the token '%s' is there twice, as %u and %u", shown(bytes), slot->id,
                     id);
     if ((uint64_t)++b->n_tokens * 4 > (b->find_mask + 1) * 3)
         return fail(ST_DATA, "more tokens than were announced");
     enum st st = bpe_token_apart(b, bytes, id);
     if (st != ST_OK)
         return st;
-    struct find_slot *slot = find_slot(b, bytes, &check);
     *slot = (struct find_slot){ check, id };
     if (bytes.n == 1)
         b->byte[(unsigned char)bytes.p[0]] = id;
@@ -111,56 +101,112 @@ enum st bpe_token(struct bpe *b, struct view bytes, uint32_t id)
 
 uint32_t *pairs_place(const struct bpe *b, uint32_t left, uint32_t right, uint32_t **check)
 {
-    for (uint64_t i = pairs_hash(left, right) >> 40 & b->pair_mask;; i = (i + 1) & b->pair_mask)
+    uint64_t h = pairs_hash(left, right);
+
+    for (uint64_t i = h >> 40 & b->pair_mask;; i = (i + 1) & b->pair_mask)
         for (int k = 0; k < 8; k++) {
             struct pairs *p = &b->pair[i];
-            const struct rule *r = &b->rule[p->rank[k] == NO_RANK ? 0 : p->rank[k]];
             *check = &p->check[k];
-            if (p->rank[k] == NO_RANK || (r->left == left && r->right == right))
+            if (p->rank[k] == NO_RANK)
+                return &p->rank[k];
+            if (p->check[k] != (uint32_t)(h >> 8))
+                continue;
+            const struct rule *r = &b->rule[p->rank[k]];
+            if (r->left == left && r->right == right)
                 return &p->rank[k];
         }
 }
 
-enum st bpe_merge(struct bpe *b, struct view left, struct view right)
+void bpe_ask(const struct bpe *b, struct view bytes)
+{
+    __builtin_prefetch(&b->find[hash_of(bytes) >> 20 & b->find_mask], 1);
+}
+
+/* Asks at once for the memory that the tokens of n merges will be found in. */
+static void ask(const struct bpe *b, const struct bpe_merge *m, int n)
+{
+    const struct find_slot *slot[2 * BPE_MERGES_AHEAD];
+
+    for (int i = 0; i < 2 * n; i++) {
+        slot[i] = &b->find[hash_of(i % 2 ? m[i / 2].right : m[i / 2].left) >> 20 & b->find_mask];
+        __builtin_prefetch(slot[i]);
+    }
+    for (int i = 0; i < 2 * n; i++)
+        if (slot[i]->id != BPE_NONE)
+            __builtin_prefetch(&b->token[slot[i]->id]);
+    for (int i = 0; i < 2 * n; i++)
+        if (slot[i]->id != BPE_NONE)
+            __builtin_prefetch(b->token[slot[i]->id].p);
+}
+
+/* Whether the token `id` is left and, behind it, right. */
+static bool is_both(const struct bpe *b, uint32_t id, struct view left, struct view right)
+{
+    return id < b->n_ids && b->token[id].p && b->token[id].n == left.n + right.n &&
+           memcmp(b->token[id].p, left.p, left.n) == 0 &&
+           memcmp(b->token[id].p + left.n, right.p, right.n) == 0;
+}
+
+/* What a merge makes: tokens stand in the order of their merges, so mostly the next one, or the
+ * last one in another way. */
+static enum st find_both(const struct bpe *b, struct view left, struct view right, uint32_t *both)
 {
     char text[512], *p = text;
-    size_t skip = symbols_skip(b, right), n = left.n + right.n - skip;
+    size_t n = left.n + right.n;
 
+    for (*both = b->next; *both + 1 >= b->next && *both != BPE_NONE; --*both)
+        if (is_both(b, *both, left, right))
+            return ST_OK;
     if (n > sizeof text && !(p = arena_get(b->arena, n)))
         return ST_SYS;
     memcpy(p, left.p, left.n);
-    memcpy(p + left.n, right.p + skip, right.n - skip);
-    uint32_t l = bpe_find(b, left), r = bpe_find(b, right), both = b->next;
-    if (both >= b->n_ids || !view_eq(b->token[both], (struct view){ p, n }))
-        both = bpe_find(b, (struct view){ p, n });
+    memcpy(p + left.n, right.p, right.n);
+    *both = bpe_find(b, (struct view){ p, n });
+    return ST_OK;
+}
+
+static enum st merge_rule(struct bpe *b, const struct bpe_merge *m, uint32_t rank, struct rule *to)
+{
+    size_t skip = symbols_skip(b, m->right);
+    struct view rest = { m->right.p + skip, m->right.n - skip };
+    uint32_t l = bpe_find(b, m->left), r = bpe_find(b, m->right), both;
+
+    if (find_both(b, m->left, rest, &both) != ST_OK)
+        return ST_SYS;
     if (l == BPE_NONE || r == BPE_NONE || both == BPE_NONE)
         return fail(ST_DATA,
                     "merge %u of '%s' and '%s' needs a token that is not in the vocabulary",
-                    b->n_merges, shown(left), shown(right));
+                    rank, shown(m->left), shown(m->right));
     if (symbols_alone(b, l) || symbols_alone(b, r))
         return fail(ST_DATA, "merge %u of '%s' and '%s', one of which stands for what has no "
-                             "token, is not supported", b->n_merges, shown(left), shown(right));
-    if (b->n_merges == BPE_MERGES_MAX)
+                             "token, is not supported", rank, shown(m->left), shown(m->right));
+    if (rank >= BPE_MERGES_MAX)
         return fail(ST_DATA, "more than %d merges", BPE_MERGES_MAX);
-    if ((uint64_t)(b->n_merges + 1) * 4 > (b->pair_mask + 1) * 8 * 3)
+    if ((uint64_t)(rank + 1) * 4 > (b->pair_mask + 1) * 8 * 3)
         return fail(ST_DATA, "more merges than were announced");
-    uint32_t *check, *rank = pairs_place(b, l, r, &check);
-    *check = (uint32_t)(pairs_hash(l, r) >> 8);
-    *rank = b->n_merges;
-    b->rule[b->n_merges++] = (struct rule){ l, r, both };
+    if (m->left.n == 1 && m->right.n == 1)
+        b->bytes[(unsigned char)m->left.p[0] << 8 | (unsigned char)m->right.p[0]] = rank;
+    *to = (struct rule){ l, r, both };
     b->next = both + 1;
     return ST_OK;
 }
 
-static enum st know_bytes(struct bpe *b)
+enum st bpe_merges(struct bpe *b, const struct bpe_merge *m, int n)
 {
-    if (!(b->bytes = ARENA_NEW(b->arena, uint32_t, 256 * 256)))
-        return ST_SYS;
-    memset(b->bytes, 0xff, 256 * 256 * sizeof *b->bytes);
-    for (uint32_t rank = 0; rank < b->n_merges; rank++) {
-        struct view l = b->token[b->rule[rank].left], r = b->token[b->rule[rank].right];
-        if (l.n == 1 && r.n == 1)
-            b->bytes[(unsigned char)l.p[0] << 8 | (unsigned char)r.p[0]] = rank;
+    struct rule *rule = b->rule + b->n_merges;
+
+    BUG_IF(n > BPE_MERGES_AHEAD);
+    ask(b, m, n);
+    for (int i = 0; i < n; i++) {
+        enum st st = merge_rule(b, &m[i], b->n_merges + (uint32_t)i, &rule[i]);
+        if (st != ST_OK)
+            return st;
+        __builtin_prefetch(&b->pair[pairs_hash(rule[i].left, rule[i].right) >> 40 & b->pair_mask]);
+    }
+    for (int i = 0; i < n; i++) {
+        uint32_t *check, *rank = pairs_place(b, rule[i].left, rule[i].right, &check);
+        *check = (uint32_t)(pairs_hash(rule[i].left, rule[i].right) >> 8);
+        *rank = b->n_merges++;
     }
     return ST_OK;
 }
@@ -173,7 +219,7 @@ enum st bpe_done(struct bpe *b, bool whole)
                         "the vocabulary has no token for byte 0x%02x; it is not a byte-level one",
                         c);
     b->whole = whole;
-    return know_bytes(b);
+    return ST_OK;
 }
 
 uint32_t bpe_find(const struct bpe *b, struct view bytes)

@@ -22,13 +22,19 @@ struct bpe *bpe_new(int64_t n_tokens, int64_t n_merges, struct arena *a);
  * there already, or the id is too large. */
 enum st bpe_token(struct bpe *b, struct view bytes, uint32_t id) must_use;
 
+/* Asks for the memory where a token of these bytes is to be: quicker, where the next ones are known
+ * before they are added. */
+void bpe_ask(const struct bpe *b, struct view bytes);
+
 /* The same for a token that no text gives: it only has bytes. */
 enum st bpe_token_apart(struct bpe *b, struct view bytes, uint32_t id) must_use;
 
-/* Adds a merge of the next rank.  A pair given twice has its last rank.  ST_DATA: one of the two,
- * or both together (the right one without the prefix of symbols that do not begin a piece), is no
- * token. */
-enum st bpe_merge(struct bpe *b, struct view left, struct view right) must_use;
+/* Adds n merges, at most BPE_MERGES_AHEAD at once and no more than were announced in all, of the
+ * next ranks.  A pair given twice has its last rank.  ST_DATA: one of the two, or both together
+ * (the right one without the prefix of symbols that do not begin a piece), is no token. */
+enum { BPE_MERGES_AHEAD = 16 };
+struct bpe_merge { struct view left, right; };
+enum st bpe_merges(struct bpe *b, const struct bpe_merge *m, int n) must_use;
 
 /* Ends the building.  whole: a piece that is a token as it stands is that token, whatever the
  * merges say (`ignore_merges`).  ST_DATA: pieces start as bytes and one that UTF-8 text may contain

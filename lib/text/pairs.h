@@ -36,13 +36,6 @@ struct bpe {
 int64_t symbols_put(const struct bpe *b, struct view piece, uint32_t *id);
 
 
-static inline uint64_t pairs_mix(uint64_t a, uint64_t b)
-{
-    a = (a ^ (b >> 29)) * 0x9e3779b97f4a7c15u ^ b * 0xc2b2ae3d27d4eb4fu;
-    a ^= a >> 32;
-    return a * 0x165667b19e3779f9u;
-}
-
 static inline uint64_t pairs_hash(uint32_t left, uint32_t right)
 {
     return ((uint64_t)left << 32 | right) * 0x9e3779b97f4a7c15u;

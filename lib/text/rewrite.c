@@ -1,7 +1,6 @@
 /* rewrite.c - Metaspace's marks and ByteLevel's alphabet. */
 #include "base/utf8.h"
 #include "text/rewrite.h"
-#include "text/unicode.h"
 
 /* Printable bytes of Latin-1 stand for themselves, the 68 others are U+0100 and up, in order:
  * 0..32, 127..160, 173. */
@@ -21,17 +20,22 @@ int rewrite_byte(int32_t c)
     return c > 32 && c < 256 && rewrite_letter((unsigned char)c) == c ? c : -1;
 }
 
+/* Letters that do not stand for themselves are two bytes long. */
 bool rewrite_bytes(struct view s, char *out, size_t *n)
 {
-    int len;
+    char *to = out;
 
-    *n = 0;
-    for (size_t i = 0; i < s.n; i += (size_t)len) {
-        int c = rewrite_byte(unicode_at(s.p + i, s.n - i, &len));
+    for (size_t i = 0; i < s.n; i++) {
+        int c = (unsigned char)s.p[i];
+        if (c >= 0xc2 && c < 0xe0 && i + 1 < s.n && (s.p[i + 1] & 0xc0) == 0x80)
+            c = rewrite_byte((c & 0x1f) << 6 | (s.p[++i] & 0x3f));
+        else if (c <= 32 || c >= 127)
+            c = -1;
         if (c < 0)
             return false;
-        out[(*n)++] = (char)c;
+        *to++ = (char)c;
     }
+    *n = (size_t)(to - out);
     return true;
 }
 

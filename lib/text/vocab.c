@@ -7,6 +7,8 @@
 #include "text/symbols.h"
 #include "text/unicode.h"
 
+enum { AHEAD = 16 };                           /* tokens read before they are added */
+
 struct vocab {
     struct bpe   *bpe;
     struct arena *a;
@@ -24,7 +26,7 @@ bool vocab_of_bytes(const struct scan *model)
         return false;
     for (int32_t i = 0; i < vocab->n; i++) {
         struct view key = vocab->key[i];
-        int c = key.n ? rewrite_byte(unicode_at(key.p, key.n, &len)) : -1;
+        int c = key.n && key.n <= 2 ? rewrite_byte(unicode_at(key.p, key.n, &len)) : -1;
         if (c >= 0 && (size_t)len == key.n)
             there[c] = true;
     }
@@ -34,40 +36,59 @@ bool vocab_of_bytes(const struct scan *model)
     return true;
 }
 
+struct entry { struct view bytes; uint32_t id; bool apart; };
+
+/* The token of a member of the vocabulary; its bytes are put at *p. */
+static enum st read_token(const struct vocab *v, struct view key, const struct scan *item, char **p,
+                          struct entry *to)
+{
+    size_t n = key.n;
+    enum st st = load_id(item, key, &to->id);
+
+    if (st != ST_OK)
+        return st;
+    to->apart = v->bytes && !rewrite_bytes(key, *p, &n);   /* no text can give it */
+    if (to->apart || !v->bytes) {
+        memcpy(*p, key.p, key.n);
+        n = key.n;
+    }
+    to->bytes = (struct view){ *p, n };
+    *p += n + 1;
+    return ST_OK;
+}
+
 static enum st read_tokens(struct vocab *v, const struct scan *vocab)
 {
+    struct entry some[AHEAD];
     size_t total = 0;
+    enum st st = ST_OK;
 
     for (int32_t i = 0; i < vocab->n; i++)
         total += vocab->key[i].n + 1;
     char *p = arena_get(v->a, total + 1);
     if (!p)
         return ST_SYS;
-    for (int32_t i = 0; i < vocab->n; i++) {
-        struct view key = vocab->key[i];
-        uint32_t id = 0;
-        size_t n;
-        enum st st = load_id(&vocab->item[i], key, &id);
-        if (st != ST_OK)
-            return st;
-        bool apart = v->bytes && !rewrite_bytes(key, p, &n);
-        if (apart || !v->bytes) {              /* apart: no text can give it */
-            memcpy(p, key.p, key.n);
-            n = key.n;
+    for (int32_t i = 0, n; i < vocab->n && st == ST_OK; i += n) {
+        n = MIN(vocab->n - i, AHEAD);
+        for (int32_t k = 0; k < n; k++) {
+            st = read_token(v, vocab->key[i + k], &vocab->item[i + k], &p, &some[k]);
+            if (st != ST_OK)
+                return st;
+            bpe_ask(v->bpe, some[k].bytes);
         }
-        struct view token = { p, n };
-        st = apart ? bpe_token_apart(v->bpe, token, id) : bpe_token(v->bpe, token, id);
-        if (st != ST_OK)
-            return st;
-        p += n + 1;
+        for (int32_t k = 0; k < n && st == ST_OK; k++)
+            st = some[k].apart ? bpe_token_apart(v->bpe, some[k].bytes, some[k].id)
+                               : bpe_token(v->bpe, some[k].bytes, some[k].id);
     }
-    return ST_OK;
+    return st;
 }
 
-/* A merge is "left right", or since tokenizers 0.20 ["left", "right"]. */
-static enum st read_merge(struct vocab *v, const struct scan *m, struct buf *room)
+/* A merge is "left right", or since tokenizers 0.20 ["left", "right"]; in bytes it is put at *p. */
+static enum st read_merge(const struct vocab *v, const struct scan *m, char **p,
+                          struct bpe_merge *to)
 {
     struct view left, right;
+    size_t n, k;
 
     if (m->type == SCAN_ARRAY && m->n == 2 && m->item[0].type == SCAN_TEXT &&
         m->item[1].type == SCAN_TEXT) {
@@ -81,16 +102,38 @@ static enum st read_merge(struct vocab *v, const struct scan *m, struct buf *roo
         left = (struct view){ m->text.p, (size_t)(space - m->text.p) };
         right = (struct view){ space + 1, m->text.n - left.n - 1 };
     }
+    *to = (struct bpe_merge){ left, right };
     if (!v->bytes)
-        return bpe_merge(v->bpe, left, right);
-    room->n = 0;
-    if (buf_room(room, left.n + right.n + 1) != ST_OK)
-        return ST_SYS;
-    size_t n, k;
-    if (!rewrite_bytes(left, room->p, &n) || !rewrite_bytes(right, room->p + n, &k))
+        return ST_OK;
+    if (!rewrite_bytes(left, *p, &n) || !rewrite_bytes(right, *p + n, &k))
         return fail(ST_DATA, "a merge of '%s' and '%s', which are not in the byte alphabet",
                     shown(left), shown(right));
-    return bpe_merge(v->bpe, (struct view){ room->p, n }, (struct view){ room->p + n, k });
+    *to = (struct bpe_merge){ { *p, n }, { *p + n, k } };
+    *p += n + k;
+    return ST_OK;
+}
+
+static enum st read_merges(struct vocab *v, const struct scan *merges)
+{
+    struct bpe_merge some[BPE_MERGES_AHEAD];
+    struct buf room = { 0 };
+    enum st st = ST_OK;
+
+    for (int32_t i = 0, n; i < merges->n && st == ST_OK; i += n) {
+        const struct scan *m = merges->item + i;
+        size_t bytes = 0;
+        n = MIN(merges->n - i, BPE_MERGES_AHEAD);
+        for (int32_t k = 0; k < n; k++)
+            bytes += m[k].raw.n;               /* no less than what it stands for */
+        st = buf_room(&room, bytes);
+        char *p = room.p;
+        for (int32_t k = 0; k < n && st == ST_OK; k++)
+            st = read_merge(v, &m[k], &p, &some[k]);
+        if (st == ST_OK)
+            st = bpe_merges(v->bpe, some, n);
+    }
+    buf_free(&room);
+    return st;
 }
 
 /* unk_token, byte_fallback and what goes before and behind a symbol. */
@@ -129,7 +172,6 @@ static enum st check_model(const struct scan *model)
 enum st vocab_read(struct bpe **bpe, const struct scan *model, bool bytes, struct arena *a)
 {
     struct vocab v = { .a = a, .bytes = bytes };
-    struct buf room = { 0 };
     enum st st;
 
     if (!model || model->type != SCAN_OBJECT)
@@ -142,10 +184,8 @@ enum st vocab_read(struct bpe **bpe, const struct scan *model, bool bytes, struc
     if (!(v.bpe = *bpe = bpe_new(vocab->n, merges->n, a)))
         return ST_SYS;
     if ((st = read_tokens(&v, vocab)) != ST_OK ||
-        (!bytes && (st = read_symbols(&v, model)) != ST_OK))
+        (!bytes && (st = read_symbols(&v, model)) != ST_OK) ||
+        (st = read_merges(&v, merges)) != ST_OK)
         return st;
-    for (int32_t i = 0; i < merges->n && st == ST_OK; i++)
-        st = read_merge(&v, &merges->item[i], &room);
-    buf_free(&room);
-    return st == ST_OK ? bpe_done(v.bpe, load_flag(model, "ignore_merges", false)) : st;
+    return bpe_done(v.bpe, load_flag(model, "ignore_merges", false));
 }

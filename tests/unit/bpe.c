@@ -63,7 +63,7 @@ static struct bpe *by_chance(bool whole, bool again, int letters, uint64_t seed)
             CHECK_ST(bpe_token(b, both, 1000 + 7 * (uint32_t)n), ST_OK);
             token[n++] = both;
         }
-        CHECK_ST(bpe_merge(b, left, right), ST_OK);
+        CHECK_ST(bpe_merges(b, &(struct bpe_merge){ left, right }, 1), ST_OK);
         made[n_made++] = (struct made){ left, right, both };
     }
     CHECK_ST(bpe_done(b, whole), ST_OK);
@@ -261,7 +261,7 @@ static void faults(void **state)
     err_clear();
     CHECK_ST(bpe_token(b, VIEW("cd"), BPE_IDS_MAX), ST_DATA);
     err_clear();
-    CHECK_ST(bpe_merge(b, VIEW("a"), VIEW("b")), ST_DATA);
+    CHECK_ST(bpe_merges(b, &(struct bpe_merge){ VIEW("a"), VIEW("b") }, 1), ST_DATA);
     CHECK(strstr(err_text(), "not in the vocabulary"));
     err_clear();
     CHECK_ST(bpe_done(b, false), ST_DATA);

@@ -75,6 +75,24 @@ static void limits(void **state)
     arena_free(a);
 }
 
+/* Large blocks are mapped by themselves; given again they are as zeroed as new. */
+static void large_blocks(void **state)
+{
+    struct arena *a = arena_new(0);
+
+    (void)state;
+    for (int round = 0; round < 3; round++)
+        for (size_t n = ((size_t)2 << 20) - 1; n < (size_t)20 << 20; n = n * 2 + 4097) {
+            char *p = arena_get(a, n), *q = arena_get(a, 1);
+            CHECK(p && q && (uintptr_t)p % 64 == 0 && all(p, n, 0) && !*q);
+            memset(p, 'x', n);
+            *q = 'y';
+            if (round)
+                arena_back(a, 0);
+        }
+    arena_free(a);
+}
+
 static void texts(void **state)
 {
     struct arena *a = arena_new(0);
@@ -106,5 +124,5 @@ static void buffers_grow(void **state)
 int main(void)
 {
     return RUN(TEST(zeroed_and_aligned), TEST(a_mark_keeps_what_was_before), TEST(limits),
-               TEST(texts), TEST(buffers_grow));
+               TEST(large_blocks), TEST(texts), TEST(buffers_grow));
 }

@@ -1,4 +1,5 @@
 /* scan.c - the row scanner: what it accepts, what it says, where. */
+#include "base/hash.h"
 #include "base/scan.h"
 #include "tests/check.h"
 
@@ -180,7 +181,7 @@ static void deep_and_wide(void **state)
         CHECK_ST(scan(&v, (struct view){ b.p, b.n }, &at),
                  depth > SCAN_DEPTH_MAX ? ST_DATA : ST_OK);
     }
-    for (int twice = 0; twice < 2; twice++) {          /* many keys are compared by sorting */
+    for (int twice = 0; twice < 2; twice++) {          /* many keys are compared by hashes */
         b.n = 0;
         for (int i = 0; i < 100000; i++)
             CHECK_ST(buf_printf(&b, "%s\"k%d\":%d", i ? "," : "{", i, i), ST_OK);
@@ -194,11 +195,59 @@ static void deep_and_wide(void **state)
     buf_free(&b);
 }
 
+/* Keys that somebody chose to stand in one place of the table are told apart all the same. */
+static void keys_of_one_place(void **state)
+{
+    struct buf b = { 0 };
+    struct scan v;
+    size_t at;
+    char key[16], first[16] = "";
+
+    (void)state;
+    for (int twice = 0; twice < 2; twice++) {
+        b.n = 0;
+        for (int i = 0, n = 0; n < 1000; i++) {
+            int len = snprintf(key, sizeof key, "%d", i);
+            if ((hash_of((struct view){ key, (size_t)len }) >> 32 & 2047) != 7)
+                continue;
+            if (!n)
+                memcpy(first, key, sizeof first);
+            CHECK_ST(buf_printf(&b, "%s\"%s\":1", n++ ? "," : "{", key), ST_OK);
+        }
+        CHECK_ST(buf_printf(&b, ",\"%s\":0}", twice ? first : "x"), ST_OK);
+        CHECK_ST(scan(&v, (struct view){ b.p, b.n }, &at), twice ? ST_DATA : ST_OK);
+    }
+    CHECK(strstr(err_text(), "stands twice in one object"));
+    buf_free(&b);
+}
+
+/* Long strings with escapes at every distance from each other and from the end of the input. */
+static void escapes_in_blocks(void **state)
+{
+    char text[200], want[200];
+    struct scan v;
+    size_t at;
+
+    (void)state;
+    for (int gap = 0; gap < 70; gap++)
+        for (int tail = 0; tail < 70; tail++) {
+            int n = snprintf(text, sizeof text, "[\"\\n%0*d\\u0120%0*d\",\"\\\\\"]", gap + 1, 7,
+                             tail + 1, 8);
+            int m = snprintf(want, sizeof want, "\n%0*d\xc4\xa0%0*d", gap + 1, 7, tail + 1, 8);
+            char *copy = memcpy(arena_get(a, (size_t)n), text, (size_t)n);
+            at = 0;
+            CHECK_ST(scan_next(&v, (struct view){ copy, (size_t)n }, &at, a), ST_OK);
+            CHECK(view_eq(v.item[0].text, (struct view){ want, (size_t)m }) && at == (size_t)n);
+            arena_back(a, 0);
+        }
+}
+
 int main(void)
 {
     a = arena_new(0);
     int failed = RUN(TEST(tree), TEST(text_is_a_view_without_escapes), TEST(every_place_in_a_word),
-                     TEST(numbers), TEST(faults), TEST(deep_and_wide));
+                     TEST(numbers), TEST(faults), TEST(deep_and_wide),
+                     TEST(keys_of_one_place), TEST(escapes_in_blocks));
     arena_free(a);
     return failed;
 }
