@@ -5,8 +5,6 @@
 #include "base/file.h"
 #include "setup.h"
 
-enum { TOKENIZER_BYTES_MAX = 256 << 20 };
-
 static enum st choose(const char *option, const char *value, const char *const *names, int n,
                       int *which)
 {
@@ -111,7 +109,7 @@ static enum st read_config(struct tokenizer *t, const char *folder, struct arena
         if (!path)
             return ST_SYS;
         if (access(path, F_OK) == 0 &&
-            (st = file_read(path, &json, TOKENIZER_BYTES_MAX, a)) == ST_OK)
+            (st = file_read(path, &json, SETUP_JSON_BYTES_MAX, a)) == ST_OK)
             st = tokenizer_config(t, json, path);
     }
     return st;
@@ -142,7 +140,7 @@ static enum st read_files(struct tokenizer **t, const struct setup *s, struct ar
     if (st == ST_OK && folder == path && !(path = arena_printf(tmp, "%s/tokenizer.json", path)))
         st = ST_SYS;
     if (st == ST_OK)
-        st = file_read(path, &json, TOKENIZER_BYTES_MAX, tmp);
+        st = file_read(path, &json, SETUP_JSON_BYTES_MAX, tmp);
     if (st == ST_OK)
         st = tokenizer_read(t, json, path, a);
     return st == ST_OK && folder ? read_config(*t, folder, tmp) : st;

@@ -6,6 +6,8 @@
 #include "make.h"
 #include "stream/io.h"
 
+enum { SETUP_JSON_BYTES_MAX = 256 << 20 };     /* of a tokenizer's files */
+
 struct setup {                                 /* as they were given */
     const char     *tokenizer, *bos, *eos;
     const char     *schema, *chat, *mask, *truncate, *boundary, *specials, *split, *side, *source;

@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/json.h"
 #include "template.h"
 
 enum { TEMPLATE_BYTES_MAX = 1 << 20 };
@@ -33,55 +32,25 @@ static enum st read_in(const char *folder, const char *name, struct found *out, 
     return access(path, F_OK) == 0 ? read_file(path, out, a) : ST_OK;
 }
 
-static enum st keep(const json_t *v, const char *name, struct found *out, struct arena *a)
-{
-    struct view text = { json_string_value(v), json_string_length(v) };
-
-    out->name = name;
-    out->source = (struct view){ arena_text(a, text), text.n };
-    return out->source.p ? ST_OK : ST_SYS;
-}
-
-/* chat_template: one text, or a list of {name, template}. */
-static enum st in_config(const json_t *v, const char *name, struct found *out, struct arena *a)
-{
-    size_t i;
-    const json_t *one;
-
-    if (json_is_string(v) && !name)
-        return keep(v, "chat_template", out, a);
-    json_array_foreach(v, i, one) {
-        const json_t *source = json_object_get(one, "template");
-        const char *called = json_string_value(json_object_get(one, "name"));
-        if (called && json_is_string(source) && strcmp(called, name ? name : "default") == 0) {
-            const char *kept = arena_text(a, view_of(called));
-            return kept ? keep(source, kept, out, a) : ST_SYS;
-        }
-    }
-    if (!name && json_array_size(v) > 0) {
-        err_place("--template");
-        return fail(ST_USAGE, "the tokenizer has several templates and none is called default; "
-                    "name one");
-    }
-    return ST_OK;
-}
-
+/* In the tokenizer_config.json of a folder, where there is one. */
 static enum st read_config(const char *folder, const char *name, struct found *out,
                            struct arena *a)
 {
     const char *path = arena_printf(a, "%s/tokenizer_config.json", folder);
-    json_t *root;
+    struct arena *tmp;
+    struct view json;
 
     if (!path)
         return ST_SYS;
     if (access(path, F_OK) != 0)
         return ST_OK;
-    enum st st = json_open(&root, path);
-    if (st != ST_OK)
-        return st;
-    st = in_config(json_object_get(root, "chat_template"), name, out, a);
-    json_decref(root);
-    return st;
+    tmp = arena_new(0);
+    enum st st = file_read(path, &json, SETUP_JSON_BYTES_MAX, tmp);
+    if (st == ST_OK)
+        st = tokenizer_template(json, path, name, &out->source, a);
+    arena_free(tmp);
+    out->name = name ? name : "chat_template";
+    return st == ST_END ? ST_OK : st;
 }
 
 /* The tokenizer's own; name NULL: its default. */
@@ -197,7 +166,7 @@ static enum st open_program(const struct setup *s, const struct tokenizer *t,
     if ((st = read_vars(&s->vars, &vars, a)) != ST_OK ||
         (st = read_date(s->date ? s->date : TEMPLATE_DATE, &vars.date)) != ST_OK)
         return st;
-    err_place("--template-vars");
+    err_place("--template");
     if ((st = chat_program(c, found->source, found->name, s->eos ? t->eos : -1, &vars, t,
                            a)) != ST_OK)
         return st;

@@ -57,8 +57,10 @@ static enum st make_vars(struct chat *c, const struct chat_vars *vars, const str
         int64_t k = 0;
         while (k < c->n_var && strcmp(c->var[k].name, vars->v[i].name) != 0)
             k++;
-        if (k < VARS)
+        if (k < VARS) {
+            err_place("--template-vars");
             return fail(ST_USAGE, "'%s' is the row's own", own[k]);
+        }
         c->var[k] = vars->v[i];
         c->n_var = MAX(c->n_var, k + 1);
     }
@@ -390,10 +392,9 @@ enum st chat_program(struct chat *c, struct view source, const char *name, int64
         return fail(ST_USAGE, "the tokenizer names no end token; name it with --eos");
     if ((st = make_vars(c, vars, t, a)) != ST_OK ||
         (st = jinja_read((struct jinja **)&c->jinja, source, name, a)) != ST_OK ||
-        (st = markers_new(c, t, a)) != ST_OK)
+        (st = markers_new(c, t, a)) != ST_OK || (st = mark(c, t, source)) != ST_OK)
         return st;
     hash(c, source);
     c->calls = memmem(source.p, source.n, "tool_calls", 10);
-    st = mark(c, t, source);
-    return st == ST_OK ? mark_made(c, t, a) : st;
+    return mark_made(c, t, a);
 }

@@ -136,6 +136,9 @@ static enum st find_template(const struct scan *v, const char *which, struct vie
             return fail(ST_DATA, "item %d of chat_template has no name or template", (int)i);
         any = view_is(name, which ? which : "default");
     }
+    if (!any && !which && v->n > 0)
+        return fail(ST_USAGE, "several chat templates and none is called default; name one with "
+                    "--template");
     return any ? ST_OK : ST_END;
 }
 

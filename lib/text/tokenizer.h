@@ -59,7 +59,8 @@ enum st tokenizer_config(struct tokenizer *t, struct view json, const char *name
 
 /* The chat template called `which` (NULL: the default one) in a tokenizer_config.json, copied into
  * the arena: `chat_template` is a text, which is the default, or a list of {name, template}.
- *   ST_OK; ST_END there is none of that name; ST_DATA broken; ST_SYS */
+ *   ST_OK; ST_END there is none of that name; ST_USAGE several, and which of them is not told;
+ *   ST_DATA broken; ST_SYS */
 enum st tokenizer_template(struct view json, const char *name, const char *which,
                            struct view *template, struct arena *a) must_use;
 

@@ -42,6 +42,12 @@ bad() { tokenize -q --tokenizer tok -o out.rec "$@" rows.jsonl; echo "$?"; }
     printf '{"chat_template": [{"name": "one", "template": "x"}]}' >tok/tokenizer_config.json
     rm tok/chat_template.jinja
     bad
+    printf '{"chat_template": 5}' >tok/tokenizer_config.json
+    bad
+    printf '{"chat_template": "{{ messages["}' >tok/tokenizer_config.json
+    bad
+    printf '{"chat_template": null}' >tok/tokenizer_config.json
+    bad --template tool_use
 } 2>&1
 echo '== hashes differ with the source, the variables and the day'
 hash() {

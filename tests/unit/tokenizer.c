@@ -345,6 +345,9 @@ static void templates(void **state)
     CHECK_ST(tokenizer_template(VIEW("{\"chat_template\": 1}"), "c", NULL, &v, a), ST_DATA);
     CHECK_STR(err_text(), "c: chat_template is neither a text nor a list");
     err_clear();
+    CHECK_ST(tokenizer_template(VIEW("{\"chat_template\": [{\"name\": \"rag\", "
+                                     "\"template\": \"B\"}]}"), "c", NULL, &v, a), ST_USAGE);
+    err_clear();
 }
 
 static const struct { const char *json, *says; } refused[] = {
