@@ -67,6 +67,10 @@ enum st setup_maker(const struct setup *s, struct maker *m)
         (s->split && (st = choose("split", s->split, splits, countof(splits), &split)) != ST_OK) ||
         (s->side && (st = choose("side", s->side, sides, countof(sides), &side)) != ST_OK))
         return st;
+    if (opt_given("held") && !s->split) {
+        err_place("--held");
+        return fail(ST_USAGE, "it does nothing without --split");
+    }
     m->mask = (enum mask)mask;
     m->truncate = (enum truncate)truncate;
     m->shift = boundary == 1;

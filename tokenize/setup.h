@@ -19,7 +19,7 @@ struct setup {                                 /* as they were given */
 };
 
 /* The options that the maker goes by, and the columns of --map.  ST_USAGE: a word that is none of
- * its option's. */
+ * its option's, or an option that does nothing without another. */
 enum st setup_maker(const struct setup *s, struct maker *m) must_use;
 enum st setup_map(const struct setup *s, struct fields *f, struct arena *a) must_use;
 enum st setup_form(const struct setup *s, enum out_form *form) must_use;

@@ -13,6 +13,7 @@ t --tokenizer bytes --map prompt 2>&1
 t --tokenizer bytes --eos '</s>' 2>&1
 t --tokenizer bytes --max-tokens 1 2>&1
 t --tokenizer "$OLDPWD/tests/golden/tokenizer/gpt2.json" --template llama3 2>&1
+t --tokenizer bytes --held .5 2>&1
 t --tokenizer bytes --to xml 2>&1
 t --tokenizer bytes nowhere.jsonl 2>&1
 t --tokenizer bytes --schema text 2>&1
