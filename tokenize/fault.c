@@ -10,6 +10,7 @@ static const struct {
     [CAUSE_JSON]    = { "json", "not JSON or not UTF-8" },
     [CAUSE_SCHEMA]  = { "schema", "does not fit the schema" },
     [CAUSE_TEMPLATE] = { "template", "does not fit the template" },
+    [CAUSE_ENCODE]  = { "encode", "a text that the tokenizer gives up on" },
     [CAUSE_EMPTY]   = { "empty", "empty completion" },
     [CAUSE_MASK]    = { "mask", "no trained token" },
     [CAUSE_SAME]    = { "same", "chosen equal to rejected" },

@@ -13,6 +13,7 @@ enum cause {
     CAUSE_JSON,                                /* not JSON, not UTF-8 */
     CAUSE_SCHEMA,                              /* a row that does not fit its schema */
     CAUSE_TEMPLATE,                            /* a conversation its template cannot show */
+    CAUSE_ENCODE,                              /* a text that the tokenizer gives up on */
     CAUSE_EMPTY,                               /* an empty completion */
     CAUSE_MASK,                                /* no token is trained */
     CAUSE_SAME,                                /* chosen equals rejected */

@@ -54,6 +54,16 @@ static enum st refused(const struct job *j)
                  j->m->chat->name, what);
 }
 
+/* What the tokenizer says against this text. */
+static enum st unencoded(const struct maker *m, const struct rows *rows, size_t at)
+{
+    char what[300];
+
+    snprintf(what, sizeof what, "%s", err_text());
+    err_clear();
+    return fault(m->faults, CAUSE_ENCODE, rows, at, "%s", what);
+}
+
 /* Every answer must say something. */
 static enum st check_parts(const struct job *j)
 {
@@ -231,6 +241,8 @@ static enum st encode(const struct job *j)
     struct maker *m = j->m;
     enum st st = tokenizer_encode(m->encoder, m->rendering.text, true, &m->encoding);
 
+    if (st == ST_DATA)
+        return unencoded(m, j->rows, place(j, 0));
     if (st == ST_OK)
         st = check_bos(m, j->rows, place(j, 0), !m->chat->layout);
     return st == ST_OK ? check_specials(j) : st;
@@ -265,6 +277,8 @@ enum st mask_text(struct maker *m, const struct rows *rows, struct view text, st
 {
     enum st st = tokenizer_encode(m->encoder, text, false, &m->encoding);
 
+    if (st == ST_DATA)
+        return unencoded(m, rows, 0);
     if (st != ST_OK || (st = check_bos(m, rows, 0, false)) != ST_OK ||
         (!m->specials && (st = check_text(m, rows, text, 0)) != ST_OK))
         return st;
