@@ -5,6 +5,9 @@ ln x.jsonl hard.jsonl
 ln -s x.jsonl soft.jsonl
 cp x.jsonl held.jsonl
 cp x.jsonl want
+cp x.jsonl t.jinja
+cp x.jsonl t.json
+cp x.jsonl vars.json
 t() { tokenize -q --tokenizer bytes "$@"; echo "$?"; }
 {
     t x.jsonl -o x.jsonl
@@ -18,9 +21,15 @@ t() { tokenize -q --tokenizer bytes "$@"; echo "$?"; }
     t x.jsonl -o held.jsonl --exclude held.jsonl
     t x.jsonl -o y.rec --report held.jsonl --exclude held.jsonl
     t x.jsonl -o y.rec --report y.rec
+    t x.jsonl -o t.jinja --template t.jinja
+    t x.jsonl -o y.rec --report vars.json --template t.jinja --template-vars n=1 --template-vars vars.json
+    tokenize -q --tokenizer t.json -o t.json x.jsonl
+    echo $?
     t x.jsonl -o y.rec
     t x.jsonl -o y.rec --report y.rec
 } 2>&1
 cmp x.jsonl want
-cmp held.jsonl want
+for f in held.jsonl t.jinja t.json vars.json; do
+    cmp $f want
+done
 ls
