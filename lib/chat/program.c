@@ -246,7 +246,7 @@ static enum st prefix(struct job *j, struct rendering *r, int64_t n, bool prompt
     if (st != ST_OK)
         return st;
     *end = r->piece.text.n;
-    if (*end <= r->text.n && memcmp(r->piece.text.p, r->text.p, *end) == 0)
+    if (*end == 0 || (*end <= r->text.n && memcmp(r->piece.text.p, r->text.p, *end) == 0))
         return ST_OK;
     err_place(NULL);
     return n + 1 == talk_wanted(j->t)

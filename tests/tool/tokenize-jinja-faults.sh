@@ -56,6 +56,8 @@ try raised two.jinja --schema completion <<'END'
 END
 try prefix counts.jinja < /dev/null
 try error broken.jinja < /dev/null
+: >blank.jinja
+try blank blank.jinja < /dev/null
 printf '{"prompt": "a", "chosen": "b", "rejected": "b"}\n' >rows.jsonl
 tokenize -q --tokenizer "$T" --template joined.jinja rows.jsonl >/dev/null 2>&1
 echo "same: $?"
