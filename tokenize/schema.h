@@ -98,6 +98,7 @@ enum st field_side(const struct fields *f, const struct scan *v, enum role role,
 enum st field_system(const struct fields *f, struct turns *turns) must_use;
 
 /* A truth: JSON's own, or 1 and 0, or their names as text. */
+bool field_is_truth(const struct scan *v);
 enum st field_truth(const struct fields *f, const struct scan *v, bool *truth) must_use;
 
 /* Room for n turns, or n views for row.source, in the row's arena. */

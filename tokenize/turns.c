@@ -251,15 +251,30 @@ enum st field_system(const struct fields *f, struct turns *turns)
     return ST_OK;
 }
 
+/* 1 or 0, and -1 for what is neither. */
+static int truth_of(const struct scan *v)
+{
+    bool text = v->type == SCAN_TEXT, number = v->type == SCAN_NUMBER;
+
+    if (v->type == SCAN_TRUE || (number && v->number == 1) ||
+        (text && (view_is(v->text, "true") || view_is(v->text, "True"))))
+        return 1;
+    if (v->type == SCAN_FALSE || (number && v->number == 0) ||
+        (text && (view_is(v->text, "false") || view_is(v->text, "False"))))
+        return 0;
+    return -1;
+}
+
+bool field_is_truth(const struct scan *v)
+{
+    return truth_of(v) >= 0;
+}
+
 enum st field_truth(const struct fields *f, const struct scan *v, bool *truth)
 {
-    bool yes = v->type == SCAN_TRUE || (v->type == SCAN_NUMBER && v->number == 1) ||
-               (v->type == SCAN_TEXT && (view_is(v->text, "true") || view_is(v->text, "True")));
-    bool no = v->type == SCAN_FALSE || (v->type == SCAN_NUMBER && v->number == 0) ||
-              (v->type == SCAN_TEXT && (view_is(v->text, "false") || view_is(v->text, "False")));
-
-    *truth = yes;
-    return yes || no ? ST_OK : misfit(f, v->at, "a label that is neither true nor false");
+    *truth = truth_of(v) == 1;
+    return field_is_truth(v) ? ST_OK
+                             : misfit(f, v->at, "a label that is neither true nor false");
 }
 
 /* ---- rows ---- */

@@ -18,11 +18,12 @@ static const struct scan *list(const struct fields *f)
     return v ? v : field(f, "conversations");
 }
 
+/* A column called label may be of another kind; one called kto_tag may not. */
 static bool fits(const struct fields *f)
 {
-    const struct scan *v = label_of(f);
+    const struct scan *v = field(f, "label");
 
-    return v && (v->type == SCAN_TRUE || v->type == SCAN_FALSE) &&
+    return (field(f, "kto_tag") || (v && field_is_truth(v))) &&
            (list(f) || (field(f, "prompt") && field(f, "completion")));
 }
 
