@@ -179,6 +179,9 @@ static enum st open_program(const struct setup *s, const struct tokenizer *t,
         err_place("--date");
         return fail(ST_USAGE, "template %s does not ask for the day", c->name);
     }
+    if (!s->quiet && t->bos < 0 && jinja_uses(c->jinja, "bos_token"))
+        warn("template %s asks for bos_token, and the tokenizer names none; --bos TOKEN does",
+             c->name);
     if (!s->quiet && chat_dated(c) && !s->date)
         warn("template %s asks for the day and is told " TEMPLATE_DATE "; --date names another",
              c->name);

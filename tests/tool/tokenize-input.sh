@@ -8,7 +8,7 @@ t() { tokenize -q --tokenizer bytes --schema text --lenient "$@" -o x.rec; echo 
     head -c 30000 a.jsonl.gz >cut.gz;   t cut.gz
     head -c 30000 a.jsonl.zst >cut.zst; t cut.zst
     head -c 3 a.jsonl.gz >short.gz;     t short.gz
-    (head -c 20000 a.jsonl.gz; printf 'XXXXXXXX'; tail -c +20009 a.jsonl.gz) >bad.gz; t bad.gz
+    (head -c 20000 a.jsonl.gz; printf 'yyyyyyyy'; tail -c +20009 a.jsonl.gz) >bad.gz; t bad.gz
     (cat a.jsonl.gz; echo more) >more.gz; t more.gz
     mkdir folder; t folder
     t nowhere
