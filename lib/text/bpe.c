@@ -35,14 +35,16 @@ struct bpe *bpe_new(int64_t n_tokens, int64_t n_merges, struct arena *a)
     uint64_t finds = table_size(n_tokens), pairs = table_size(n_merges) / 8;
 
     if (!b || !(b->find = ARENA_NEW(a, struct find_slot, finds)) ||
-        !(b->pair = ARENA_NEW(a, struct pairs, pairs)) ||
+        !(b->pair = ARENA_NEW(a, struct pairs, pairs + 1)) ||
+        !(b->maybe = ARENA_NEW(a, uint64_t, pairs / 2)) ||
         !(b->rule = ARENA_NEW(a, struct rule, n_merges + 1)))
         return NULL;
     b->arena = a;
     b->find_mask = finds - 1;
     b->pair_mask = pairs - 1;
     memset(b->find, 0xff, finds * sizeof *b->find);
-    for (uint64_t i = 0; i < pairs; i++)
+    b->maybe_shift = 64 - 5 - __builtin_ctzll(pairs);          /* 32 bits for 8 pairs */
+    for (uint64_t i = 0; i <= pairs; i++)
         memset(b->pair[i].rank, 0xff, sizeof b->pair[i].rank);
     memset(b->byte, 0xff, sizeof b->byte);
     return b;
@@ -113,7 +115,7 @@ uint32_t *pairs_place(const struct bpe *b, uint32_t left, uint32_t right, uint32
 {
     for (uint64_t i = pairs_hash(left, right) >> 40 & b->pair_mask;; i = (i + 1) & b->pair_mask)
         for (int k = 0; k < 8; k++) {
-            struct pairs *p = &b->pair[i];
+            struct pairs *p = &b->pair[i + 1];
             const struct rule *r = &b->rule[p->rank[k] == NO_RANK ? 0 : p->rank[k]];
             *check = &p->check[k];
             if (p->rank[k] == NO_RANK || (r->left == left && r->right == right))
@@ -146,6 +148,8 @@ enum st bpe_merge(struct bpe *b, struct view left, struct view right)
         return fail(ST_DATA, "more merges than were announced");
     uint32_t *check, *rank = pairs_place(b, l, r, &check);
     *check = (uint32_t)(pairs_hash(l, r) >> 8);
+    uint64_t bit = pairs_hash(l, r) >> b->maybe_shift;
+    b->maybe[bit >> 6] |= (uint64_t)1 << (bit & 63);
     *rank = b->n_merges;
     b->rule[b->n_merges++] = (struct rule){ l, r, both };
     b->next = both + 1;
