@@ -7,6 +7,7 @@
  * Under the address sanitizer every get is a block of its exact size: overruns and uses after
  * arena_back() are seen. */
 #include <errno.h>
+#include <sys/mman.h>
 
 #include "base/mem.h"
 
@@ -21,7 +22,7 @@
 #define EXACT 0
 #endif
 
-enum { ALIGN = 64, BLOCK_MIN = 16 << 10, BLOCK_MAX = 1 << 20 };
+enum { ALIGN = 64, BLOCK_MIN = 16 << 10, BLOCK_MAX = 1 << 20, HUGE_PAGE = 2 << 20 };
 
 static const size_t NO_LIMIT = (size_t)1 << 46;        /* more than any machine has */
 
@@ -128,6 +129,20 @@ void *arena_get(struct arena *a, size_t n_bytes)
     b->used += n;
     b->dirty = MAX(b->dirty, b->used);
     a->used += n;
+    return p;
+}
+
+void *arena_huge(struct arena *a, size_t n_bytes)
+{
+    size_t bytes = (n_bytes + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
+
+    if (n_bytes < HUGE_PAGE / 2 || n_bytes > SIZE_MAX - 2 * HUGE_PAGE)
+        return arena_get(a, n_bytes);
+    char *p = arena_get(a, bytes + HUGE_PAGE);
+    if (!p)
+        return NULL;
+    p += -(uintptr_t)p & (HUGE_PAGE - 1);
+    (void)!madvise(p, bytes, MADV_HUGEPAGE);   /* only quicker */
     return p;
 }
 

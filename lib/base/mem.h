@@ -17,6 +17,10 @@ void arena_free(struct arena *a);              /* NULL is fine */
 /* n bytes, zeroed, aligned to 64.  NULL when the limit or the machine says no; fail(ST_SYS) was
  * called then, so the caller only returns ST_SYS. */
 void *arena_get(struct arena *a, size_t n_bytes) must_use;
+
+/* The same in huge pages where the system has them, for a table that is asked here and there; it
+ * may take 4 MiB more of the limit. */
+void *arena_huge(struct arena *a, size_t n_bytes) must_use;
 #define ARENA_NEW(a, type, n) ((type *)arena_array((a), (size_t)(n), sizeof(type)))
 /* checks n * size for overflow */
 void *arena_array(struct arena *a, size_t n, size_t size) must_use;

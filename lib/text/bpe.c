@@ -34,11 +34,14 @@ struct bpe *bpe_new(int64_t n_tokens, int64_t n_merges, struct arena *a)
     struct bpe *b = ARENA_NEW(a, struct bpe, 1);
     uint64_t finds = table_size(n_tokens), pairs = table_size(n_merges) / 8;
 
+    size_t rules = ((size_t)n_merges + 1) * sizeof *b->rule;
+
     if (!b || !(b->find = ARENA_NEW(a, struct find_slot, finds)) ||
-        !(b->pair = ARENA_NEW(a, struct pairs, pairs + 1)) ||
-        !(b->maybe = ARENA_NEW(a, uint64_t, pairs / 2)) ||
-        !(b->rule = ARENA_NEW(a, struct rule, n_merges + 1)))
+        !(b->pair = arena_huge(a, (pairs + 1) * sizeof *b->pair +
+                                  pairs / 2 * sizeof *b->maybe + rules)))
         return NULL;
+    b->maybe = (uint64_t *)(b->pair + pairs + 1);
+    b->rule = (struct rule *)(b->maybe + pairs / 2);
     b->arena = a;
     b->find_mask = finds - 1;
     b->pair_mask = pairs - 1;
