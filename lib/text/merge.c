@@ -227,7 +227,7 @@ static enum st merge_part(struct merge *m, const struct bpe *b, size_t from, siz
  * them have a token in common, the tokens of the one up to it and of the other from it on are
  * sound.  Where they have none, the last few tokens so far are made anew with what follows; and if
  * the first of them comes out as it was, all borders are sound.  If not, more are taken back. */
-enum { STRIDE = 48, TAKEN_BACK = 3 };
+enum { STRIDE = 48, TAKEN_BACK = 3 };         /* 48: runs of one byte have tokens of 4, 8, 16 */
 
 struct tokens {                                /* of the piece so far */
     uint32_t *id, *start;                      /* start[n]: where the last one ends */
@@ -270,17 +270,43 @@ static enum st join_anew(struct merge *m, const struct bpe *b, struct tokens *t,
 
     for (size_t back = TAKEN_BACK;; back *= 2) {
         size_t at = t->n - MIN(t->n, back), from = t->start[at];
-        size_t end = MIN(n, MAX(to, done + (done - from)));
+        size_t end = MIN(n, MAX(to, done + 4 * (done - from)));
         uint32_t first = t->id[at];
         enum st st = merge_part(m, b, from, end, t->id + at, t->start + at, &kept);
         if (st != ST_OK)
             return st;
-        if (at > 0 && t->id[at] != first)
-            continue;
-        t->n = at + kept;
-        t->start[t->n] = (uint32_t)end;
-        return ST_OK;
+        if (at == 0 || t->id[at] == first) {
+            t->n = at + kept;
+            t->start[t->n] = (uint32_t)end;
+            return ST_OK;
+        }
     }
+}
+
+/* Merges spans side by side from symbol `from` on, into v[0..LANES), and tells which of them is the
+ * next, and the next; one that has the symbols of the span before is that one, the last of the
+ * spans before these being v[LANES].  How many. */
+static int next_spans(const struct bpe *b, const uint32_t *symbol, const char *bytes, size_t n,
+                      size_t from, struct span *v, const struct span **is)
+{
+    int count = 0, lanes = 0;
+
+    for (size_t at = from; count < LANES && at < n; at += STRIDE, count++) {
+        size_t here = MIN(n - at, SPAN);
+        if (at > 0 && here == SPAN &&
+            memcmp(symbol + at, symbol + at - STRIDE, SPAN * sizeof *symbol) == 0) {
+            is[count] = count > 0 ? is[count - 1] : &v[LANES];
+            continue;
+        }
+        is[count] = &v[lanes];
+        span_start(b, &v[lanes++], symbol + at, bytes ? bytes + at : NULL, (int)here);
+    }
+    for (bool more = true; more;) {
+        more = false;
+        for (int k = 0; k < lanes; k++)
+            more |= span_step(b, &v[k], 4);
+    }
+    return count;
 }
 
 /* bytes: what the n symbols stand for one by one, or NULL. */
@@ -288,25 +314,19 @@ static enum st merge_spans(struct merge *m, const struct bpe *b, const char *byt
                            struct tokens *t)
 {
     const uint32_t *symbol = (const uint32_t *)m->symbol.p;
-    struct span v[LANES];
+    struct span v[LANES + 1];
+    const struct span *is[LANES];
     enum st st = ST_OK;
 
-    for (size_t from = 0; n && (t->n == 0 || t->start[t->n] < n) && st == ST_OK;
-         from += LANES * STRIDE) {
-        int64_t lanes = 0;
-        for (size_t at = from; lanes < LANES && at < n; at += STRIDE)
-            span_start(b, &v[lanes++], symbol + at, bytes ? bytes + at : NULL,
-                       (int)MIN(n - at, SPAN));
-        for (bool more = true; more;) {
-            more = false;
-            for (int64_t k = 0; k < lanes; k++)
-                more |= span_step(b, &v[k], 4);
-        }
-        for (int64_t k = 0; k < lanes && st == ST_OK; k++) {
-            size_t at = from + (size_t)k * STRIDE, end = MIN(n, at + SPAN);
-            if ((t->n == 0 || t->start[t->n] < end) && !join_span(t, &v[k], at, (int)(end - at)))
+    for (size_t from = 0; from < n && (t->n == 0 || t->start[t->n] < n) && st == ST_OK;) {
+        int count = next_spans(b, symbol, bytes, n, from, v, is);
+        for (int k = 0; k < count && st == ST_OK; k++, from += STRIDE) {
+            size_t end = MIN(n, from + SPAN);
+            if ((t->n == 0 || t->start[t->n] < end) &&
+                !join_span(t, is[k], from, (int)(end - from)))
                 st = join_anew(m, b, t, end, n);
         }
+        v[LANES] = *is[count - 1];
     }
     return st;
 }
@@ -320,7 +340,8 @@ enum st merge_long(struct merge *m, const struct bpe *b, struct view s, struct b
         buf_room(&m->start, bytes) != ST_OK)
         return ST_SYS;
     n = (size_t)bytes_to_ids(b, s, (uint32_t *)m->symbol.p);
-    struct tokens t = { (uint32_t *)(ids->p + ids->n), (uint32_t *)m->start.p, 0 };
+    struct tokens t = { .id = (uint32_t *)(ids->p + ids->n),
+                        .start = (uint32_t *)m->start.p };
     enum st st = merge_spans(m, b, n == s.n && !b->symbols ? s.p : NULL, n, &t);
     ids->n += t.n * sizeof(uint32_t);
     return st;
