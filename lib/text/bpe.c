@@ -20,19 +20,23 @@ struct bpe *bpe_new(int64_t n_tokens, int64_t n_merges, struct arena *a)
 {
     struct bpe *b = ARENA_NEW(a, struct bpe, 1);
     uint64_t finds = table_size(n_tokens), pairs = table_size(n_merges) / 8;
+    size_t rules = ((size_t)n_merges + 1) * sizeof *b->rule;
 
     if (!b || !(b->find = ARENA_NEW(a, struct find_slot, finds)) ||
-        !(b->pair = ARENA_NEW(a, struct pairs, pairs)) ||
-        !(b->rule = ARENA_NEW(a, struct rule, n_merges + 1)) ||
+        !(b->pair = arena_get(a, (pairs + 1) * sizeof *b->pair + pairs / 2 * sizeof *b->maybe +
+                                 rules)) ||
         !(b->bytes = ARENA_NEW(a, uint32_t, 256 * 256)) ||
         !(b->token = ARENA_NEW(a, struct view, n_tokens + 1)))
         return NULL;
+    b->maybe = (uint64_t *)(b->pair + pairs + 1);
+    b->rule = (struct rule *)(b->maybe + pairs / 2);
     b->arena = a;
     b->n_cap = n_tokens + 1;
     b->find_mask = finds - 1;
     b->pair_mask = pairs - 1;
     memset(b->find, 0xff, finds * sizeof *b->find);
-    for (uint64_t i = 0; i < pairs; i++)
+    b->maybe_shift = 64 - 5 - __builtin_ctzll(pairs);          /* 32 bits for 8 pairs */
+    for (uint64_t i = 0; i <= pairs; i++)
         memset(b->pair[i].rank, 0xff, sizeof b->pair[i].rank);
     memset(b->byte, 0xff, sizeof b->byte);
     memset(b->bytes, 0xff, 256 * 256 * sizeof *b->bytes);
@@ -105,7 +109,7 @@ uint32_t *pairs_place(const struct bpe *b, uint32_t left, uint32_t right, uint32
 
     for (uint64_t i = h >> 40 & b->pair_mask;; i = (i + 1) & b->pair_mask)
         for (int k = 0; k < 8; k++) {
-            struct pairs *p = &b->pair[i];
+            struct pairs *p = &b->pair[i + 1];
             *check = &p->check[k];
             if (p->rank[k] == NO_RANK)
                 return &p->rank[k];
@@ -201,11 +205,15 @@ enum st bpe_merges(struct bpe *b, const struct bpe_merge *m, int n)
         enum st st = merge_rule(b, &m[i], b->n_merges + (uint32_t)i, &rule[i]);
         if (st != ST_OK)
             return st;
-        __builtin_prefetch(&b->pair[pairs_hash(rule[i].left, rule[i].right) >> 40 & b->pair_mask]);
+        uint64_t h = pairs_hash(rule[i].left, rule[i].right);
+        __builtin_prefetch(&b->pair[(h >> 40 & b->pair_mask) + 1]);
+        __builtin_prefetch(&b->maybe[h >> b->maybe_shift >> 6]);
     }
     for (int i = 0; i < n; i++) {
         uint32_t *check, *rank = pairs_place(b, rule[i].left, rule[i].right, &check);
-        *check = (uint32_t)(pairs_hash(rule[i].left, rule[i].right) >> 8);
+        uint64_t h = pairs_hash(rule[i].left, rule[i].right), bit = h >> b->maybe_shift;
+        b->maybe[bit >> 6] |= (uint64_t)1 << (bit & 63);
+        *check = (uint32_t)(h >> 8);
         *rank = b->n_merges++;
     }
     return ST_OK;

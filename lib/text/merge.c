@@ -20,98 +20,89 @@ static int64_t bytes_to_ids(const struct bpe *b, struct view s, uint32_t *id)
     return n;
 }
 
-/* ---- up to 64 symbols ----
+/* ---- up to SPAN symbols ----
  *
- * A bit for each symbol that is left, and for each a key: the rank of the merge with the next one,
- * then its place, so that the least key is the merge whose turn it is. */
+ * Symbols stand at 1..n between two that merge with nothing.  A bit for each place that is left,
+ * and for each a key: the rank of the merge with the next one, then its place, so that the least
+ * key is the merge whose turn it is.  No branch depends on what merges there are, so the steps of
+ * several spans side by side run at once. */
 
-enum { PLACE_BITS = 6 };
-#define NO_KEY UINT32_MAX
+enum { PLACE_BITS = 6, SPAN = 62, LANES = 4 };
+#define NO_KEY (NO_RANK << PLACE_BITS)        /* and all above it */
+
+struct span {
+    _Alignas(64) uint32_t key[SPAN + 2];
+    uint32_t              id[SPAN + 2];
+    uint64_t              left;
+};
 
 static inline uint32_t key_of(uint32_t rank, int i)
 {
-    return rank == NO_RANK ? NO_KEY : rank << PLACE_BITS | (uint32_t)i;
+    return rank << PLACE_BITS | (uint32_t)i;
 }
 
-/* Joins symbol i with the next one; the least rank of the merges that are new. */
-static inline uint32_t join(const struct bpe *b, uint32_t *id, uint64_t *left, int i, uint32_t to,
-                            struct simd_keys *keys, int vectors)
-{
-    uint64_t behind = *left & UINT64_MAX << i & ~((uint64_t)1 << i);
-    uint64_t before = *left & (((uint64_t)1 << i) - 1);
-    uint32_t next = NO_RANK, prev = NO_RANK;
-    int gone = __builtin_ctzll(behind);
-
-    id[i] = to;
-    *left ^= behind & -behind;
-    behind &= behind - 1;
-    simd_put(keys, gone, NO_KEY, vectors);
-    if (behind)
-        next = pairs_rank(b, to, id[__builtin_ctzll(behind)]);
-    simd_put(keys, i, key_of(next, i), vectors);
-    if (before) {
-        int k = 63 - __builtin_clzll(before);
-        prev = pairs_rank(b, id[k], to);
-        simd_put(keys, k, key_of(prev, k), vectors);
-    }
-    return MIN(next, prev);
-}
-
-/* All merges of the least rank take their turns, from the left, until one makes way for another
- * that comes before the rest of them. */
-static inline uint64_t merge_keys(const struct bpe *b, uint32_t *id, int n, const uint32_t *first,
-                                  int vectors)
-{
-    uint64_t left = simd_below((size_t)n);
-    struct simd_keys keys;
-
-    simd_keys(&keys, first, vectors);
-    for (uint32_t key; (key = simd_least(&keys, vectors)) != NO_KEY;) {
-        uint32_t rank = key >> PLACE_BITS, to = b->rule[rank].id;
-        uint64_t same = simd_same(&keys, rank, PLACE_BITS, vectors);
-        for (; same; same &= same - 1) {
-            int i = __builtin_ctzll(same);
-            if (left >> i & 1 && join(b, id, &left, i, to, &keys, vectors) <= rank)
-                break;
-        }
-    }
-    return left;
-}
-
-/* Merges n symbols in place; a bit for each that is left. */
-static uint64_t merge_64(const struct bpe *b, uint32_t *id, int n, const uint32_t *first)
-{
-    return n <= 16 ? merge_keys(b, id, n, first, 1)
-         : n <= 32 ? merge_keys(b, id, n, first, 2) : merge_keys(b, id, n, first, 4);
-}
-
-/* The keys of n symbols side by side; bytes: what they stand for one by one, or NULL. */
-static void first_keys(const struct bpe *b, const uint32_t *id, const char *bytes, int n,
-                       uint32_t *key)
+/* n symbols; bytes: what they stand for one by one, or NULL. */
+static void span_start(const struct bpe *b, struct span *v, const uint32_t *id, const char *bytes,
+                       int n)
 {
     const unsigned char *p = (const unsigned char *)bytes;
 
-    for (int i = n - 1; i < (n <= 32 ? (n + 15) / 16 * 16 : 64); i++)
-        key[i] = NO_KEY;
-    if (p)
-        for (int i = 0; i + 1 < n; i++)
-            key[i] = key_of(b->bytes[p[i] << 8 | p[i + 1]], i);
-    else
-        for (int i = 0; i + 1 < n; i++)
-            key[i] = key_of(pairs_rank(b, id[i], id[i + 1]), i);
+    memset(v->key, 0xff, sizeof v->key);
+    v->left = simd_below((size_t)n + 2);
+    v->id[0] = v->id[n + 1] = BPE_NONE;
+    memcpy(v->id + 1, id, (size_t)n * sizeof *id);
+    for (int i = 1; i < n; i++)
+        v->key[i] = key_of(p ? b->bytes[p[i - 1] << 8 | p[i]] : pairs_rank(b, id[i - 1], id[i]),
+                           i);
+}
+
+/* The next merge; false: none is left. */
+static inline bool span_step(const struct bpe *b, struct span *v, int vectors)
+{
+    uint32_t key = simd_least(v->key, vectors);
+    int i = key & ((1 << PLACE_BITS) - 1);
+
+    if (key >= NO_KEY)
+        return false;
+    uint64_t behind = v->left & UINT64_MAX << i << 1, gone = behind & -behind;
+    int next = __builtin_ctzll(behind ^ gone);
+    int prev = 63 - __builtin_clzll(v->left & (((uint64_t)1 << i) - 1));
+    uint32_t to = b->rule[key >> PLACE_BITS].id;
+    v->id[i] = to;
+    v->left ^= gone;
+    v->key[__builtin_ctzll(gone)] = NO_KEY;
+    v->key[i] = key_of(pairs_rank(b, to, v->id[next]), i);
+    v->key[prev] = key_of(pairs_rank(b, v->id[prev], to), prev);
+    return true;
+}
+
+/* The places of n symbols that are left. */
+static inline uint64_t span_left(const struct span *v, int n)
+{
+    return v->left & simd_below((size_t)n + 1) & ~(uint64_t)1;
+}
+
+static inline uint64_t span_merge(const struct bpe *b, struct span *v, const uint32_t *id,
+                                  const char *bytes, int n, int vectors)
+{
+    span_start(b, v, id, bytes, n);
+    while (span_step(b, v, vectors));
+    return span_left(v, n);
 }
 
 int64_t merge_short(const struct bpe *b, struct view s, uint32_t *id)
 {
     int n = (int)bytes_to_ids(b, s, id);
-    uint32_t key[64];
+    const char *bytes = n == (int)s.n && !b->symbols ? s.p : NULL;
     int64_t kept = 0;
+    struct span v;
 
     if (n <= 1)
         return n;
-    first_keys(b, id, n == (int)s.n && !b->symbols ? s.p : NULL, n, key);
-    for (uint64_t left = merge_64(b, id, n, key); left; left &= left - 1)
-        id[kept++] = id[__builtin_ctzll(left)];
+    uint64_t left = n <= 16 ? span_merge(b, &v, id, bytes, n, 1)
+                            : span_merge(b, &v, id, bytes, n, 2);
+    for (; left; left &= left - 1)
+        id[kept++] = v.id[__builtin_ctzll(left)];
     return kept;
 }
 
@@ -197,26 +188,23 @@ void merge_free(struct merge *m)
     buf_free(&m->work);
 }
 
-/* A window of the symbols, merged by itself: the tokens and where they start. */
-static enum st merge_window(struct merge *m, const struct bpe *b, const char *bytes, size_t from,
-                            size_t to, uint32_t *id, uint32_t *start, size_t *kept)
+/* Symbols [from, to) of the piece, merged by themselves: the tokens and where they start. */
+static enum st merge_part(struct merge *m, const struct bpe *b, size_t from, size_t to,
+                          uint32_t *id, uint32_t *start, size_t *kept)
 {
     const uint32_t *symbol = (const uint32_t *)m->symbol.p + from;
     size_t n = to - from;
 
-    *kept = 0;
-    if (n <= 64) {
-        uint32_t work[64], key[64];
-        memcpy(work, symbol, n * sizeof *work);
-        first_keys(b, work, bytes ? bytes + from : NULL, (int)n, key);
-        for (uint64_t left = merge_64(b, work, (int)n, key); left; left &= left - 1, ++*kept) {
-            int i = __builtin_ctzll(left);
-            id[*kept] = work[i];
-            start[*kept] = (uint32_t)from + (uint32_t)i;
+    m->work.n = *kept = 0;
+    if (n <= SPAN) {
+        struct span v;
+        uint64_t left = span_merge(b, &v, symbol, NULL, (int)n, 4);
+        for (; left; left &= left - 1, ++*kept) {
+            id[*kept] = v.id[__builtin_ctzll(left)];
+            start[*kept] = (uint32_t)(from + (size_t)__builtin_ctzll(left) - 1);
         }
         return ST_OK;
     }
-    m->work.n = 0;
     if (buf_room(&m->work, n * (3 * sizeof *id + 3 * sizeof(struct heap_item))) != ST_OK)
         return ST_SYS;
     struct heap_item *heap = (struct heap_item *)m->work.p;
@@ -230,48 +218,131 @@ static enum st merge_window(struct merge *m, const struct bpe *b, const char *by
     return ST_OK;
 }
 
-/* Long pieces go window by window.  Tokens side by side are what the merges make of all their
- * bytes exactly when each two neighbours are what the merges make of the bytes of those two: a
- * merge over one of their borders would be the first of its two's as well (Berglund and van der
- * Merwe 2023, arXiv:2309.08715, for proper lists of merges; it holds for any).  So the tokens so
- * far are kept but for the last few; those are made anew with what follows; and if the first of
- * them comes out as it was, all borders are sound.  If not, more are taken back. */
-enum { WINDOW = 64, TAKEN_BACK = 3 };
+/* ---- long pieces ----
+ *
+ * Tokens side by side are what the merges make of all their bytes exactly when each two neighbours
+ * are what the merges make of the bytes of those two: a merge over one of their borders would be
+ * the first of its two's as well (Berglund and van der Merwe 2023, arXiv:2309.08715, for proper
+ * lists of merges; it holds for any).  So a piece is merged in spans that overlap: where two of
+ * them have a token in common, the tokens of the one up to it and of the other from it on are
+ * sound.  Where they have none, the last few tokens so far are made anew with what follows; and if
+ * the first of them comes out as it was, all borders are sound.  If not, more are taken back. */
+enum { STRIDE = 48, TAKEN_BACK = 3 };         /* 48: runs of one byte have tokens of 4, 8, 16 */
 
-static enum st merge_windows(struct merge *m, const struct bpe *b, const char *bytes, size_t n,
-                             uint32_t *id, size_t *count)
+struct tokens {                                /* of the piece so far */
+    uint32_t *id, *start;                      /* start[n]: where the last one ends */
+    size_t    n;
+};
+
+/* Goes on with span v of symbols from `from` on; false: no token in common. */
+static bool join_span(struct tokens *t, const struct span *v, size_t from, int n)
 {
-    uint32_t *start = (uint32_t *)m->start.p;
-    size_t done = 0, kept;
+    size_t at = t->n, first = 1;
 
-    for (*count = 0; done < n; *count += kept)
-        for (size_t back = TAKEN_BACK;; back *= 2) {
-            size_t at = *count - MIN(*count, back), from = at < *count ? start[at] : done;
-            size_t to = MIN(n, done - from < WINDOW / 2 ? from + WINDOW : done + (done - from));
-            uint32_t first = id[at];
-            enum st st = merge_window(m, b, bytes, from, to, id + at, start + at, &kept);
-            if (st != ST_OK)
-                return st;
-            if (at == 0 || id[at] == first) {
-                *count = at;
-                done = to;
+    if (from > 0) {
+        while (at > 0 && t->start[at - 1] >= from)
+            at--;
+        for (;; at++) {
+            if (at == t->n)
+                return false;
+            first = t->start[at] - from + 1;
+            uint64_t behind = v->left >> first & ~(uint64_t)1;
+            if (v->left >> first & 1 && v->id[first] == t->id[at] &&
+                first + (size_t)__builtin_ctzll(behind) == t->start[at + 1] - from + 1)
                 break;
-            }
         }
-    return ST_OK;
+    }
+    for (uint64_t left = span_left(v, n) >> first << first; left; left &= left - 1, at++) {
+        int i = __builtin_ctzll(left);
+        t->id[at] = v->id[i];
+        t->start[at] = (uint32_t)(from + (size_t)i - 1);
+    }
+    t->start[at] = (uint32_t)(from + (size_t)n);
+    t->n = at;
+    return true;
+}
+
+/* Goes on to symbol `to` at least, with tokens taken back. */
+static enum st join_anew(struct merge *m, const struct bpe *b, struct tokens *t, size_t to,
+                         size_t n)
+{
+    size_t done = t->start[t->n], kept;
+
+    for (size_t back = TAKEN_BACK;; back *= 2) {
+        size_t at = t->n - MIN(t->n, back), from = t->start[at];
+        size_t end = MIN(n, MAX(to, done + 4 * (done - from)));
+        uint32_t first = t->id[at];
+        enum st st = merge_part(m, b, from, end, t->id + at, t->start + at, &kept);
+        if (st != ST_OK)
+            return st;
+        if (at == 0 || t->id[at] == first) {
+            t->n = at + kept;
+            t->start[t->n] = (uint32_t)end;
+            return ST_OK;
+        }
+    }
+}
+
+/* Merges spans side by side from symbol `from` on, into v[0..LANES), and tells which of them is the
+ * next, and the next; one that has the symbols of the span before is that one, the last of the
+ * spans before these being v[LANES].  How many. */
+static int next_spans(const struct bpe *b, const uint32_t *symbol, const char *bytes, size_t n,
+                      size_t from, struct span *v, const struct span **is)
+{
+    int count = 0, lanes = 0;
+
+    for (size_t at = from; count < LANES && at < n; at += STRIDE, count++) {
+        size_t here = MIN(n - at, SPAN);
+        if (at > 0 && here == SPAN &&
+            memcmp(symbol + at, symbol + at - STRIDE, SPAN * sizeof *symbol) == 0) {
+            is[count] = count > 0 ? is[count - 1] : &v[LANES];
+            continue;
+        }
+        is[count] = &v[lanes];
+        span_start(b, &v[lanes++], symbol + at, bytes ? bytes + at : NULL, (int)here);
+    }
+    for (bool more = true; more;) {
+        more = false;
+        for (int k = 0; k < lanes; k++)
+            more |= span_step(b, &v[k], 4);
+    }
+    return count;
+}
+
+/* bytes: what the n symbols stand for one by one, or NULL. */
+static enum st merge_spans(struct merge *m, const struct bpe *b, const char *bytes, size_t n,
+                           struct tokens *t)
+{
+    const uint32_t *symbol = (const uint32_t *)m->symbol.p;
+    struct span v[LANES + 1];
+    const struct span *is[LANES];
+    enum st st = ST_OK;
+
+    for (size_t from = 0; from < n && (t->n == 0 || t->start[t->n] < n) && st == ST_OK;) {
+        int count = next_spans(b, symbol, bytes, n, from, v, is);
+        for (int k = 0; k < count && st == ST_OK; k++, from += STRIDE) {
+            size_t end = MIN(n, from + SPAN);
+            if ((t->n == 0 || t->start[t->n] < end) &&
+                !join_span(t, is[k], from, (int)(end - from)))
+                st = join_anew(m, b, t, end, n);
+        }
+        v[LANES] = *is[count - 1];
+    }
+    return st;
 }
 
 enum st merge_long(struct merge *m, const struct bpe *b, struct view s, struct buf *ids)
 {
-    size_t bytes = s.n * sizeof(uint32_t), n;
+    size_t bytes = (s.n + 1) * sizeof(uint32_t), n;
 
     m->symbol.n = m->start.n = 0;
     if (buf_room(ids, bytes) != ST_OK || buf_room(&m->symbol, bytes) != ST_OK ||
         buf_room(&m->start, bytes) != ST_OK)
         return ST_SYS;
     n = (size_t)bytes_to_ids(b, s, (uint32_t *)m->symbol.p);
-    const char *bytes_of = n == s.n && !b->symbols ? s.p : NULL;
-    enum st st = merge_windows(m, b, bytes_of, n, (uint32_t *)(ids->p + ids->n), &n);
-    ids->n += n * sizeof(uint32_t);
+    struct tokens t = { .id = (uint32_t *)(ids->p + ids->n),
+                        .start = (uint32_t *)m->start.p };
+    enum st st = merge_spans(m, b, n == s.n && !b->symbols ? s.p : NULL, n, &t);
+    ids->n += t.n * sizeof(uint32_t);
     return st;
 }

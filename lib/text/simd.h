@@ -43,40 +43,23 @@ static inline uint32_t simd_same8(const uint32_t v[8], uint32_t x)
 #endif
 }
 
-#if SIMD != 512
-
-struct simd_keys { uint32_t v[64]; };
-
-static inline void simd_keys(struct simd_keys *k, const uint32_t *v, int vectors)
+/* The least of 16 * vectors numbers, which lie at a border of 64 bytes. */
+static inline uint32_t simd_least(const uint32_t *v, int vectors)
 {
-    memcpy(k->v, v, (size_t)vectors * 16 * sizeof *v);
-}
+#if SIMD == 512
+    __m512i least = _mm512_load_si512(v);
 
-static inline void simd_put(struct simd_keys *k, int i, uint32_t key, int vectors)
-{
-    (void)vectors;
-    k->v[i] = key;
-}
-
-static inline uint32_t simd_least(const struct simd_keys *k, int vectors)
-{
-    uint32_t least = k->v[0];
+    for (int q = 1; q < vectors; q++)
+        least = _mm512_min_epu32(least, _mm512_load_si512(v + 16 * q));
+    return _mm512_reduce_min_epu32(least);
+#else
+    uint32_t least = v[0];
 
     for (int i = 1; i < 16 * vectors; i++)
-        least = MIN(least, k->v[i]);
+        least = MIN(least, v[i]);
     return least;
-}
-
-static inline uint64_t simd_same(const struct simd_keys *k, uint32_t x, int shift, int vectors)
-{
-    uint64_t bits = 0;
-
-    for (int i = 0; i < 16 * vectors; i++)
-        bits |= (uint64_t)(k->v[i] >> shift == x) << i;
-    return bits;
-}
-
 #endif
+}
 
 #if SIMD == 512
 
@@ -127,44 +110,6 @@ static inline uint64_t simd_find(struct simd s, struct simd behind, const struct
 {
     return _mm512_test_epi8_mask(simd_sets(s.v, p->low[0], p->high[0]),
                                  simd_sets(behind.v, p->low[1], p->high[1]));
-}
-
-/* Numbers of which the least is asked again and again: 16 in each vector. */
-struct simd_keys { __m512i v[4]; };
-
-static inline void simd_keys(struct simd_keys *k, const uint32_t *v, int vectors)
-{
-    for (int q = 0; q < vectors; q++)
-        k->v[q] = _mm512_loadu_si512(v + 16 * q);
-}
-
-static inline void simd_put(struct simd_keys *k, int i, uint32_t key, int vectors)
-{
-    static const uint32_t one[128] = { [64] = UINT32_MAX };    /* a window on it: one of 64 */
-
-    for (int q = 0; q < vectors; q++)
-        k->v[q] = _mm512_ternarylogic_epi32(_mm512_loadu_si512(one + 64 - i + 16 * q), k->v[q],
-                                            _mm512_set1_epi32((int)key), 0xac);
-}
-
-static inline uint32_t simd_least(const struct simd_keys *k, int vectors)
-{
-    __m512i v = k->v[0];
-
-    for (int q = 1; q < vectors; q++)
-        v = _mm512_min_epu32(v, k->v[q]);
-    return _mm512_reduce_min_epu32(v);
-}
-
-/* A bit for each key that is x but for its last `shift` bits. */
-static inline uint64_t simd_same(const struct simd_keys *k, uint32_t x, int shift, int vectors)
-{
-    uint64_t bits = 0;
-
-    for (int q = 0; q < vectors; q++)
-        bits |= (uint64_t)_mm512_cmpeq_epi32_mask(_mm512_srli_epi32(k->v[q], (unsigned)shift),
-                                                  _mm512_set1_epi32((int)x)) << 16 * q;
-    return bits;
 }
 
 /* base + the number of each bit, into `to`, which has room for 64; how many. */

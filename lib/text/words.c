@@ -3,8 +3,6 @@
  * English text has few distinct words, so nearly every piece is answered by the cache: slots of 32
  * bytes, two of them in a line of the processor's cache, keyed by the piece's own bytes, with up
  * to three ids and their ends inside.  What is not there is merged (merge.c). */
-#include <sys/mman.h>
-
 #include "text/merge.h"
 
 enum {
@@ -14,7 +12,6 @@ enum {
     WORD_BITS  = 16,                           /* of the number of lines */
     WORD_LINES = 1 << WORD_BITS,
     AHEAD      = 32,                           /* pieces asked for at once */
-    HUGE_PAGE  = 2 << 20,
 };
 
 typedef uint32_t four __attribute__((vector_size(16), may_alias, aligned(4)));
@@ -43,14 +40,9 @@ struct words {
 struct words *words_new(const struct bpe *b, struct arena *a)
 {
     struct words *w = ARENA_NEW(a, struct words, 1);
-    size_t bytes = WORD_LINES * sizeof(struct line);
-    char *p = w ? arena_get(a, bytes + HUGE_PAGE) : NULL;
 
-    if (!p)
+    if (!w || !(w->line = ARENA_NEW(a, struct line, WORD_LINES)))
         return NULL;
-    p += -(uintptr_t)p & (HUGE_PAGE - 1);
-    (void)!madvise(p, bytes, MADV_HUGEPAGE);   /* only quicker */
-    w->line = (struct line *)p;
     w->bpe = b;
     return w;
 }

@@ -188,8 +188,10 @@ static double best(struct encoder *e, const struct docs *d, bool places, int tur
     double most = 0;
     int64_t n;
 
-    for (int i = 0; i < turns; i++)
-        most = MAX(most, turn(e, d, places, NULL, &n));
+    for (int i = 0; i < turns; i++) {
+        double got = turn(e, d, places, NULL, &n);
+        most = MAX(most, got);
+    }
     return most;
 }
 
@@ -324,7 +326,8 @@ static double fresh(const struct tokenizer *t, struct view s, int turns)
     for (int i = 0; i < turns; i++) {
         size_t mark = arena_mark(a);
         struct encoder *e = encoder_new(t, a);
-        most = MAX(most, e ? best(e, &d, true, 1) : 0);
+        double got = e ? best(e, &d, true, 1) : 0;
+        most = MAX(most, got);
         encoder_free(e);
         arena_back(a, mark);
     }
