@@ -1,7 +1,7 @@
 /* quoted.c - JSON strings.
  *
- * Their bytes are passed 32 at a time, and where one of these does not stand for itself, eight at a
- * time, a test of ordinary arithmetic telling which.  Without escapes nothing is copied. */
+ * Their bytes are passed 32 at a time, and the last of the data eight at a time, a test of ordinary
+ * arithmetic telling which does not stand for itself.  Without escapes nothing is copied. */
 #include <endian.h>
 
 #include "base/quoted.h"
@@ -22,24 +22,36 @@ static inline uint64_t special(const char *p)
 
 typedef uint8_t block __attribute__((vector_size(32)));
 
-static inline bool block_plain(const char *p)
+/* A bit for each byte of a block that does not stand for itself or is not ASCII. */
+static inline uint32_t block_special(const char *p)
 {
     block v;
 
     memcpy(&v, p, sizeof v);
     block hit = (block)((v < ' ') | (v >= 0x80) | (v == '"') | (v == '\\'));
+#ifdef __AVX2__
+    typedef char bytes __attribute__((vector_size(32)));
+    return (uint32_t)__builtin_ia32_pmovmskb256((bytes)hit);
+#else
     uint64_t w[4];
+    uint32_t bits = 0;
     memcpy(w, &hit, sizeof w);
-    return (w[0] | w[1] | w[2] | w[3]) == 0;
+    for (int k = 0; k < 4; k++)
+        bits |= (uint32_t)((le64toh(w[k]) & UINT64_C(0x8040201008040201)) *
+                           UINT64_C(0x0101010101010101) >> 56) << 8 * k;
+    return bits;
+#endif
 }
 
 /* The first byte from i on that does not stand for itself or is not ASCII, or the end. */
 static inline size_t skip_ascii(struct view d, size_t i)
 {
     uint64_t hit;
+    uint32_t bits;
 
-    while (d.n - i >= sizeof(block) && block_plain(d.p + i))
-        i += sizeof(block);
+    for (; d.n - i >= sizeof(block); i += sizeof(block))
+        if ((bits = block_special(d.p + i)))
+            return i + (size_t)__builtin_ctz(bits);
     for (; d.n - i >= 8; i += 8)
         if ((hit = special(d.p + i)))
             return i + (size_t)__builtin_ctzll(hit) / 8;
