@@ -22,13 +22,17 @@ static inline uint64_t special(const char *p)
 
 typedef uint8_t block __attribute__((vector_size(32)));
 
-/* A bit for each byte of a block that does not stand for itself or is not ASCII. */
-static inline uint32_t block_special(const char *p)
+static inline block block_load(const char *p)
 {
     block v;
 
     memcpy(&v, p, sizeof v);
-    block hit = (block)((v < ' ') | (v >= 0x80) | (v == '"') | (v == '\\'));
+    return v;
+}
+
+/* A bit for each byte of a block, which are all ones or 0. */
+static inline uint32_t block_bits(block hit)
+{
 #ifdef __AVX2__
     typedef char bytes __attribute__((vector_size(32)));
     return (uint32_t)__builtin_ia32_pmovmskb256((bytes)hit);
@@ -43,6 +47,12 @@ static inline uint32_t block_special(const char *p)
 #endif
 }
 
+/* The bytes that do not stand for themselves or are not ASCII. */
+static inline uint32_t block_special(block v)
+{
+    return block_bits((block)((v < ' ') | (v >= 0x80) | (v == '"') | (v == '\\')));
+}
+
 /* The first byte from i on that does not stand for itself or is not ASCII, or the end. */
 static inline size_t skip_ascii(struct view d, size_t i)
 {
@@ -50,7 +60,7 @@ static inline size_t skip_ascii(struct view d, size_t i)
     uint32_t bits;
 
     for (; d.n - i >= sizeof(block); i += sizeof(block))
-        if ((bits = block_special(d.p + i)))
+        if ((bits = block_special(block_load(d.p + i))))
             return i + (size_t)__builtin_ctz(bits);
     for (; d.n - i >= 8; i += 8)
         if ((hit = special(d.p + i)))
@@ -133,6 +143,50 @@ static enum st escape(struct view d, size_t *pos, char out[4], int *n)
     return ST_OK;
 }
 
+/* Copies up to the next backslash, or the end; how many bytes it was.  Of `to` 32 bytes more than
+ * those are written at most. */
+static size_t copy_plain(char *to, const char *p, size_t n)
+{
+    size_t i = 0;
+    uint32_t bits;
+
+    for (; n - i >= sizeof(block); i += sizeof(block)) {
+        block v = block_load(p + i);
+        memcpy(to + i, &v, sizeof v);
+        if ((bits = block_bits((block)(v == '\\'))))
+            return i + (size_t)__builtin_ctz(bits);
+    }
+    for (; i < n && p[i] != '\\'; i++)
+        to[i] = p[i];
+    return i;
+}
+
+/* The bytes from *at to `end`, where the string was found to end, with what escapes stand for. */
+static enum st unescape(struct view d, size_t *at, size_t end, struct view *out, struct arena *a)
+{
+    size_t n = 0;                              /* an escape is never shorter than what it means */
+    char *p = arena_get(a, end - *at + sizeof(block));
+
+    if (!p)
+        return ST_SYS;
+    for (;;) {
+        size_t run = copy_plain(p + n, d.p + *at, end - *at);
+        n += run;
+        *at += run;
+        if (*at == end)
+            break;
+        char c[4];
+        int len = 0;
+        enum st st = escape(d, at, c, &len);
+        if (st != ST_OK)
+            return st;
+        memcpy(p + n, c, (size_t)len);
+        n += (size_t)len;
+    }
+    *out = (struct view){ p, n };
+    return ST_OK;
+}
+
 enum st quoted(struct view d, size_t *at, struct view *out, struct arena *a)
 {
     size_t from = *at + 1, end = from;
@@ -152,30 +206,9 @@ enum st quoted(struct view d, size_t *at, struct view *out, struct arena *a)
             return bad(at, end, "an escape that JSON does not know");
     }
     *out = (struct view){ d.p + from, end - from };
-    *at = end + 1;
-    if (!escapes)
-        return ST_OK;
-    char *p = arena_get(a, end - from);  /* an escape is never shorter than what it stands for */
-    size_t n = 0;
-    if (!p)
-        return ST_SYS;
-    for (*at = from; *at < end; ) {
-        const char *slash = memchr(d.p + *at, '\\', end - *at);
-        size_t run = (slash ? (size_t)(slash - d.p) : end) - *at;
-        memcpy(p + n, d.p + *at, run);
-        n += run;
-        *at += run;
-        if (slash) {
-            char c[4];
-            int len = 0;
-            enum st st = escape(d, at, c, &len);
-            if (st != ST_OK)
-                return st;
-            memcpy(p + n, c, (size_t)len);
-            n += (size_t)len;
-        }
-    }
-    *out = (struct view){ p, n };
-    *at = end + 1;
-    return ST_OK;
+    *at = from;
+    enum st st = escapes ? unescape(d, at, end, out, a) : ST_OK;
+    if (st == ST_OK)
+        *at = end + 1;
+    return st;
 }
