@@ -22,24 +22,16 @@ static inline uint64_t special(const char *p)
 
 typedef uint8_t block __attribute__((vector_size(32)));
 
-static inline block block_load(const char *p)
-{
-    block v;
-
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
 /* A bit for each byte of a block, which are all ones or 0. */
-static inline uint32_t block_bits(block hit)
+static inline uint32_t block_bits(const block *hit)
 {
 #ifdef __AVX2__
     typedef char bytes __attribute__((vector_size(32)));
-    return (uint32_t)__builtin_ia32_pmovmskb256((bytes)hit);
+    return (uint32_t)__builtin_ia32_pmovmskb256((bytes)*hit);
 #else
     uint64_t w[4];
     uint32_t bits = 0;
-    memcpy(w, &hit, sizeof w);
+    memcpy(w, hit, sizeof w);
     for (int k = 0; k < 4; k++)
         bits |= (uint32_t)((le64toh(w[k]) & UINT64_C(0x8040201008040201)) *
                            UINT64_C(0x0101010101010101) >> 56) << 8 * k;
@@ -48,9 +40,13 @@ static inline uint32_t block_bits(block hit)
 }
 
 /* The bytes that do not stand for themselves or are not ASCII. */
-static inline uint32_t block_special(block v)
+static inline uint32_t block_special(const char *p)
 {
-    return block_bits((block)((v < ' ') | (v >= 0x80) | (v == '"') | (v == '\\')));
+    block v, hit;
+
+    memcpy(&v, p, sizeof v);
+    hit = (block)((v < ' ') | (v >= 0x80) | (v == '"') | (v == '\\'));
+    return block_bits(&hit);
 }
 
 /* The first byte from i on that does not stand for itself or is not ASCII, or the end. */
@@ -60,7 +56,7 @@ static inline size_t skip_ascii(struct view d, size_t i)
     uint32_t bits;
 
     for (; d.n - i >= sizeof(block); i += sizeof(block))
-        if ((bits = block_special(block_load(d.p + i))))
+        if ((bits = block_special(d.p + i)))
             return i + (size_t)__builtin_ctz(bits);
     for (; d.n - i >= 8; i += 8)
         if ((hit = special(d.p + i)))
@@ -151,9 +147,11 @@ static size_t copy_plain(char *to, const char *p, size_t n)
     uint32_t bits;
 
     for (; n - i >= sizeof(block); i += sizeof(block)) {
-        block v = block_load(p + i);
+        block v, hit;
+        memcpy(&v, p + i, sizeof v);
         memcpy(to + i, &v, sizeof v);
-        if ((bits = block_bits((block)(v == '\\'))))
+        hit = (block)(v == '\\');
+        if ((bits = block_bits(&hit)))
             return i + (size_t)__builtin_ctz(bits);
     }
     for (; i < n && p[i] != '\\'; i++)
