@@ -150,7 +150,7 @@ static enum st run_rows(const struct setup *s, int64_t threads, const char *out,
 static enum st rows_speed(struct view file, const struct setup *s)
 {
     double one[BENCH_TURNS], two[BENCH_TURNS], shard[BENCH_TURNS], bare[BENCH_TURNS], t;
-    double alone[BENCH_TURNS], load = run_cpu(), wait = run_clock();
+    double alone[BENCH_TURNS], load = run_cpu();
     struct arena *a = arena_new(0), *row = arena_new(0);
     struct buf texts = { 0 };
     struct tokenizer *tok;
@@ -158,7 +158,6 @@ static enum st rows_speed(struct view file, const struct setup *s)
     enum st st = setup_tokenizer(s, &tok, a);
 
     load = run_cpu() - load;                   /* every run loads it too: taken off */
-    wait = run_clock() - wait;
     if (st == ST_OK && !(e = encoder_new(tok, a)))
         st = ST_SYS;
     if (st == ST_OK)
@@ -172,8 +171,8 @@ static enum st rows_speed(struct view file, const struct setup *s)
             break;
         one[k] -= load;
         shard[k] -= load;
-        alone[k] -= wait;
-        two[k] -= wait;
+        alone[k] -= load;
+        two[k] -= load;
     }
     if (st == ST_OK) {
         double mb = (double)file.n / 1e6, b = mb / bench_median(bare, BENCH_TURNS);
