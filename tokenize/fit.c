@@ -13,23 +13,18 @@ static void seq_cut(struct seq *s, int64_t at, int64_t n)
     s->n -= n;
 }
 
-/* Trained tokens that have one before them. */
-static int64_t count_trained(const struct seq *s, bool has_before)
+/* The first trained token from `from` on, or how many there are. */
+static int64_t first_trained(const struct seq *s, int64_t from)
 {
-    int64_t n = 0;
+    const uint8_t *p = s->n > from ? memchr(s->trained + from, true, (size_t)(s->n - from)) : NULL;
 
-    for (int64_t i = has_before ? 0 : 1; i < s->n; i++)
-        n += s->trained[i];
-    return n;
+    return p ? p - s->trained : s->n;
 }
 
-static int64_t first_trained(const struct seq *s)
+/* There is a trained token that has one before it. */
+static bool has_trained(const struct seq *s, bool has_before)
 {
-    int64_t i = 0;
-
-    while (i < s->n && !s->trained[i])
-        i++;
-    return i;
+    return first_trained(s, has_before ? 0 : 1) < s->n;
 }
 
 static enum st too_long(const struct maker *m, const struct rows *rows, int64_t n)
@@ -59,7 +54,7 @@ enum st fit_row(const struct maker *m, const struct rows *rows, struct made *d)
     int64_t over = s->n - m->max_tokens;
 
     if (over > 0) {
-        int64_t prompt = first_trained(s) - s->n_prefix;
+        int64_t prompt = first_trained(s, 0) - s->n_prefix;
         switch (m->truncate) {
         case TRUNCATE_START:
             s->n = m->max_tokens;
@@ -78,7 +73,7 @@ enum st fit_row(const struct maker *m, const struct rows *rows, struct made *d)
         d->cut = true;
         d->cut_end = m->truncate == TRUNCATE_START;
     }
-    return count_trained(s, false) ? ST_OK : nothing_left(m, rows);
+    return has_trained(s, false) ? ST_OK : nothing_left(m, rows);
 }
 
 /* The sides behind the prompt, each of which must fit with it: none of a prompt alone. */
@@ -103,7 +98,7 @@ static enum st check_sides(const struct maker *m, const struct rows *rows, const
                            const struct sides *s)
 {
     for (int64_t i = 0; i < s->n; i++)
-        if (!count_trained(side(s, i), d->seq.n > 0))
+        if (!has_trained(side(s, i), d->seq.n > 0))
             return nothing_left(m, rows);
     return s->n == 0 && d->seq.n == 0 ? nothing_left(m, rows) : ST_OK;
 }

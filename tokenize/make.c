@@ -28,11 +28,17 @@ int64_t made_tokens(const struct made *m)
     return n;
 }
 
+/* Each flag is 0 or 1, so of eight at once the bits are counted. */
 static int64_t count_trained(const struct seq *s)
 {
-    int64_t n = 0;
+    int64_t n = 0, i = 0;
+    uint64_t eight;
 
-    for (int64_t i = 0; i < s->n; i++)
+    for (; i + 8 <= s->n; i += 8) {
+        memcpy(&eight, s->trained + i, 8);
+        n += __builtin_popcountll(eight);
+    }
+    for (; i < s->n; i++)
         n += s->trained[i];
     return n;
 }

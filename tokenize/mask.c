@@ -153,6 +153,19 @@ static bool is_end(const struct maker *m, uint32_t id)
     return m->chat->end >= 0 ? id == (uint32_t)m->chat->end : tokenizer_special(m->t, id);
 }
 
+/* How many of n places, which never fall, lie at or before byte `at`.  Halving without a branch:
+ * which way it goes cannot be guessed. */
+static int64_t up_to(const uint32_t *place, int64_t n, size_t at)
+{
+    const uint32_t *p = place;
+
+    if (n == 0)
+        return 0;
+    for (; n > 1; n -= n / 2)
+        p += p[n / 2 - 1] <= at ? n / 2 : 0;
+    return p - place + (*p <= at);
+}
+
 /* The end token of every part: its last one, behind which only white space may stand.  Generation
  * blocks stay as the template has them. */
 static enum st find_ends(const struct job *j)
@@ -160,17 +173,17 @@ static enum st find_ends(const struct job *j)
     const struct maker *m = j->m;
     const struct encoding *v = &m->encoding;
     const struct rendering *r = &m->rendering;
-    int64_t i = 0;
+    int64_t from = 0;
 
     for (int64_t k = 0; k < rendering_parts(r); k++) {
         struct part *p = rendering_part(r, k);
-        int64_t last = -1;
-        for (; i < v->n && v->end[i] <= p->stop; i++)
-            if (v->begin[i] >= p->begin && is_end(m, v->id[i]))
-                last = i;
-        size_t end = last < 0 ? p->begin : v->end[last];
+        int64_t to = up_to(v->end, v->n, p->stop), last = to - 1;
+        while (last >= from && !(v->begin[last] >= p->begin && is_end(m, v->id[last])))
+            last--;
+        bool found = last >= from;
+        size_t end = found ? v->end[last] : p->begin;
         struct view rest = { r->text.p + end, p->stop - end };
-        if (last < 0 || unicode_trim(rest).n)
+        if (!found || unicode_trim(rest).n)
             return m->chat->end < 0
                  ? fault(m->faults, CAUSE_END, j->rows, place(j, p->turn),
                          "no special token ends this answer under the template, so its end is not "
@@ -179,6 +192,7 @@ static enum st find_ends(const struct job *j)
                          "the end token '%s' does not come out as one token behind the "
                          "answer, so it is not trained; name another with --eos",
                          shown(m->chat->end_text));
+        from = MAX(from, to);
         p->end = v->begin[last];
         if (!r->marked)
             p->stop = end;
@@ -198,13 +212,29 @@ static enum st merged(const struct job *j, int64_t i, const struct part *p)
                  shown(token));
 }
 
+/* Tokens from `from` to `to` touch the part and are trained, but for those that begin before it or
+ * end behind it; ST_END: there are some, and *first is the first. */
+static enum st flag_part(const struct encoding *v, const struct part *p, int64_t from, int64_t to,
+                         uint8_t *trained, int64_t *first)
+{
+    int64_t i = from, n = to;
+
+    memset(trained + from, true, (size_t)(to - from));
+    while (i < to && v->begin[i] < p->begin)
+        trained[i++] = false;
+    while (n > i && v->end[n - 1] > p->stop)
+        trained[--n] = false;
+    *first = i > from ? from : n;
+    return *first < to ? ST_END : ST_OK;
+}
+
 /* The encoding up to the last part, or all of it, with its flags: part by part, what lies before it
  * and then what touches it. */
 static enum st flag(const struct job *j, int slot, struct seq *s)
 {
     const struct maker *m = j->m;
     const struct encoding *v = &m->encoding;
-    int64_t n = rendering_parts(&m->rendering), i = 0;
+    int64_t n = rendering_parts(&m->rendering), i = 0, first;
     bool shifted = false;
 
     if (seq_room(j->m, slot, v->n + 1 + TOKENIZER_AROUND_MAX, s) != ST_OK)
@@ -216,16 +246,15 @@ static enum st flag(const struct job *j, int slot, struct seq *s)
     uint8_t *trained = s->trained + s->n;
     for (int64_t r = 0; r < n; r++) {
         struct part p = *rendering_part(&m->rendering, r);
-        int64_t from = i;
-        while (i < v->n && v->end[i] <= p.begin)
-            i++;
-        memset(trained + from, false, (size_t)(i - from));
-        for (; i < v->n && v->begin[i] < p.stop; i++) {
-            trained[i] = v->begin[i] >= p.begin && v->end[i] <= p.stop;
-            if (!trained[i] && !m->shift)
-                return merged(j, i, &p);
-            shifted |= !trained[i];
+        int64_t from = MAX(i, up_to(v->end, v->n, p.begin));
+        int64_t to = p.stop ? MAX(from, up_to(v->begin, v->n, p.stop - 1)) : from;
+        memset(trained + i, false, (size_t)(from - i));
+        if (flag_part(v, &p, from, to, trained, &first) == ST_END) {
+            if (!m->shift)
+                return merged(j, first, &p);
+            shifted = true;
         }
+        i = to;
     }
     if (n == 0)
         memset(trained, false, (size_t)(i = v->n));
@@ -295,10 +324,7 @@ enum st mask_text(struct maker *m, const struct rows *rows, struct view text, st
 
 int64_t mask_before(const struct maker *m, const struct seq *s, size_t byte)
 {
-    const struct encoding *v = &m->encoding;
-    int64_t n = 0;
+    int64_t n = up_to(m->encoding.end, m->encoding.n, byte);
 
-    while (n < v->n && v->end[n] <= byte)
-        n++;
     return MIN(s->n, n + (m->chat->layout ? s->n_prefix : 0));
 }

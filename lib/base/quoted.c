@@ -26,24 +26,31 @@ typedef uint8_t block __attribute__((vector_size(32)));
 
 /* How many bytes come before the first one that is hit; without a branch, for no one can foretell
  * it.  A product gathers one bit of each of eight bytes. */
-static inline size_t block_before(block hit)
+static inline size_t block_before(const block *hit)
 {
-    uint64_t w[4], bits = (uint64_t)1 << sizeof hit;
+    uint64_t bits = (uint64_t)1 << sizeof *hit;
 
-    memcpy(w, &hit, sizeof w);
+#ifdef __AVX2__
+    typedef char bytes __attribute__((vector_size(32)));
+    bits |= (uint32_t)__builtin_ia32_pmovmskb256((bytes)*hit);
+#else
+    uint64_t w[4];
+    memcpy(w, hit, sizeof w);
     for (int k = 0; k < 4; k++)
         bits |= (le64toh(w[k]) & UINT64_C(0x8040201008040201)) * UINT64_C(0x0101010101010101)
                 >> 56 << 8 * k;
+#endif
     return (size_t)__builtin_ctzll(bits);
 }
 
 /* How many of the 32 bytes at p pass before one that does not stand for itself or is not ASCII. */
 static inline size_t block_plain(const char *p)
 {
-    block v;
+    block v, hit;
 
     memcpy(&v, p, sizeof v);
-    return block_before((block)((v < ' ') | (v >= 0x80) | (v == '"') | (v == '\\')));
+    hit = (block)((v < ' ') | (v >= 0x80) | (v == '"') | (v == '\\'));
+    return block_before(&hit);
 }
 
 /* Copies what stands before the next backslash, or before `end`; how much.  There is room for a
@@ -52,10 +59,11 @@ static inline size_t copy_run(struct view d, size_t at, size_t end, char *to)
 {
     size_t n = 0, all = end - at;
 
-    for (block v; n < all && d.n - at - n >= sizeof v; n += sizeof v) {
+    for (block v, hit; n < all && d.n - at - n >= sizeof v; n += sizeof v) {
         memcpy(&v, d.p + at + n, sizeof v);
         memcpy(to + n, &v, sizeof v);
-        size_t before = block_before((block)(v == '\\'));
+        hit = (block)(v == '\\');
+        size_t before = block_before(&hit);
         if (before < sizeof v)
             return MIN(n + before, all);
     }

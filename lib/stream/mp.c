@@ -298,8 +298,18 @@ enum st mp_array(struct buf *b, int64_t n)
     return msgpack_pack_array(&k, (size_t)n) ? ST_SYS : ST_OK;
 }
 
+/* Nearly all texts are keys and other short ones: head and bytes in one step. */
 enum st mp_text(struct buf *b, struct view s)
 {
+    if (s.n < 32) {
+        if (buf_room(b, 1 + s.n) != ST_OK)
+            return ST_SYS;
+        b->p[b->n++] = (char)(0xa0 | s.n);
+        if (s.n)
+            memcpy(b->p + b->n, s.p, s.n);
+        b->n += s.n;
+        return ST_OK;
+    }
     msgpack_packer k = packer(b);
     return msgpack_pack_str(&k, s.n) || (s.n && msgpack_pack_str_body(&k, s.p, s.n)) ? ST_SYS
                                                                                      : ST_OK;

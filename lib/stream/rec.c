@@ -219,14 +219,32 @@ enum st rec_read(struct rec *r, const void *raw, size_t n_bytes, int width, stru
     return st;
 }
 
-uint64_t rec_id(enum rec_kind k, const struct view *text, int64_t n_texts)
+static uint64_t id_of_many(const char *kind, const struct view *text, int64_t n_texts)
 {
     XXH3_state_t h;
     XXH3_64bits_reset(&h);
-    XXH3_64bits_update(&h, rec_kind_name(k), strlen(rec_kind_name(k)));
+    XXH3_64bits_update(&h, kind, strlen(kind));
     for (int64_t i = 0; i < n_texts; i++) {
         XXH3_64bits_update(&h, "", 1);
         XXH3_64bits_update(&h, text[i].p, text[i].n);
     }
     return XXH3_64bits_digest(&h);
+}
+
+/* Most rows are short, and hashed in one piece in a third of the time. */
+uint64_t rec_id(enum rec_kind k, const struct view *text, int64_t n_texts)
+{
+    const char *kind = rec_kind_name(k);
+    char all[4096];
+    size_t n = strlen(kind);
+    memcpy(all, kind, n);
+    for (int64_t i = 0; i < n_texts; i++) {
+        if (text[i].n >= sizeof all - n)
+            return id_of_many(kind, text, n_texts);
+        all[n++] = 0;
+        if (text[i].n)
+            memcpy(all + n, text[i].p, text[i].n);
+        n += text[i].n;
+    }
+    return XXH3_64bits(all, n);
 }

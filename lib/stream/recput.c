@@ -236,13 +236,10 @@ enum st rec_write(struct buf *b, const struct rec *r, int width)
         return ST_SYS;
     struct mp_in c = { (const uint8_t *)b->p + from + 1, (const uint8_t *)b->p + b->n, NULL };
     int n = 0;
-    for (; c.p < c.end; n++)
-        for (int i = 0; i < 2; i++) {
-            struct mp_walk w = { 0 };
-            const char *why;
-            BUG_IF(mp_walk(&w, c.p, (size_t)(c.end - c.p), &why) != ST_OK);
-            c.p += w.at;
-        }
+    for (; c.p < c.end; n++) {
+        struct mp name = { 0 };
+        BUG_IF(!mp_next(&c, &name) || !mp_skip(&c, 1));
+    }
     b->p[from] = (char)(0x80 | n);
     if (b->n - from > REC_BYTES_MAX)
         return fail(ST_DATA, "a record of %zu bytes, the most is %d; split it", b->n - from,

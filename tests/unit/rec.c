@@ -329,6 +329,13 @@ static void identity(void **state)
     (void)state;
     CHECK(rec_id(REC_SFT, text, 2) == XXH3_64bits("sft\0one\0two", 11));
     CHECK(rec_id(REC_PREF, text, 2) != rec_id(REC_SFT, text, 2));
+    static char all[9000];                     /* short and long rows have one rule */
+    for (size_t n = 4000; n < 8900; n += n < 4110 ? 1 : 997) {
+        memset(all, 'x', sizeof all);
+        memcpy(all, "sft\0one", 8);            /* with the 0 */
+        text[1] = (struct view){ all + 8, n };
+        CHECK(rec_id(REC_SFT, text, 2) == XXH3_64bits(all, 8 + n));
+    }
 }
 
 int main(void)
