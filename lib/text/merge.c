@@ -1,5 +1,5 @@
-/* merge.c - the merges of one piece: by scans of an array up to SHORT symbols, beyond that with a
- * heap. */
+/* merge.c - the merges of one piece: in spans of up to SPAN symbols, and with a heap where those do
+ * not agree. */
 #include "text/merge.h"
 #include "text/simd.h"
 
