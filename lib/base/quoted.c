@@ -24,65 +24,63 @@ enum { CHUNK_FIRST = 256, CHUNK_MAX = 4096 };
 
 typedef uint8_t block __attribute__((vector_size(32)));
 
-/* How many bytes come before the first one that is hit; without a branch, for no one can foretell
- * it.  A product gathers one bit of each of eight bytes. */
-static inline size_t block_before(const block *hit)
+/* A bit for each byte of a block, all ones or 0; a product gathers one of each of eight. */
+static inline uint32_t block_bits(const block *hit)
 {
-    uint64_t bits = (uint64_t)1 << sizeof *hit;
-
 #ifdef __AVX2__
     typedef char bytes __attribute__((vector_size(32)));
-    bits |= (uint32_t)__builtin_ia32_pmovmskb256((bytes)*hit);
+    return (uint32_t)__builtin_ia32_pmovmskb256((bytes)*hit);
 #else
     uint64_t w[4];
+    uint32_t bits = 0;
     memcpy(w, hit, sizeof w);
     for (int k = 0; k < 4; k++)
-        bits |= (le64toh(w[k]) & UINT64_C(0x8040201008040201)) * UINT64_C(0x0101010101010101)
-                >> 56 << 8 * k;
+        bits |= (uint32_t)((le64toh(w[k]) & UINT64_C(0x8040201008040201)) *
+                           UINT64_C(0x0101010101010101) >> 56) << 8 * k;
+    return bits;
 #endif
-    return (size_t)__builtin_ctzll(bits);
 }
 
-/* How many of the 32 bytes at p pass before one that does not stand for itself or is not ASCII. */
-static inline size_t block_plain(const char *p)
+/* The bytes that do not stand for themselves or are not ASCII. */
+static inline uint32_t block_special(const char *p)
 {
     block v, hit;
 
     memcpy(&v, p, sizeof v);
     hit = (block)((v < ' ') | (v >= 0x80) | (v == '"') | (v == '\\'));
-    return block_before(&hit);
+    return block_bits(&hit);
 }
 
 /* Copies what stands before the next backslash, or before `end`; how much.  There is room for a
  * block more. */
 static inline size_t copy_run(struct view d, size_t at, size_t end, char *to)
 {
-    size_t n = 0, all = end - at;
+    const char *p = d.p + at;
+    size_t n = end - at, i = 0;
+    uint32_t bits;
 
-    for (block v, hit; n < all && d.n - at - n >= sizeof v; n += sizeof v) {
-        memcpy(&v, d.p + at + n, sizeof v);
-        memcpy(to + n, &v, sizeof v);
+    for (; n - i >= sizeof(block); i += sizeof(block)) {
+        block v, hit;
+        memcpy(&v, p + i, sizeof v);
+        memcpy(to + i, &v, sizeof v);
         hit = (block)(v == '\\');
-        size_t before = block_before(&hit);
-        if (before < sizeof v)
-            return MIN(n + before, all);
+        if ((bits = block_bits(&hit)))
+            return i + (size_t)__builtin_ctz(bits);
     }
-    for (; n < all && d.p[at + n] != '\\'; n++)
-        to[n] = d.p[at + n];
-    return MIN(n, all);
+    for (; i < n && p[i] != '\\'; i++)
+        to[i] = p[i];
+    return i;
 }
 
 /* The first byte from i on that does not stand for itself or is not ASCII, or the end. */
 static inline size_t skip_ascii(struct view d, size_t i)
 {
     uint64_t hit;
+    uint32_t bits;
 
-    while (d.n - i >= sizeof(block)) {
-        size_t n = block_plain(d.p + i);
-        i += n;
-        if (n < sizeof(block))
-            return i;
-    }
+    for (; d.n - i >= sizeof(block); i += sizeof(block))
+        if ((bits = block_special(d.p + i)))
+            return i + (size_t)__builtin_ctz(bits);
     for (; d.n - i >= 8; i += 8)
         if ((hit = special(d.p + i)))
             return i + (size_t)__builtin_ctzll(hit) / 8;
