@@ -2,7 +2,8 @@
  *
  * English text has few distinct words, so nearly every piece is answered by the cache: slots of 32
  * bytes, two of them in a line of the processor's cache, keyed by the piece's own bytes, with up
- * to three ids and their ends inside.  What is not there is merged (merge.c). */
+ * to three ids and their ends inside.  A second table has what the first cannot hold or had to give
+ * up: pieces of up to 31 bytes and 7 ids.  What is in neither is merged (merge.c). */
 #include "text/merge.h"
 
 enum {
@@ -12,6 +13,10 @@ enum {
     WORD_BITS  = 16,                           /* of the number of lines */
     WORD_LINES = 1 << WORD_BITS,
     AHEAD      = 32,                           /* pieces asked for at once */
+
+    LONG_BYTES = 31,                           /* the same of the second table */
+    LONG_IDS   = 7,
+    LONG_BITS  = 15,
 };
 
 typedef uint32_t four __attribute__((vector_size(16), may_alias, aligned(4)));
@@ -31,9 +36,12 @@ struct word {
 
 struct line { struct word way[WORD_WAYS]; };
 
+struct longer { uint64_t key[4]; uint32_t id[LONG_IDS], n; };
+
 struct words {
     const struct bpe *bpe;
     struct line      *line;                    /* [WORD_LINES] */
+    struct longer    *longer;                  /* [1 << LONG_BITS] */
     struct merge      merge;
 };
 
@@ -41,7 +49,8 @@ struct words *words_new(const struct bpe *b, struct arena *a)
 {
     struct words *w = ARENA_NEW(a, struct words, 1);
 
-    if (!w || !(w->line = ARENA_NEW(a, struct line, WORD_LINES)))
+    if (!w || !(w->line = ARENA_NEW(a, struct line, WORD_LINES)) ||
+        !(w->longer = ARENA_NEW(a, struct longer, 1 << LONG_BITS)))
         return NULL;
     w->bpe = b;
     return w;
@@ -61,8 +70,6 @@ static void remember(const struct bpe *b, struct line *line, const uint64_t key[
     struct word *v = &line->way[line->way[0].key[1] != 0];
     uint32_t begin[WORD_IDS], end[WORD_IDS];
 
-    if (n > WORD_IDS)
-        return;
     bpe_places(b, s, id, n, 0, begin, end);
     for (int64_t i = 0; i < n; i++)
         if (begin[i] != (i ? end[i - 1] : 0))
@@ -88,30 +95,62 @@ static enum st put_places(const struct bpe *b, struct buf store[3], size_t from,
     return ST_OK;
 }
 
+/* The place of a piece of at most LONG_BYTES in the second table, and its key. */
+static struct longer *longer_of(const struct words *w, struct view s, uint64_t key[4])
+{
+    char part[32] = { 0 };
+
+    memcpy(part, s.p, s.n);
+    part[LONG_BYTES] = (char)s.n;
+    memcpy(key, part, sizeof part);
+    uint64_t h = (key[0] * 0x9e3779b97f4a7c15u ^ key[1]) * 0xc2b2ae3d27d4eb4fu;
+    h = ((h >> 32 ^ h ^ key[2]) * 0x9e3779b97f4a7c15u ^ key[3]) * 0xc2b2ae3d27d4eb4fu;
+    return &w->longer[h >> (64 - LONG_BITS)];
+}
+
+/* The ids of a piece by its merges, behind those of `ids`. */
+static enum st merge(struct words *w, struct view s, struct buf *ids)
+{
+    const struct bpe *b = w->bpe;
+    uint32_t *id = (uint32_t *)(ids->p + ids->n), whole = b->whole ? bpe_find(b, s) : BPE_NONE;
+
+    if (s.n > MERGE_SHORT && whole == BPE_NONE)
+        return merge_long(&w->merge, b, s, ids);
+    if (whole != BPE_NONE)
+        id[0] = whole;
+    ids->n += (whole != BPE_NONE ? 1 : (size_t)merge_short(b, s, id)) * sizeof *id;
+    return ST_OK;
+}
+
 static enum st by_merges(struct words *w, struct view s, struct line *line, const uint64_t key[2],
                          uint32_t at, struct buf store[3], bool places)
 {
-    const struct bpe *b = w->bpe;
     size_t from = store[0].n;
     enum st st = buf_room(&store[0], MERGE_SHORT * sizeof(uint32_t));
-    uint32_t *id = (uint32_t *)(store[0].p + from), whole = BPE_NONE;
+    struct longer *r = NULL;
+    uint64_t wide[4];
 
     if (st != ST_OK)
         return st;
-    if (b->whole)
-        whole = bpe_find(b, s);
-    if (whole != BPE_NONE) {
-        id[0] = whole;
-        store[0].n += sizeof *id;
-    } else if (s.n <= MERGE_SHORT) {
-        store[0].n += (size_t)merge_short(b, s, id) * sizeof *id;
-    } else if ((st = merge_long(&w->merge, b, s, &store[0])) != ST_OK) {
-        return st;
+    if (s.n <= LONG_BYTES)
+        r = longer_of(w, s, wide);
+    if (r && memcmp(r->key, wide, sizeof wide) == 0) {
+        memcpy(store[0].p + from, r->id, sizeof r->id);
+        store[0].n += r->n * sizeof *r->id;
+    } else {
+        if ((st = merge(w, s, &store[0])) != ST_OK)
+            return st;
+        const uint32_t *id = (const uint32_t *)(store[0].p + from);
+        int64_t n = (int64_t)((store[0].n - from) / sizeof *id);
+        if (line && n <= WORD_IDS)
+            remember(w->bpe, line, key, s, id, n);
+        if (r && n <= LONG_IDS) {
+            memcpy(r->key, wide, sizeof wide);
+            memcpy(r->id, id, (size_t)n * sizeof *id);
+            r->n = (uint32_t)n;
+        }
     }
-    if (line)
-        remember(b, line, key, s, id,
-                 (int64_t)((store[0].n - from) / sizeof *id));
-    return places ? put_places(b, store, from, s, at) : ST_OK;
+    return places ? put_places(w->bpe, store, from, s, at) : ST_OK;
 }
 
 /* ---- the loop ---- */
