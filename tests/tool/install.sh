@@ -6,5 +6,5 @@ find . -type f | sort
 for program in opt/plait/bin/*; do "$program" --version >"$TMP/null" || echo "$program: $?"; done
 for page in opt/plait/share/man/man?/*; do
     mandoc -T lint -W error "$page"
-    mandoc "$page" | col -b | grep -A 1 -x NAME | sed -n 's/^ *\([a-z]*\) - .*/\1/p'
+    mandoc "$page" | sed "s/.$(printf '\b')//g" | grep -A 1 -x NAME | sed -n 's/^ *\([a-z]*\) - .*/\1/p'
 done
