@@ -5,7 +5,8 @@
  * going back pops blocks until the mark lies in the top one.  The largest block popped is kept, so
  * that a loop of mark, get and back comes to rest without a call to malloc.
  * A block of the size of a huge page or more is mapped by itself and asks for huge pages: the
- * machine hands out and clears 2 MiB in a fraction of the time of 512 small pages.
+ * machine hands out and clears 2 MiB in a fraction of the time of 512 small pages.  A buffer that
+ * has grown so large is mapped too, and grows on without a copy.
  * Under the address sanitizer every get is a block of its exact size: overruns and uses after
  * arena_back() are seen. */
 #include <errno.h>
@@ -48,8 +49,16 @@ static size_t round_up(size_t n)
     return (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 }
 
-/* n zeroed bytes that begin where a huge page may, or NULL. */
-static char *pages_new(size_t n)
+static size_t pages_of(size_t n)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+    return (n + page - 1) & ~(page - 1);
+}
+
+/* n bytes, whole pages, that begin where a huge page may, or NULL: zeroed, but for what lies in the
+ * old_n bytes of whole pages at `old`, which are moved there. */
+static char *pages_new(size_t n, void *old, size_t old_n)
 {
     char *p = mmap(NULL, n + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -60,8 +69,13 @@ static char *pages_new(size_t n)
         munmap(p, before);
     if (before < HUGE_PAGE)
         munmap(p + before + n, HUGE_PAGE - before);
-    (void)!madvise(p + before, n, MADV_HUGEPAGE);      /* only quicker */
-    return p + before;
+    p += before;
+    if (old_n && mremap(old, old_n, n, MREMAP_MAYMOVE | MREMAP_FIXED, p) == MAP_FAILED) {
+        munmap(p, n);
+        return NULL;
+    }
+    (void)!madvise(p, n, MADV_HUGEPAGE);       /* only quicker */
+    return p;
 }
 
 static void block_free(struct block *b)
@@ -76,10 +90,10 @@ static struct block *block_new(size_t cap)
     struct block *b;
 
     if (!EXACT && cap >= HUGE_PAGE) {
-        size_t page = (size_t)sysconf(_SC_PAGESIZE), n = (cap + page - 1) & ~(page - 1);
+        size_t n = pages_of(cap);
         if (!(b = calloc(1, sizeof *b)))
             return NULL;
-        if (!(b->p = pages_new(n))) {
+        if (!(b->p = pages_new(n, NULL, 0))) {
             free(b);
             return NULL;
         }
@@ -238,21 +252,45 @@ void mem_release(void *p)
     free(p);
 }
 
+/* A buffer of that many bytes or more is mapped. */
+static bool is_mapped(size_t cap)
+{
+    return !EXACT && cap >= HUGE_PAGE;
+}
+
+void buf_free(struct buf *b)
+{
+    if (is_mapped(b->cap))
+        munmap(b->p, b->cap);
+    else
+        free(b->p);
+    *b = (struct buf){ 0 };
+}
+
 enum st buf_room(struct buf *b, size_t n)
 {
+    struct buf to = { .n = b->n };
+    void *p;
+
     if (b->cap - b->n >= n)
         return ST_OK;
     if (n > SIZE_MAX / 4 - b->n)
         return fail(ST_SYS, "a buffer of %zu bytes cannot grow by %zu", b->n, n);
-    size_t cap = MAX(MAX(b->cap * 2, b->n + n), (size_t)ALIGN);
-    void *p;
-    if (posix_memalign(&p, ALIGN, cap) != 0)
-        return fail(ST_SYS, "the machine gave no %zu bytes of memory", cap);
+    to.cap = MAX(MAX(b->cap * 2, b->n + n), (size_t)ALIGN);
+    if (is_mapped(to.cap)) {
+        bool moves = is_mapped(b->cap);
+        to.cap = pages_of(to.cap);
+        to.p = pages_new(to.cap, b->p, moves ? b->cap : 0);
+        if (to.p && moves)
+            *b = (struct buf){ 0 };            /* its pages are there */
+    } else
+        to.p = posix_memalign(&p, ALIGN, to.cap) == 0 ? p : NULL;
+    if (!to.p)
+        return fail(ST_SYS, "the machine gave no %zu bytes of memory", to.cap);
     if (b->n)
-        memcpy(p, b->p, b->n);
-    free(b->p);
-    b->p = p;
-    b->cap = cap;
+        memcpy(to.p, b->p, b->n);
+    buf_free(b);
+    *b = to;
     return ST_OK;
 }
 
@@ -283,10 +321,4 @@ enum st buf_printf(struct buf *b, const char *fmt, ...)
     va_end(again);
     va_end(ap);
     return st;
-}
-
-void buf_free(struct buf *b)
-{
-    free(b->p);
-    *b = (struct buf){ 0 };
 }

@@ -1,5 +1,5 @@
 /* merge.c - the merges of one piece: in spans of up to SPAN symbols, and with a heap where those do
- * not agree. */
+ * not agree.  Runs of equal symbols are runs.c's. */
 #include "text/merge.h"
 #include "text/simd.h"
 
@@ -342,7 +342,12 @@ enum st merge_long(struct merge *m, const struct bpe *b, struct view s, struct b
     n = (size_t)bytes_to_ids(b, s, (uint32_t *)m->symbol.p);
     struct tokens t = { .id = (uint32_t *)(ids->p + ids->n),
                         .start = (uint32_t *)m->start.p };
-    enum st st = merge_spans(m, b, n == s.n && !b->symbols ? s.p : NULL, n, &t);
+    int64_t kept = merge_runs(b, (const uint32_t *)m->symbol.p, n, t.id);
+    enum st st = ST_OK;
+    if (kept >= 0)
+        t.n = (size_t)kept;
+    else
+        st = merge_spans(m, b, n == s.n && !b->symbols ? s.p : NULL, n, &t);
     ids->n += t.n * sizeof(uint32_t);
     return st;
 }

@@ -18,4 +18,8 @@ int64_t merge_short(const struct bpe *b, struct view s, uint32_t *id);
 /* Appends the ids of a piece of any length. */
 enum st merge_long(struct merge *m, const struct bpe *b, struct view s, struct buf *ids) must_use;
 
+/* The ids of n symbols that are a few runs of equal ones, into id[n] (runs.c); how many, or -1
+ * where they are not, or do not stay so. */
+int64_t merge_runs(const struct bpe *b, const uint32_t *symbol, size_t n, uint32_t *id);
+
 #endif

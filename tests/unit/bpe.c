@@ -180,6 +180,66 @@ static void windows_equal_the_definition(void **state)
     }
 }
 
+/* A few runs of equal letters, with tokens nearly as long as the piece. */
+static void runs_equal_the_definition(void **state)
+{
+    static char text[LONGEST];
+    uint64_t draw = 0;
+
+    (void)state;
+    for (uint64_t seed = 50; seed < 110; seed++) {
+        bool again = seed % 4 != 0;
+        struct bpe *b = by_chance(false, again, again ? 1 + (int)seed / 4 % 3 : 3, seed);
+        struct words *w = words_new(b, a);
+        CHECK(w);
+        for (int i = 0; i < 30; i++) {
+            uint64_t runs = 1 + rng(5, RNG_STREAM(RNG_TEST, 7), draw++) % (i % 2 ? 1 : 8);
+            size_t n = 0;
+            for (uint64_t r = 0; r < runs; r++) {
+                size_t of = 1 + rng(5, RNG_STREAM(RNG_TEST, 8), draw++) % (r % 2 ? 5 : 400);
+                memset(text + n, "abcd"[rng(6, RNG_STREAM(RNG_TEST, 9), draw++) % 4], of);
+                n += of;
+            }
+            check_word(w, b, (struct view){ text, n });
+        }
+        words_free(w);
+    }
+}
+
+/* Merges in which what two tokens of a run give goes on before the next two are joined: with the
+ * run's rest, with its like, with what stands before it. */
+static void runs_that_go_on(void **state)
+{
+    static const char *const list[][6][2] = {
+        { { "aa", "a" }, { "a", "a" } },
+        { { "aaaa", "a" }, { "aa", "aa" }, { "a", "a" } },
+        { { "b", "aa" }, { "baa", "a" }, { "a", "a" } },
+    };
+    char text[100];
+
+    (void)state;
+    for (int i = 0; i < countof(list); i++) {
+        struct bpe *b = with_bytes(10, 10);
+        struct words *w = words_new(b, a);
+        CHECK(w);
+        for (n_made = 0; list[i][n_made][0]; n_made++) {
+            struct view l = view_of(list[i][n_made][0]), r = view_of(list[i][n_made][1]);
+            made[n_made] = (struct made){ l, r, joined(l, r) };
+            CHECK_ST(bpe_token(b, made[n_made].both, 1000 + (uint32_t)n_made), ST_OK);
+        }
+        for (int64_t k = 0; k < n_made; k++)
+            CHECK_ST(bpe_merges(b, &(struct bpe_merge){ made[k].left, made[k].right }, 1), ST_OK);
+        CHECK_ST(bpe_done(b, false), ST_OK);
+        for (size_t n = 33; n <= sizeof text; n++) {
+            memset(text, 'a', n);
+            check_word(w, b, (struct view){ text, n });
+            text[0] = 'b';
+            check_word(w, b, (struct view){ text, n });
+        }
+        words_free(w);
+    }
+}
+
 static void the_whole_piece_wins(void **state)
 {
     struct bpe *plain = by_chance(false, false, LETTERS, 4),
@@ -274,6 +334,7 @@ int main(void)
 {
     a = arena_new(0);
     int bad = RUN(TEST(equals_the_definition), TEST(windows_equal_the_definition),
+                  TEST(runs_equal_the_definition), TEST(runs_that_go_on),
                   TEST(the_whole_piece_wins), TEST(a_full_cache),
                   TEST(a_long_piece_is_quick), TEST(faults));
     arena_free(a);
