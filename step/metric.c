@@ -49,6 +49,7 @@ enum st tally_add(struct tally *t, const struct rows *r, struct arena *a)
     for (int64_t i = 0; i < r->b->n_seqs; i++) {
         t->trained += r->w[i] * r->len[i];
         t->hits += r->w[i] * r->hit[i];
+        t->entropy += r->w[i] * r->entropy[i];
     }
     if (r->loss->needs & NEED_PAIRS)
         add_pairs(t, r);
@@ -142,6 +143,8 @@ static enum st put_tally(struct metric *m, const struct tally *t, bool both)
     if (st == ST_OK)
         st = pairs ? put_pairs(m, t)
                    : measure(m, "mean_token_accuracy", t->hits / t->trained);
+    if (st == ST_OK)
+        st = measure(m, pairs ? "pref/entropy" : "entropy", t->entropy / t->trained);
     return st != ST_OK ? st : put_sources(m, t, both);
 }
 

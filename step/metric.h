@@ -13,7 +13,8 @@ struct tally {
     double  sum, norm;                         /* the loss is sum / norm */
     int64_t rows, tokens;                      /* tokens computed */
     /* by the rows' weights, as the loss is and as evalc has them: */
-    double  trained, hits;                     /* trained tokens; those that were the arg max */
+    double  trained, hits, entropy;            /* trained tokens; those that were the arg max; the
+                                                * entropy at each, summed */
     double  pairs;
     double  chosen, rejected;                  /* sums over pairs: rewards */
     double  logp_chosen, logp_rejected;

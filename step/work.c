@@ -39,7 +39,7 @@ static enum st scratch(struct work *w, int64_t n_targets)
         return ST_OK;
     int64_t n = MAX(n_targets, 2 * w->room);
     if (!(w->logp = ARENA_NEW(w->a, float, n)) || !(w->coef = ARENA_NEW(w->a, float, n)) ||
-        !(w->hit = ARENA_NEW(w->a, uint8_t, n)))
+        !(w->entropy = ARENA_NEW(w->a, float, n)) || !(w->hit = ARENA_NEW(w->a, uint8_t, n)))
         return ST_SYS;
     w->room = n;
     return ST_OK;
@@ -99,7 +99,7 @@ static enum st by_pack(struct rows *r, struct arena *a)
 static enum st columns(struct rows *r, struct arena *a)
 {
     const struct batch *b = r->b;
-    double **real[] = { &r->logp,    &r->ref,     &r->w,       &r->dlogp,
+    double **real[] = { &r->logp,    &r->ref,     &r->w,       &r->dlogp,   &r->entropy,
                         &r->part[0], &r->part[1], &r->part[2], &r->part[3] };
     int32_t **whole[] = { &r->len, &r->hit, &r->part_len };
 
@@ -194,14 +194,16 @@ static void collect(struct rows *r, int64_t p)
 
     for (int64_t k = r->first[p]; k < r->first[p + 1]; k++) {
         const struct seq *s = &r->b->seq[r->order[k]];
-        double sum = 0;
+        double sum = 0, entropy = 0;
         int32_t hits = 0;
         for (int64_t j = s->first; j < s->first + s->n; j++) {
             sum += (double)w->logp[j];
             hits += w->hit[j];
+            entropy += (double)w->entropy[j];
         }
         r->logp[r->order[k]] = sum;
         r->hit[r->order[k]] = hits;
+        r->entropy[r->order[k]] = entropy;
     }
 }
 
@@ -247,13 +249,26 @@ static enum st keep_room(struct rows *r, bool *ok)
     return ST_OK;
 }
 
+static double neftune(const struct rows *r)
+{
+    return r->obj == OBJ_SFT ? r->work->neftune : 0;
+}
+
+/* Whether a gradient's forward is another than a measurement's. */
+static bool noisy(const struct rows *r)
+{
+    return r->work->dropout || neftune(r) > 0;
+}
+
 static enum st forward(struct rows *r, struct pass *pass, int64_t p, const float *coef,
                        bool training)
 {
     struct work *w = r->work;
+    struct noise noise = { w->noise, neftune(r) };
 
-    pass_noise(pass, training && w->dropout ? &w->noise : NULL);
+    pass_noise(pass, training && noisy(r) ? &noise : NULL);
     model_forward(w->m, pass, &r->b->pack[p], coef, w->logp, w->hit);
+    model_entropy(pass, w->entropy);
     collect(r, p);
     return dev_sync(w->m->d);
 }
@@ -283,7 +298,7 @@ static enum st measure(struct rows *r, bool keep, bool training)
 
 enum st rows_measure(struct rows *r, bool keep)
 {
-    return measure(r, keep && !r->work->dropout, false);
+    return measure(r, keep && !noisy(r), false);
 }
 
 /* Gradients of kept forwards: dlogp of all sequences is known. */

@@ -21,14 +21,15 @@ struct work {
     bool               share;                  /* prompts of pairs computed once */
     int64_t            keep_bytes;             /* what kept forwards may take in all */
     bool               dropout;                /* gradients are taken with it, measurements not; */
-    uint64_t           noise;                  /* its seed, of the step */
+    double             neftune;                /* likewise those of sft rows; 0: none */
+    uint64_t           noise;                  /* their seed, of the step */
     struct arena      *a;                      /* the run's: passes, scratch */
     /* the rest is work.c's own */
     struct pass       *pass;                   /* of everything that is not kept */
     struct pass      **kept[2];                /* [kept_room] for each objective's measured rows */
     int64_t            kept_room[2], kept_bytes;
     int64_t            room;                   /* targets the scratch holds */
-    float             *logp, *coef;
+    float             *logp, *coef, *entropy;
     uint8_t           *hit;
 };
 
@@ -41,6 +42,7 @@ struct rows {
     int64_t            n_kept;                 /* forwards in work->kept[obj]; 0: none */
     bool               seen;                   /* logp and hit hold a forward */
     double            *logp, *ref, *w, *dlogp;
+    double            *entropy;                /* of what was expected, summed over trained tokens */
     int32_t           *len, *hit;              /* trained tokens; those that were the arg max */
     int64_t           *order, *first;          /* of pack p: order[first[p]..first[p + 1]] */
     bool               together;               /* no pair has its sides in two packs */

@@ -37,6 +37,25 @@ static void check_grads(struct golden *g, const char *of)
     }
 }
 
+/* The entropy of what those logits say. */
+static void check_entropy(struct golden *g, const float *logits, int64_t n)
+{
+    float *got = ARENA_NEW(g->a, float, n), *want = ARENA_NEW(g->a, float, n);
+    int64_t V = g->c.V;
+
+    for (int64_t j = 0; j < n; j++) {
+        const float *l = logits + j * V;
+        double sum = 0, h = 0;
+        for (int64_t v = 0; v < V; v++)
+            sum += exp((double)l[v]);
+        for (int64_t v = 0; v < V; v++)
+            h -= exp((double)l[v]) / sum * ((double)l[v] - log(sum));
+        want[j] = (float)h;
+    }
+    model_entropy(g->pass, got);
+    check_largest(g->name, got, want, n, 1e-5);
+}
+
 static void logits_and_gradients(void **state)
 {
     (void)state;
@@ -53,6 +72,7 @@ static void logits_and_gradients(void **state)
         CHECK_ST(model_logits(g.m, g.pass, logits), ST_OK);
         check_largest(g.name, logits, want, n * V, 1e-5);
         check_largest(g.name, logp, golden_expected(&g, "logp", n, 0, F32), n, 1e-5);
+        check_entropy(&g, want, n);
         for (int64_t j = 0; j < n; j++) {
             int64_t best = 0;
             for (int64_t v = 1; v < V; v++)
