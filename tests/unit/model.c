@@ -2,6 +2,8 @@
 #include <math.h>
 #include <unistd.h>
 
+#include "base/rng.h"
+#include "model/layer.h"
 #include "tests/unit/golden.h"
 
 #define GOLDEN "tests/golden/model-"
@@ -140,6 +142,41 @@ static void company(void **state)
     }
 }
 
+/* NEFTune's noise on a token's embedding is within alpha / sqrt(n D), n what its path has at the end
+ * of its segment, and reaches near that; without it there is none. */
+static void neftune(void **state)
+{
+    (void)state;
+    for (int64_t i = 0; i < countof(cases); i++) {
+        struct golden g;
+        struct noise noise = { 7, 5 };
+        open_golden(&g, i, 2);
+        int64_t N = g.pack.f.n_tokens, D = g.c.D;
+        uint64_t *key = g.pack.key = ARENA_NEW(g.a, uint64_t, N);
+        float *quiet = ARENA_NEW(g.a, float, N * D);
+        for (int64_t j = 0; j < N; j++)
+            key[j] = rng(1, RNG_TEST, (uint64_t)j);
+        for (int k = 0; k < 3; k++) {
+            pass_noise(g.pass, k == 1 ? &noise : NULL);
+            model_forward(g.m, g.pass, &g.pack, NULL, NULL, NULL);
+            const float *x = g.pass->act[0].x;
+            if (k == 0)
+                memcpy(quiet, x, (size_t)(N * D) * sizeof *x);
+            for (int64_t s = 0; s < g.pack.f.n_segs; s++) {
+                const struct seg *seg = &g.pack.f.seg[s];
+                double top = 0, most = 5 / sqrt((double)((g.pack.f.pos[seg->end - 1] + 1) * D));
+                for (int64_t j = seg->begin * D; j < seg->end * D; j++)
+                    top = fmax(top, fabs((double)x[j] - (double)quiet[j]));
+                if (k == 1)
+                    CHECK(top < 1.0001 * most && top > .8 * most);
+                else
+                    CHECK(top == 0);
+            }
+        }
+        golden_close(&g);
+    }
+}
+
 static void preference(void **state)
 {
     (void)state;
@@ -208,5 +245,5 @@ static void ten_steps(void **state)
 
 int main(void)
 {
-    return RUN(TEST(logits_and_gradients), TEST(company), TEST(preference), TEST(ten_steps));
+    return RUN(TEST(logits_and_gradients), TEST(company), TEST(preference), TEST(neftune), TEST(ten_steps));
 }

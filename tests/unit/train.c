@@ -125,6 +125,7 @@ static void resume(void **state)
     p.steps = q.steps = 12;
     p.warmup = q.warmup = 3;
     p.decay = q.decay = 0.1;
+    p.neftune = q.neftune = 5;
     q.save_every = 2;
     q.resume = true;
     CHECK_ST(run(p, drawn_stream("s", 0, 12, 12)), ST_OK);

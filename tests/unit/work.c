@@ -259,6 +259,43 @@ static void dropout(void **state)
     w = plain;
 }
 
+/* NEFTune moves sft rows alone, the same in every pack and anew in every step, and no measurement. */
+static void neftune(void **state)
+{
+    struct work plain = w;
+    double first[4], quiet[2][4];
+    struct rows r;
+
+    (void)state;
+    for (int obj = 0; obj < 2; obj++) {
+        make(&r, (enum obj)obj);
+        CHECK_ST(rows_measure(&r, false), ST_OK);
+        memcpy(quiet[obj], r.logp, (size_t)r.b->n_seqs * sizeof *r.logp);
+    }
+    w.neftune = 5;
+    w.noise = 5;
+    for (int64_t micro = 1; micro <= 64; micro += 63)
+        for (int obj = 0; obj < 2; obj++) {
+            size_t bytes = (size_t)(obj ? 4 : 2) * sizeof *r.logp;
+            w.micro_tokens = micro;
+            make(&r, (enum obj)obj);
+            CHECK_ST(rows_measure(&r, true), ST_OK);
+            CHECK((r.n_kept == 0) == (obj == OBJ_SFT));        /* the update's forward is another */
+            CHECK(memcmp(r.logp, quiet[obj], bytes) == 0);
+            model_zero_grad(m);
+            CHECK_ST(rows_gradient(&r, 1, true), ST_OK);
+            if (obj == OBJ_SFT && micro == 1)
+                memcpy(first, r.logp, bytes);
+            CHECK(memcmp(r.logp, obj == OBJ_SFT ? first : quiet[obj], bytes) == 0);
+        }
+    CHECK(first[0] != quiet[0][0] && first[1] != quiet[0][1]);
+    w.noise = 6;
+    make(&r, OBJ_SFT);
+    CHECK_ST(rows_gradient(&r, 1, false), ST_OK);
+    CHECK(r.logp[0] != first[0] && r.logp[1] != first[1]);
+    w = plain;
+}
+
 /* Only matrices decay; a gradient over the clip acts as one of the clip's length would. */
 static void clip_and_decay(void **state)
 {
@@ -303,7 +340,8 @@ static void clip_and_decay(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(gradients), TEST(ten_steps), TEST(no_room), TEST(dropout), TEST(clip_and_decay),
+        TEST(gradients), TEST(ten_steps), TEST(no_room), TEST(dropout), TEST(neftune),
+        TEST(clip_and_decay),
     };
     err_tool("work");
     return cmocka_run_group_tests(tests, setup, teardown) != 0;
