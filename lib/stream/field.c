@@ -281,6 +281,8 @@ static bool take_label(struct take *t, struct rec *r)
     return get_ids(t, F_PROMPT, &r->prompt) && get_ids(t, F_COMPLETION, &r->completion) &&
            get_bool(t, F_GOOD, &r->good) &&
            get_spans(t, F_COMPLETION_SPAN, r->completion.n, &r->completion_span) &&
+           (!has(t, F_OTHER) || get_ids(t, F_OTHER, &r->other)) &&
+           get_spans(t, F_OTHER_SPAN, r->other.n, &r->other_span) &&
            get_weight(t, &r->w) && get_ref(t, &r->ref);
 }
 

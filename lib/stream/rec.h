@@ -56,7 +56,7 @@ struct ref_sum { double sum; int64_t n; };
 struct ref {                                   /* the reference column of a pair */
     bool           given;
     uint8_t        key[8];
-    struct ref_sum chosen, rejected;           /* of a `label`: chosen is the completion */
+    struct ref_sum chosen, rejected;           /* of a `label`: its completion, and `other` */
 };
 
 struct step_rec {                              /* the fields of a `step` record */
@@ -90,6 +90,8 @@ struct rec {
     struct ids     completion;                 /* label */
     struct spans   completion_span;
     bool           good;                       /* label */
+    struct ids     other;                      /* label: a completion of another prompt; n 0: none */
+    struct spans   other_span;
     struct ref     ref;
     struct choice *choices;                    /* choice */
     int64_t        n_choices, answer;
@@ -98,7 +100,7 @@ struct rec {
     int64_t        n_gen;                      /* gen: which sample */
     struct step_rec step;
     int64_t        n_tokens;                   /* ids of all sides, the prompt once: a row's cost */
-    int64_t        n_trained;                  /* trained tokens of all sides */
+    int64_t        n_trained;                  /* trained tokens of all sides, not `other` */
 };
 
 /* Decodes and checks raw[n_bytes], one msgpack map, against `width` of the header and the rules

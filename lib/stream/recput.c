@@ -205,6 +205,8 @@ static enum st put_kind(struct buf *b, const struct rec *r, int width)
                      put_ids(b, "completion", r->completion, width) ||
                      put_bool(b, "good", r->good) ||
                      put_spans(b, "completion_span", &r->completion_span) ||
+                     (r->other.n && put_ids(b, "other", r->other, width)) ||
+                     (r->other.n && put_spans(b, "other_span", &r->other_span)) ||
                      (w && put_real(b, "w", r->w)) || put_ref(b, &r->ref));
     case REC_CHOICE:
         return put_choice(b, r, width);
