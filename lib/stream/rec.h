@@ -135,6 +135,9 @@ bool rec_each(struct view map, size_t *at, struct view *name, double *v);
 enum st rec_write(struct buf *b, const struct rec *r, int width) must_use;
 /* Appends raw with the field `ref` added or replaced; everything else byte for byte. */
 enum st rec_add_ref(struct buf *b, const struct rec *r, const struct ref *ref) must_use;
+/* The same with the fields `other` and, where given, `other_span` added to a label without. */
+enum st rec_add_other(struct buf *b, const struct rec *r, struct ids other,
+                      const struct spans *span) must_use;
 
 /* Ids from 32-bit values in the header's width, n * width bytes. */
 void ids_put(uint8_t *to, const uint32_t *v, int64_t n, int width);

@@ -146,10 +146,12 @@ static void rules(void **state)
         { "85 't' 'label' " ROW "'prompt' c400 'completion' c400", "no field 'good'" },
         { "87 't' 'label' " ROW "'prompt' c400 'completion' c400 'good' c3 'other' 01",
           "'other' is not bin" },
+        { "87 't' 'label' " ROW "'prompt' c400 'completion' c400 'good' c3 'other' c400",
+          "'other' is empty" },
         { "88 't' 'label' " ROW "'prompt' c400 'completion' c400 'good' c3 'other' c402 0100 "
           "'other_span' 91920002", "'other_span': [0, 2) after 0 of 1 ids" },
         { "87 't' 'label' " ROW "'prompt' c400 'completion' c400 'good' c3 'other_span' 91920001",
-          "'other_span': [0, 1) after 0 of 0 ids" },
+          "'other_span' without 'other'" },
         { "87 't' 'choice' " ROW "'prompt' c400 'choices' 91c400 'chars' 9101 'answer' 01",
           "'answer'" },
         { "87 't' 'choice' " ROW "'prompt' c400 'choices' 91c400 'chars' 90 'answer' 00",
