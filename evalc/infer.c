@@ -122,12 +122,24 @@ static enum st room(struct infer *v, const struct batch *b)
     return pass_new(&v->pass, v->m, v->max_tokens, v->max_targets, false, v->pass_a);
 }
 
+/* A label's mismatched completion, as a row of its own behind it. */
+static enum st add_other(struct batch *b, const struct rec *r)
+{
+    struct rec other = *r;
+
+    other.completion = r->other;
+    other.completion_span = r->other_span;
+    return batch_add(b, &other);
+}
+
 static enum st collect(struct batch *b, struct item *item, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
         if (!item[i].scored)
             continue;
         enum st st = batch_add(b, &item[i].rec);
+        if (st == ST_OK && item[i].rec.other.n)
+            st = add_other(b, &item[i].rec);
         if (st != ST_OK) {
             err_at("%s:%lld", shown(view_of(item[i].stream)), (long long)item[i].at);
             return st;
@@ -152,7 +164,9 @@ static enum st spread(const struct infer *v, const struct batch *b, const float 
         const struct row *r = &b->row[row++];
         item[i].n_seqs = r->n_seqs;
         item[i].seq = sum + r->seq;
-        for (int64_t k = r->seq; k < r->seq + r->n_seqs; k++) {
+        if (item[i].rec.other.n)
+            item[i].n_seqs += b->row[row++].n_seqs;
+        for (int64_t k = r->seq; k < r->seq + item[i].n_seqs; k++) {
             const struct seq *s = &b->seq[k];
             sum[k] = (struct sum){ .n = s->n, .token = logp[s->pack] + s->first };
             for (int64_t j = s->first; j < s->first + s->n; j++) {
@@ -199,6 +213,11 @@ enum st infer_items(struct infer *v, struct item *item, int64_t n, struct progre
     if ((st = dev_sync(v->d)) != ST_OK)
         return st;
     return spread(v, b, (const float *const *)logp, (const uint8_t *const *)hit, item, n, a);
+}
+
+int64_t infer_positions(const struct infer *v)
+{
+    return v->m->c.positions;
 }
 
 void infer_close(struct infer *v)

@@ -24,7 +24,8 @@ struct item {                                  /* a row of a window */
     int64_t     at, row;                       /* ... its number there from 1, in all from 0 */
     bool        scored;                        /* in: score it; n_seqs stays 0 otherwise */
     int64_t     n_seqs;
-    struct sum *seq;                           /* [n_seqs], chosen before rejected */
+    struct sum *seq;                           /* [n_seqs], chosen before rejected; of a label its
+                                                * completion, and `other` where it has one */
 };
 
 struct infer;
@@ -45,6 +46,7 @@ enum st infer_open(struct infer **v, const struct folders *f, const struct heade
 enum st infer_items(struct infer *v, struct item *item, int64_t n, struct progress *p,
                     struct arena *a) must_use;
 
+int64_t infer_positions(const struct infer *v);        /* the longest row the model takes */
 void infer_close(struct infer *v);             /* NULL is fine */
 
 #endif

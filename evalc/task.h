@@ -28,8 +28,9 @@ struct seen {
     int64_t            row;                    /* its number, from 0: with src and id its key */
     int64_t            source;                 /* index of its src into job.source[] */
     int64_t            stream;                 /* where it came from: index into job.stream[] */
-    int64_t            n_seqs;                 /* scored: pref 2, text, sft and label 1, else 0 */
-    const struct sum  *seq;                    /* [n_seqs], chosen before rejected */
+    int64_t            n_seqs;                 /* scored: pref 2, text, sft and label 1, a label
+                                                * with `other` 2, else 0 */
+    const struct sum  *seq;                    /* [n_seqs], chosen before rejected, own before other */
 };
 
 /* What a task is given.  Fields of `job` are the task's to read; it writes through figures_*()
@@ -43,6 +44,8 @@ struct job {
     struct figures       *figures;             /* end(): the record of the run */
     struct figures       *item;                /* row(): its own figures; NULL: not wanted */
     struct report        *report;              /* for a task that puts records itself */
+    bool                  others;              /* start() may set it: labels that are scored get a
+                                                * mismatched completion (other.h) */
     int64_t               n_streams;
     const char           *const *stream;       /* names of the inputs */
     int64_t               n_sources;

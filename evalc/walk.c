@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/run.h"
+#include "other.h"
 #include "rows.h"
 #include "walk.h"
 
@@ -26,6 +27,7 @@ struct walk {
     struct out         *items;
     bool                started;               /* the report is open and must be closed */
     struct arena       *window;
+    struct other        other;
     struct progress     progress;
     int64_t             ignored;               /* rows of a kind that no task takes */
 };
@@ -108,6 +110,8 @@ static enum st open_all(struct walk *w, char *const *name, int n, struct arena *
     for (int64_t k = 0; w->task[k]; k++)
         if (w->task[k]->start && (st = w->task[k]->start(&w->job)) != ST_OK)
             return st;
+    if (w->job.others)
+        other_open(&w->other, infer_positions(w->job.infer));
     if (s->items && (st = out_open(&w->items, s->items, &w->rows.header, OUT_AUTO, a)) != ST_OK)
         return st;
     st = report_open(&w->job.report, s->out, s->to, w->task[0]->copies, &w->rows.header, a);
@@ -125,7 +129,8 @@ static enum st fill(struct walk *w, struct item *item, int64_t *n)
     struct rec rec;
     enum st st;
 
-    for (*n = 0; *n < WINDOW_ROWS && tokens < tokens_max && bytes < WINDOW_BYTES_MAX; ++*n) {
+    for (*n = 0; *n < WINDOW_ROWS &&
+                 (w->other.n_waiting || (tokens < tokens_max && bytes < WINDOW_BYTES_MAX)); ++*n) {
         if (sig_stop())
             return ST_STOP;
         if ((st = rows_next(&w->rows, &rec)) != ST_OK)
@@ -136,8 +141,11 @@ static enum st fill(struct walk *w, struct item *item, int64_t *n)
                              .scored = (w->scored & TASK_KIND(rec.kind)) != 0 };
         if ((st = rec_copy(&to->rec, &rec, w->window)) != ST_OK)
             return st;
-        tokens += to->scored ? rec.n_tokens : 0;
-        bytes += (int64_t)rec.raw_bytes;
+        if (w->job.others && to->scored && rec.kind == REC_LABEL &&
+            (st = other_take(&w->other, &to->rec, w->window)) != ST_OK)
+            return st;
+        tokens += to->scored ? to->rec.n_tokens : 0;
+        bytes += (int64_t)to->rec.raw_bytes;
     }
     return ST_OK;
 }
@@ -210,6 +218,7 @@ static enum st rows_through(struct walk *w)
         enum st more = fill(w, item, &n);
         if (more != ST_OK && more != ST_END)
             return more;
+        other_end(&w->other);
         if (w->job.infer)
             st = infer_items(w->job.infer, item, n, &w->progress, w->window);
         if (st != ST_OK)
@@ -248,6 +257,9 @@ static enum st finish(struct walk *w)
     for (int64_t k = 0; st == ST_OK && w->task[k]; k++)
         if (w->task[k]->end)
             st = w->task[k]->end(&w->job);
+    if (st == ST_OK && w->other.without)
+        warn("%lld labels go without a mismatched completion: no label of another prompt came near",
+             (long long)w->other.without);
     if (st != ST_OK || first->copies || first->reports)
         return st;
     distance(&w->figures);
@@ -281,6 +293,7 @@ enum st walk(const struct setup *s, char *const *name, int n, struct arena *a)
         st = report_close(w.job.report, st, state);
     rows_close(&w.rows);
     infer_close(w.job.infer);
+    other_close(&w.other);
     buf_free(&w.item_bytes);
     arena_free(w.window);
     return st;

@@ -47,7 +47,7 @@ def ids(header, b):
     return [int.from_bytes(b[i:i + w], "little") for i in range(0, len(b), w)]
 
 if __name__ == "__main__":
-    sides = ("ids", "prompt", "chosen", "rejected", "completion")
+    sides = ("ids", "prompt", "chosen", "rejected", "completion", "other")
     for header, r in records(sys.stdin.buffer):
         for k in r.keys() & {*sides}:
             r[k] = ids(header, r[k])

@@ -9,14 +9,14 @@ const struct loss *const losses[] = {
     NULL,
 };
 
-enum st loss_find(const struct loss **l, const char *name, bool pairs)
+enum st loss_find(const struct loss **l, const char *name, bool prefers)
 {
-    const char *option = pairs ? "--pref-loss" : "--sft-loss";
+    const char *option = prefers ? "--pref-loss" : "--sft-loss";
     char list[512] = "";
     size_t n = 0;
 
     for (int64_t i = 0; losses[i]; i++) {
-        if (((losses[i]->needs & NEED_PAIRS) != 0) != pairs)
+        if (loss_prefers(losses[i]) != prefers)
             continue;
         if (strcmp(losses[i]->name, name) == 0) {
             *l = losses[i];
@@ -68,7 +68,7 @@ enum st loss_options(const struct loss *sft, const struct loss *pref)
                 continue;
             err_place("--%s", o->name);
             return fail(ST_USAGE, "an option of --%s-loss %s, which is not in use; leave it out",
-                        losses[i]->needs & NEED_PAIRS ? "pref" : "sft", losses[i]->name);
+                        loss_prefers(losses[i]) ? "pref" : "sft", losses[i]->name);
         }
     return ST_OK;
 }
@@ -82,7 +82,7 @@ void loss_groups(struct opt_group *g, int64_t n)
         if (!losses[i]->opts[0].name)
             continue;
         snprintf(title[k], sizeof title[k], "Options of --%s-loss %s",
-                 losses[i]->needs & NEED_PAIRS ? "pref" : "sft", losses[i]->name);
+                 loss_prefers(losses[i]) ? "pref" : "sft", losses[i]->name);
         g[k] = (struct opt_group){ title[k], losses[i]->opts };
         k++;
     }

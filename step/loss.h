@@ -1,7 +1,7 @@
 /* loss.h - what a loss may see, and what it owes: one number, and dl/d log p of every sequence.
  *
- * Every loss here is a function of the log-probabilities of whole sequences, so its gradient is one
- * coefficient per sequence; the fused head turns those into gradients of the weights (lib/model).
+ * A loss is a function of the log-probabilities of whole sequences, or of tokens, so its gradient is
+ * one coefficient for each; the fused head turns those into gradients of the weights (lib/model).
  * A loss is one file and one line in loss.def; tests/unit/loss.c walks that list. */
 #ifndef LOSS_H
 #define LOSS_H
@@ -10,8 +10,11 @@
 #include "base/opt.h"
 
 enum {
-    NEED_PAIRS = 1,                            /* sequences 2k, 2k + 1: chosen and rejected */
-    NEED_REF   = 2,                            /* the reference column */
+    NEED_PAIRS  = 1,                           /* sequences 2k, 2k + 1: chosen and rejected */
+    NEED_REF    = 2,                           /* the reference column */
+    NEED_LABELS = 4,                           /* single completions, each good or bad */
+    NEED_STEP   = 8,                           /* base(), over the whole step */
+    NEED_TOKENS = 16,                          /* every token's log p, and one coefficient each */
 };
 
 /* Columns over sequences: all those of a step or of a part of it, whole pairs always. */
@@ -22,7 +25,13 @@ struct seen {
     const int32_t *len;                        /* [n] trained tokens */
     const double  *w;                          /* [n] weight of the row, on both sides of a pair */
     double         norm;                       /* divisor of the whole optimiser step: sum of w over
-                                                * pairs (NEED_PAIRS), else of w * len */
+                                                * pairs or labels, else of w * len */
+    const bool    *good;                       /* [n] NULL unless NEED_LABELS */
+    double         base;                       /* what base() said; no gradient goes through it */
+    const double  *token;                      /* [sum of len] log p of each trained token, sequence
+                                                * after sequence; NULL unless NEED_TOKENS */
+    const double  *still;                      /* the same numbers, for what no gradient is taken
+                                                * of: in a gradient test `token` moves alone */
 };
 
 /* One pair, as nearly every loss of preferences sees it. */
@@ -45,9 +54,18 @@ struct loss {
     struct opt  opts[8];                       /* its own options, shown under its name */
     pair_loss  *pair;                          /* the loss is its weighted mean over pairs, or */
     double    (*eval)(const struct seen *s, double *dlogp);    /* what loss_eval() shall do */
+    double    (*base)(const struct seen *s);   /* NEED_STEP: of all rows of the step, their
+                                                * mismatched completions in place of their own */
 };
 
-/* The loss over what is seen, and dlogp[n] = its derivatives.  Parts of a step add up. */
+/* Of preferences (--pref-loss), not of single rows (--sft-loss). */
+static inline bool loss_prefers(const struct loss *l)
+{
+    return (l->needs & (NEED_PAIRS | NEED_LABELS)) != 0;
+}
+
+/* The loss over what is seen, and dlogp[n], or with NEED_TOKENS [sum of len] = its derivatives.
+ * Parts of a step add up. */
 double loss_eval(const struct loss *l, const struct seen *s, double *dlogp);
 
 #define LOSS(name) extern const struct loss loss_##name;
@@ -56,9 +74,8 @@ double loss_eval(const struct loss *l, const struct seen *s, double *dlogp);
 
 extern const struct loss *const losses[];      /* all of loss.def, ended by NULL */
 
-/* The loss by its name; pairs: of preferences (--pref-loss), else of single rows (--sft-loss).
- * ST_USAGE lists those there are. */
-enum st loss_find(const struct loss **l, const char *name, bool pairs) must_use;
+/* The loss by its name, of preferences or not.  ST_USAGE lists those there are. */
+enum st loss_find(const struct loss **l, const char *name, bool prefers) must_use;
 
 /* ST_USAGE: an option was given that belongs to losses, but to neither of these. */
 enum st loss_options(const struct loss *sft, const struct loss *pref) must_use;

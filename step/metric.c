@@ -30,6 +30,8 @@ static void add_pairs(struct tally *t, const struct rows *r)
         double c = beta * (r->logp[i] - r->ref[i]), j = beta * (r->logp[i + 1] - r->ref[i + 1]);
         double w = r->w[i];
         t->pairs += w;
+        t->n_chosen += w;
+        t->n_rejected += w;
         t->chosen += w * c;
         t->rejected += w * j;
         t->logp_chosen += w * r->logp[i];
@@ -39,19 +41,37 @@ static void add_pairs(struct tally *t, const struct rows *r)
     }
 }
 
+static void add_labels(struct tally *t, const struct rows *r)
+{
+    double beta = *r->loss->beta;
+
+    for (int64_t i = 0; i < r->b->n_seqs; i++) {
+        double w = r->w[i], reward = beta * (r->logp[i] - r->ref[i]);
+        bool good = r->good[i];
+        *(good ? &t->n_chosen : &t->n_rejected) += w;
+        *(good ? &t->chosen : &t->rejected) += w * reward;
+        *(good ? &t->logp_chosen : &t->logp_rejected) += w * r->logp[i];
+    }
+    t->base = r->base;
+}
+
 enum st tally_add(struct tally *t, const struct rows *r, struct arena *a)
 {
     t->loss = r->loss;
     t->sum += rows_loss(r);
     t->norm += rows_norm(r);
     t->rows += r->b->n_rows;
-    t->tokens += r->b->n_tokens;
+    t->tokens += rows_tokens(r);
     for (int64_t i = 0; i < r->b->n_seqs; i++) {
         t->trained += r->w[i] * r->len[i];
         t->hits += r->w[i] * r->hit[i];
+        t->entropy += r->w[i] * r->entropy[i];
+        t->logp += r->w[i] * r->logp[i];
     }
     if (r->loss->needs & NEED_PAIRS)
         add_pairs(t, r);
+    else if (r->loss->needs & NEED_LABELS)
+        add_labels(t, r);
     return add_sources(t, r, a);
 }
 
@@ -106,7 +126,7 @@ static enum st measure(struct metric *m, const char *name, double v)
 /* both: a source may stand in either tally, so its names say which. */
 static enum st put_sources(struct metric *m, const struct tally *t, bool both)
 {
-    const char *of = !both ? "" : t->loss->needs & NEED_PAIRS ? "pref/" : "sft/";
+    const char *of = !both ? "" : loss_prefers(t->loss) ? "pref/" : "sft/";
     char name[512];
     enum st st = ST_OK;
 
@@ -134,14 +154,42 @@ static enum st put_pairs(struct metric *m, const struct tally *t)
     return m->prefix.n ? measure(m, "policy_accuracy", t->preferred / n) : ST_OK;
 }
 
+/* A step may have labels of one sort alone. */
+static enum st put_labels(struct metric *m, const struct tally *t)
+{
+    double good = t->n_chosen, bad = t->n_rejected;
+
+    if (good > 0 && (measure(m, "rewards/chosen", t->chosen / good) ||
+                     measure(m, "logps/chosen", t->logp_chosen / good)))
+        return ST_SYS;
+    if (bad > 0 && (measure(m, "rewards/rejected", t->rejected / bad) ||
+                    measure(m, "logps/rejected", t->logp_rejected / bad)))
+        return ST_SYS;
+    if (good > 0 && bad > 0 &&
+        measure(m, "rewards/margins", t->chosen / good - t->rejected / bad) != ST_OK)
+        return ST_SYS;
+    return t->loss->needs & NEED_STEP ? measure(m, "kl", t->base) : ST_OK;
+}
+
+/* Of sft rows; the log-likelihood beside a loss that is not it. */
+static enum st put_rows(struct metric *m, const struct tally *t)
+{
+    if (t->loss != &loss_sft && measure(m, "sft/nll", -t->logp / t->trained) != ST_OK)
+        return ST_SYS;
+    return measure(m, "mean_token_accuracy", t->hits / t->trained);
+}
+
 static enum st put_tally(struct metric *m, const struct tally *t, bool both)
 {
-    bool pairs = t->loss->needs & NEED_PAIRS;
-    enum st st = measure(m, pairs ? "pref/loss" : "sft/loss", tally_loss(t));
+    bool pref = loss_prefers(t->loss);
+    enum st st = measure(m, pref ? "pref/loss" : "sft/loss", tally_loss(t));
 
     if (st == ST_OK)
-        st = pairs ? put_pairs(m, t)
-                   : measure(m, "mean_token_accuracy", t->hits / t->trained);
+        st = !pref                             ? put_rows(m, t)
+             : t->loss->needs & NEED_PAIRS ? put_pairs(m, t)
+                                               : put_labels(m, t);
+    if (st == ST_OK)
+        st = measure(m, pref ? "pref/entropy" : "entropy", t->entropy / t->trained);
     return st != ST_OK ? st : put_sources(m, t, both);
 }
 

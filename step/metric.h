@@ -13,10 +13,14 @@ struct tally {
     double  sum, norm;                         /* the loss is sum / norm */
     int64_t rows, tokens;                      /* tokens computed */
     /* by the rows' weights, as the loss is and as evalc has them: */
-    double  trained, hits;                     /* trained tokens; those that were the arg max */
+    double  trained, hits, entropy;            /* trained tokens; those that were the arg max; the
+                                                * entropy at each, summed */
+    double  logp;                              /* sum of log p, of rows without sides */
     double  pairs;
-    double  chosen, rejected;                  /* sums over pairs: rewards */
+    double  n_chosen, n_rejected;              /* pairs, or labels that are good and bad: */
+    double  chosen, rejected;                  /* sums over them: rewards */
     double  logp_chosen, logp_rejected;
+    double  base;                              /* of labels, NEED_STEP: the baseline */
     double  won, preferred;                    /* pairs with chosen > rejected: reward; log p */
     int64_t n_sources;
     struct { struct view name; double sum, norm; } source[TALLY_SOURCES_MAX];

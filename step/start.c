@@ -61,6 +61,7 @@ static enum st check_plan(struct run *r)
     r->lr[OBJ_PREF] = opt_given("lr-pref") ? p->lr_pref : p->lr;
     r->work.micro_tokens = p->micro_tokens;
     r->work.share = !p->no_share;
+    r->work.neftune = p->neftune;
     return ST_OK;
 }
 
@@ -277,6 +278,9 @@ static void recipe(const struct run *r, char text[STATE_RECIPE_MAX])
             if (q->type == OPT_REAL && n < STATE_RECIPE_MAX)
                 n += snprintf(text + n, (size_t)(STATE_RECIPE_MAX - n), " --%s %.9g", q->name,
                               *(const double *)q->to);
+    if (p->neftune > 0 && n < STATE_RECIPE_MAX)
+        n += snprintf(text + n, (size_t)(STATE_RECIPE_MAX - n), " --neftune-alpha %.9g --seed %lld",
+                      p->neftune, (long long)p->seed);
     if (n < STATE_RECIPE_MAX)
         adapt_recipe(r, text + n, (size_t)(STATE_RECIPE_MAX - n));
 }

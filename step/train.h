@@ -16,7 +16,7 @@ struct plan {                                  /* the options; what is NULL or 0
     const char *branch, *decay_type, *nan, *stop_at;
     const char *feedback, *save_dtype, *to, *adapter, *lora_targets;
     double      lr, lr_sft, lr_pref, beta1, beta2, eps, decay, min_lr, clip;
-    double      decay_steps, lora_alpha, lora_dropout;
+    double      decay_steps, lora_alpha, lora_dropout, neftune;
     int64_t     threads, warmup, timescale, micro_tokens, steps, save_every, keep, seed, seed_init;
     int64_t     lora_rank;                     /* 0: every weight trains, or --adapter's do */
     bool        no_share, resume, quiet, lora_rslora, merge;

@@ -1,8 +1,8 @@
 /* update.c - one step record: its rows are read, measured or trained on, and that is told.
  *
  * Large measurements are cut into slices, so that held-out files of any size pass through; their
- * sums add up.  The rows of an update are all held before the first forward, because the divisor of
- * the loss must be known. */
+ * sums add up; a loss with a baseline of the whole step has all its rows held.  So are those of an
+ * update before the first forward, because the divisor of the loss must be known. */
 #include "base/rng.h"
 #include "doing.h"
 
@@ -18,18 +18,19 @@ static enum st at_row(const struct run *r, enum st st)
     return st;
 }
 
-/* A pair's reference column must be there, and of this row under the run's reference weights. */
+/* The reference column of a pair or label must be there, and of this row under the run's reference weights. */
 static enum st check_ref(const struct run *r, const struct rec *rec)
 {
     const struct folders *f = r->ref.base ? &r->ref : &r->from;
     const char *dir = f->adapter ? f->adapter : f->base ? f->base : "REF";
     uint8_t key[8];
 
-    if (rec->kind != REC_PREF || !(r->work.loss[OBJ_PREF]->needs & NEED_REF))
+    if ((rec->kind != REC_PREF && rec->kind != REC_LABEL) ||
+        !(r->work.loss[OBJ_PREF]->needs & NEED_REF))
         return ST_OK;
     if (!rec->ref.given)
-        return fail(ST_DATA, "a pair without a reference; evalc --task logprob --model %s adds it",
-                    dir);
+        return fail(ST_DATA, "a %s without a reference; evalc --task logprob --model %s adds it",
+                    rec->kind == REC_PREF ? "pair" : "label", dir);
     batch_ref_key(key, r->state.ref, rec);
     if (memcmp(key, rec->ref.key, 8) != 0)
         return fail(ST_DATA, "a reference of other weights or another row; make it anew with evalc "
@@ -40,7 +41,7 @@ static enum st check_ref(const struct run *r, const struct rec *rec)
 static enum st add_row(struct run *r, struct doing *t, const struct rec *rec,
                        struct arena *const a[2])
 {
-    int o = rec->kind == REC_PREF ? OBJ_PREF : OBJ_SFT;
+    int o = rec->kind == REC_PREF || rec->kind == REC_LABEL ? OBJ_PREF : OBJ_SFT;
 
     if (rec->kind == REC_STEP)
         return fail(ST_DATA, "a step record where rows of step %lld should be",
@@ -88,7 +89,7 @@ static enum st all_there(const struct run *r, const struct doing *t)
     for (int o = 0; o < 2; o++)
         if (doing_takes(&r->step, o) && !t->use[o] && !t->tally[o].loss)
             return fail(ST_DATA, "step %lld of objective %s has no %s rows", (long long)r->step.i,
-                        obj_name(r->step.obj), o == OBJ_SFT ? "sft" : "pref");
+                        obj_name(r->step.obj), obj_name((enum obj)o));
     return ST_OK;
 }
 
@@ -151,11 +152,13 @@ static enum st measure_slices(struct run *r, struct doing *t)
     struct arena *names = r->held[0].arena;            /* of sources: they outlive a slice */
     size_t mark = arena_mark(r->now), mark_names = arena_mark(names);
     int64_t left = r->step.n;
+    bool whole = doing_takes(&r->step, OBJ_PREF) && r->work.loss[OBJ_PREF]->needs & NEED_STEP;
+    int64_t slice = whole ? 0 : SLICE_PASSES * r->work.micro_tokens;
     enum st st = ST_OK;
 
     while (st == ST_OK && left > 0) {
         t->rows[0].b = t->rows[1].b = NULL;
-        st = read_rows(r, t, &left, SLICE_PASSES * r->work.micro_tokens, a);
+        st = read_rows(r, t, &left, slice, a);
         for (int o = 0; o < 2 && st == ST_OK; o++)
             if (t->use[o] && (st = rows_measure(t->use[o], false)) == ST_OK)
                 st = tally_add(&t->tally[o], t->use[o], names);

@@ -21,18 +21,21 @@ struct work {
     bool               share;                  /* prompts of pairs computed once */
     int64_t            keep_bytes;             /* what kept forwards may take in all */
     bool               dropout;                /* gradients are taken with it, measurements not; */
-    uint64_t           noise;                  /* its seed, of the step */
+    double             neftune;                /* likewise those of sft rows; 0: none */
+    uint64_t           noise;                  /* their seed, of the step */
     struct arena      *a;                      /* the run's: passes, scratch */
     /* the rest is work.c's own */
     struct pass       *pass;                   /* of everything that is not kept */
     struct pass      **kept[2];                /* [kept_room] for each objective's measured rows */
     int64_t            kept_room[2], kept_bytes;
     int64_t            room;                   /* targets the scratch holds */
-    float             *logp, *coef;
+    float             *logp, *coef, *entropy;
     uint8_t           *hit;
 };
 
-/* The columns of the loss over all sequences, in the order of the rows, and where each lies. */
+/* The columns of the loss over all sequences, in the order of the rows, and where each lies.  Where the
+ * loss wants a baseline of the whole step, `other` has every label again with its mismatched
+ * completion: forwarded first, and never differentiated. */
 struct rows {
     struct work       *work;
     enum obj           obj;
@@ -41,11 +44,20 @@ struct rows {
     int64_t            n_kept;                 /* forwards in work->kept[obj]; 0: none */
     bool               seen;                   /* logp and hit hold a forward */
     double            *logp, *ref, *w, *dlogp;
+    double            *token;                  /* of each trained token; NULL unless NEED_TOKENS */
+    int64_t           *place;                  /* [n_seqs] of a sequence in token and dlogp */
+    bool              *good;                   /* NULL unless NEED_LABELS */
+    double            *entropy;                /* of what was expected, summed over trained tokens */
     int32_t           *len, *hit;              /* trained tokens; those that were the arg max */
     int64_t           *order, *first;          /* of pack p: order[first[p]..first[p + 1]] */
     bool               together;               /* no pair has its sides in two packs */
-    double            *part[4];                /* scratch: columns of a part */
-    int32_t           *part_len;
+    struct {                                   /* scratch: columns of a part */
+        double  *logp, *ref, *w, *token, *dlogp;
+        bool    *good;
+        int32_t *len;
+    } part;
+    struct rows       *other;                  /* NULL unless NEED_STEP */
+    double             base;                   /* of its forward */
 };
 
 /* Takes the training pass. */
@@ -60,6 +72,7 @@ enum st rows_add(struct rows *r, const struct rec *rec) must_use;
 enum st rows_pack(struct rows *r, struct arena *a) must_use;
 
 double rows_norm(const struct rows *r);        /* the divisor of the loss */
+int64_t rows_tokens(const struct rows *r);     /* tokens a forward computes */
 
 /* Forward only.  keep: keep it for rows_gradient(), where the memory for it is there and no dropout
  * makes that another. */

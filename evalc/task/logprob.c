@@ -2,16 +2,25 @@
  * reference column.
  *
  * Written once, it saves every later run the reference model.  Rows of other kinds pass
- * untouched, so that one file may hold everything. */
+ * untouched, so that one file may hold everything.  A label gets a mismatched completion too
+ * (other.h), with its own sum in the column. */
 #include "task.h"
 
 static uint8_t hash[32];
 static struct buf bytes;
 static int64_t scored;
+static bool no_other;
+
+static const struct opt opts[] = {
+    { 0, "no-other", OPT_FLAG, &no_other, NULL,
+      "give labels no completion of another prompt; kto needs one", 0, 0 },
+    { 0 },
+};
 
 static enum st start(struct job *j)
 {
     scored = 0;
+    j->others = !no_other;
     return folders_hash(hash, j->folders, j->a);
 }
 
@@ -45,5 +54,5 @@ const struct task task_logprob = {
     .name = "logprob",
     .line = "the records again, pairs and labels with --model's log-probabilities as column ref",
     .kinds = TASK_ALL_KINDS, .scored = TASK_KIND(REC_PREF) | TASK_KIND(REC_LABEL), .copies = true,
-    .start = start, .row = row, .end = end,
+    .opts = opts, .start = start, .row = row, .end = end,
 };

@@ -205,6 +205,7 @@ enum st batch_add(struct batch *b, const struct rec *r)
     b->n_seqs += p.n_sides;
     b->n_pairs += r->kind == REC_PREF;
     b->norm_pairs += r->kind == REC_PREF ? r->w : 0;
+    b->norm_labels += r->kind == REC_LABEL ? r->w : 0;
     return ST_OK;
 }
 
@@ -235,6 +236,17 @@ static void add_ids(XXH3_state_t *h, struct ids ids)
     }
 }
 
+static void add_part(XXH3_state_t *h, const struct part *p)
+{
+    add_ids(h, p->ids);
+    add_number(h, n_spans(p));
+    for (int64_t j = 0; j < n_spans(p); j++) {
+        struct span v = span_at(p, j);
+        add_number(h, v.begin);
+        add_number(h, v.end);
+    }
+}
+
 static void put_key(uint8_t key[8], const XXH3_state_t *h)
 {
     uint64_t v = XXH3_64bits_digest(h);
@@ -254,15 +266,10 @@ void batch_row_key(uint8_t key[8], const struct rec *r)
     XXH3_INITSTATE(&h);
     XXH3_64bits_reset(&h);
     add_ids(&h, p.prompt);
-    for (int i = 0; i < p.n_sides; i++) {
-        add_ids(&h, p.side[i].ids);
-        add_number(&h, n_spans(&p.side[i]));
-        for (int64_t j = 0; j < n_spans(&p.side[i]); j++) {
-            struct span v = span_at(&p.side[i], j);
-            add_number(&h, v.begin);
-            add_number(&h, v.end);
-        }
-    }
+    for (int i = 0; i < p.n_sides; i++)
+        add_part(&h, &p.side[i]);
+    if (r->other.n)
+        add_part(&h, &(struct part){ r->other, r->other_span });
     put_key(key, &h);
 }
 

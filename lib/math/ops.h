@@ -18,7 +18,7 @@
 #include "math/dev.h"
 #include "math/forest.h"
 
-/* Where a dropout's draws come from: row i of x has the key key[i], or key[at[i]] where at is given
+/* Where the draws of noise come from: row i of x has the key key[i], or key[at[i]] where at is given
  * (arrays on the device); p of the numbers, in whole 65536ths, become 0. */
 struct draws { uint64_t seed, stream; const uint64_t *key; const int32_t *at; double p; };
 
@@ -102,15 +102,18 @@ struct ops {
     /* y[N D] = x where a draw of (seed, stream, the row's key, column) keeps it, times 1 / (1 - p),
      * else 0; with add, y += that.  y may be x.  It is its own backward. */
     void (*dropout)(struct dev *d, struct tensor y, struct tensor x, struct draws by, bool add);
+    /* x[N D] += size[N] * u, u uniform in (-1, 1) by a draw of (seed, stream, the row's key,
+     * column); by.p is not read.  It changes no gradient.  Jain et al. 2023, arXiv:2310.05914. */
+    void (*jitter)(struct dev *d, struct tensor x, struct tensor size, struct draws by);
 
     /* The head: logp[i] = log softmax(x[i D] w[V D]^T)[target[i]] for n rows, in chunks: never a
      * [n V] buffer beyond `chunk` rows. lse[n] is kept; hit[n] = 1 where the target is the arg
-     * max (first of equals), else 0. With coef (n numbers, dl/dlogp, known beforehand) the
-     * gradient is taken in the same pass: dx[n D] =, dw[V D] +=; dw.p NULL: not wanted.
-     * coef NULL: dx, dw untouched. */
+     * max (first of equals), else 0; entropy[n] = that of the softmax, in nats.  With coef (n
+     * numbers, dl/dlogp, known beforehand) the gradient is taken in the same pass: dx[n D] =,
+     * dw[V D] +=; dw.p NULL: not wanted.  coef NULL: dx, dw untouched. */
     void (*logprob)(struct dev *d, struct tensor logp, struct tensor lse, struct tensor hit,
-                    struct tensor x, struct tensor w, const int32_t *target, const float *coef,
-                    struct tensor dx, struct tensor dw);
+                    struct tensor entropy, struct tensor x, struct tensor w, const int32_t *target,
+                    const float *coef, struct tensor dx, struct tensor dw);
     /* The gradient later, from lse: dx[n D] =, dw[V D] +=; dw.p NULL: not wanted. */
     void (*logprob_bwd)(struct dev *d, struct tensor dx, struct tensor dw, struct tensor x,
                         struct tensor w, struct tensor lse, const int32_t *target,

@@ -4,6 +4,10 @@
 
 #include <math.h>
 
+#include "base/rng.h"
+
+#define NEFTUNE UINT32_MAX                     /* stream of its draws; dropouts have the first */
+
 struct heads layer_heads(const struct config *c, float *qkv, int64_t N, int which)
 {
     int64_t HE = c->H * c->E, GE = c->G * c->E, row = HE + 2 * GE;
@@ -161,6 +165,23 @@ static void finish(const struct model *m, struct pass *p, const struct layer *l,
     d->op->add(d, tensor2(out, rows, D), res, t);
 }
 
+/* The size of NEFTune's noise on every token. */
+static void put_sizes(struct pass *p, const struct forest *f, int64_t D)
+{
+    float block[1024];
+
+    for (int64_t s = 0; s < f->n_segs; s++) {
+        const struct seg *seg = &f->seg[s];
+        double n = seg->end > seg->begin ? f->pos[seg->end - 1] + 1 : 1;
+        float size = (float)(p->noise.neftune / sqrt(n * (double)D));
+        for (int64_t i = 0; i < MIN(countof(block), seg->end - seg->begin); i++)
+            block[i] = size;
+        for (int64_t i = seg->begin; i < seg->end; i += countof(block))
+            dev_put(p->d, p->size + i, block,
+                    (size_t)MIN(countof(block), seg->end - i) * sizeof(float));
+    }
+}
+
 static void put_pack(struct pass *p, const struct pack *pack, const float *coef)
 {
     size_t N = (size_t)pack->f.n_tokens, n = (size_t)pack->n_targets;
@@ -192,6 +213,10 @@ static void embed(struct model *m, struct pass *p, float *x)
         d->op->embed(d, t, m->places->w, p->f.pos);
         d->op->add(d, tx, tx, t);
     }
+    if (p->noise.neftune > 0)
+        d->op->jitter(d, tx, tensor1(p->size, tx.d[0]),
+                      (struct draws){ p->noise.seed, RNG_STREAM(RNG_NOISE, NEFTUNE), p->key, NULL,
+                                      0 });
 }
 
 static void head(struct model *m, struct pass *p, bool with_grad)
@@ -202,8 +227,9 @@ static void head(struct model *m, struct pass *p, bool with_grad)
     struct tensor h = tensor2(p->h, n, m->c.D);
 
     layer_norm(m, p, &final, p->h, p->xf, n);
-    d->op->logprob(d, tensor1(p->logp, n), tensor1(p->lse, n), tensor1(p->hit, n), h, m->head->w,
-                   p->target, with_grad ? p->coef : NULL, tensor2(p->dh, n, m->c.D), m->head->g);
+    d->op->logprob(d, tensor1(p->logp, n), tensor1(p->lse, n), tensor1(p->hit, n),
+                   tensor1(p->entropy, n), h, m->head->w, p->target, with_grad ? p->coef : NULL,
+                   tensor2(p->dh, n, m->c.D), m->head->g);
 }
 
 void model_forward(struct model *m, struct pass *p, const struct pack *pack, const float *coef,
@@ -215,6 +241,8 @@ void model_forward(struct model *m, struct pass *p, const struct pack *pack, con
 
     BUG_IF(coef && !(p->keep && model_trained(m).g));
     put_pack(p, pack, coef);
+    if (p->noise.neftune > 0)
+        put_sizes(p, &pack->f, c->D);
     int64_t N = p->f.n_tokens, n = p->n_targets;
     if (n == 0)
         return;
@@ -237,6 +265,11 @@ void model_forward(struct model *m, struct pass *p, const struct pack *pack, con
         for (int64_t i = 0; i < n; i++)
             hit[i] = p->host[i] != 0;
     }
+}
+
+void model_entropy(const struct pass *p, float *entropy)
+{
+    dev_get(p->d, entropy, p->entropy, (size_t)p->n_targets * sizeof(float));
 }
 
 enum st model_logits(struct model *m, struct pass *p, float *logits)

@@ -74,15 +74,16 @@ struct pass {
     struct act   *act;                         /* [L], host */
     float        *xg, *og;                     /* x and o of the last layer, n_targets rows */
     float        *xf, *h;                      /* final hidden rows; after the norm */
-    float        *logp, *lse, *hit, *dh;       /* [n_targets]; dh [n_targets D] */
+    float        *logp, *lse, *hit, *entropy, *dh;     /* [n_targets]; dh [n_targets D] */
     float        *mean, *rstd;                 /* scratch of norms */
     float        *t, *xn, *fa;                 /* scratch [rows D], [rows D], [rows F] */
     float        *dx, *dxg, *dxn, *dqkv, *dqk, *dout, *dog, *fb, *fc;    /* of the backward */
     float        *host;                        /* [max_targets], host */
     float        *lt, *ldt, *lx;               /* of adapters: s A x, its gradient; dropped x */
-    uint64_t     *key;                         /* [N] of the pack, for dropout */
-    uint64_t      noise;                       /* its seed, of the step */
-    bool          noisy;                       /* the pass in hand is with dropout */
+    uint64_t     *key;                         /* [N] of the pack, for noise */
+    float        *size;                        /* [N] of NEFTune's */
+    struct noise  noise;
+    bool          noisy, dropout;              /* the pass in hand is with noise; that of lora.c */
 };
 
 /* q, k, v inside a qkv buffer of N tokens: NeoX lies [N H 3 E], Llama [N (H + 2G) E], with q and k

@@ -307,7 +307,7 @@ static struct mat columns(float *p, int64_t rows, int64_t ld, int64_t from, int6
 static void drop(const struct model *m, struct pass *p, const struct adapter *d, float *y, float *x,
                  int64_t rows, int64_t cols, bool add)
 {
-    struct draws by = { p->noise, RNG_STREAM(RNG_NOISE, d->stream), p->key,
+    struct draws by = { p->noise.seed, RNG_STREAM(RNG_NOISE, d->stream), p->key,
                         d->gathered ? p->at : NULL, m->c.lora->dropout };
 
     m->d->op->dropout(m->d, tensor2(y, rows, cols), tensor2(x, rows, cols), by, add);
@@ -321,7 +321,7 @@ static float *down(const struct model *m, struct pass *p, const struct adapter *
     int64_t in = d->a.d[1], n = d->a.d[0];
     struct tensor t = tensor2(p->lt, rows, n);
 
-    if (p->noisy) {
+    if (p->dropout) {
         drop(m, p, d, p->lx, x, rows, in, false);
         x = p->lx;
     }
@@ -360,9 +360,9 @@ void lora_backward(const struct model *m, struct pass *p, const struct linear *l
     dev->op->matmul_dw(dev, d->da, none, mat_of(dt), layer_mat(x, rows, in));
     if (!dx)
         return;
-    float *to = p->noisy ? p->lx : dx;
-    dev->op->matmul_dx(dev, layer_mat(to, rows, in), mat_of(dt), d->a, !p->noisy);
-    if (p->noisy)
+    float *to = p->dropout ? p->lx : dx;
+    dev->op->matmul_dx(dev, layer_mat(to, rows, in), mat_of(dt), d->a, !p->dropout);
+    if (p->dropout)
         drop(m, p, d, dx, to, rows, in, true);
 }
 

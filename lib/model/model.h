@@ -99,7 +99,7 @@ struct pack {
     int32_t      *token;                       /* [f.n_tokens] */
     int64_t       n_targets;
     int32_t      *at, *target;                 /* [n_targets] */
-    uint64_t     *key;                         /* [f.n_tokens] of row and place, for dropout */
+    uint64_t     *key;                         /* [f.n_tokens] of row and place, for noise */
 };
 
 /* The activations of one forward, kept for its backward.  A pass may be filled again and again; it
@@ -127,9 +127,18 @@ void model_forward(struct model *m, struct pass *p, const struct pack *pack, con
  * model_forward(). The pass keeps its forward (weights must not have changed since). */
 void model_backward(struct model *m, struct pass *p, const float *coef);
 
-/* Forwards from now on are with dropout, drawn from the seed and the pack's keys; NULL: without, as
- * at first.  Nothing changes where the adapters have none.  Not between forward and backward. */
-void pass_noise(struct pass *p, const uint64_t *seed);
+/* What a forward draws from the pack's keys: dropout where the adapters have one, and NEFTune's
+ * noise on the embeddings, uniform within +-neftune / sqrt(n D), n the tokens of the path that a
+ * token's segment ends (Jain et al. 2023, arXiv:2310.05914). */
+struct noise { uint64_t seed; double neftune; };
+
+/* Forwards from now on are with it; NULL: without, as at first.  Not between forward and
+ * backward. */
+void pass_noise(struct pass *p, const struct noise *n);
+
+/* After a forward: the entropy, in nats, of what the model expects at every target's place,
+ * [n_targets] into host memory. */
+void model_entropy(const struct pass *p, float *entropy);
 
 /* Logits of every target's place after a forward, [n_targets V] into host memory; for goldens and
  * small models.  ST_SYS: no device memory for a chunk of them. */

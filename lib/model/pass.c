@@ -63,10 +63,8 @@ static void cut_lora(struct cut *k, struct pass *p, const struct config *c, int6
     p->lt = cut(k, rows * 3 * c->lora->rank);
     if (p->keep)
         p->ldt = cut(k, rows * 3 * c->lora->rank);
-    if (p->keep && c->lora->dropout > 0) {
+    if (p->keep && c->lora->dropout > 0)
         p->lx = cut(k, rows * MAX(c->F, MAX(c->D, c->H * c->E)));
-        p->key = cut(k, 2 * p->max_tokens);
-    }
 }
 
 static size_t cut_pass(struct pass *p, const struct config *c, void *base)
@@ -83,6 +81,7 @@ static size_t cut_pass(struct pass *p, const struct config *c, void *base)
     p->logp = cut(&k, n);
     p->lse = cut(&k, n);
     p->hit = cut(&k, n);
+    p->entropy = cut(&k, n);
     p->xf = cut(&k, n * c->D);
     p->h = cut(&k, n * c->D);
     p->mean = cut(&k, rows * (c->qk_norm ? MAX(c->H, 1) : 1));
@@ -93,6 +92,8 @@ static size_t cut_pass(struct pass *p, const struct config *c, void *base)
     cut_layers(&k, p, c);
     cut_lora(&k, p, c, rows);
     if (p->keep) {
+        p->key = cut(&k, 2 * N);
+        p->size = cut(&k, N);
         p->dh = cut(&k, n * c->D);
         p->dx = cut(&k, N * c->D);
         p->dxg = cut(&k, n * c->D);
@@ -135,10 +136,12 @@ enum st pass_new(struct pass **out, const struct model *m, int64_t max_tokens, i
     return ST_OK;
 }
 
-void pass_noise(struct pass *p, const uint64_t *seed)
+void pass_noise(struct pass *p, const struct noise *n)
 {
-    p->noisy = seed && p->key;
-    p->noise = seed ? *seed : 0;
+    BUG_IF(n && !p->keep);
+    p->noisy = n != NULL;
+    p->dropout = n && p->lx;
+    p->noise = n ? *n : (struct noise){ 0 };
 }
 
 void pass_free(struct pass *p)

@@ -274,13 +274,22 @@ static bool take_pair(struct take *t, struct rec *r)
            get_weight(t, &r->w) && get_ref(t, &r->ref);
 }
 
+static bool get_other(struct take *t, struct rec *r)
+{
+    return get_ids(t, F_OTHER, &r->other) && (r->other.n || bad_field(t, F_OTHER, "is empty"));
+}
+
 static bool take_label(struct take *t, struct rec *r)
 {
     if (!has(t, F_GOOD))
         return field_bad(t, "no field 'good'");
+    if (has(t, F_OTHER_SPAN) && !has(t, F_OTHER))
+        return field_bad(t, "field 'other_span' without 'other'");
     return get_ids(t, F_PROMPT, &r->prompt) && get_ids(t, F_COMPLETION, &r->completion) &&
            get_bool(t, F_GOOD, &r->good) &&
            get_spans(t, F_COMPLETION_SPAN, r->completion.n, &r->completion_span) &&
+           (!has(t, F_OTHER) || get_other(t, r)) &&
+           get_spans(t, F_OTHER_SPAN, r->other.n, &r->other_span) &&
            get_weight(t, &r->w) && get_ref(t, &r->ref);
 }
 

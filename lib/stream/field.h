@@ -11,9 +11,11 @@
     X(W, "w") X(N, "n") X(I, "i") X(ID, "id") X(SRC, "src") X(IDS, "ids") X(REF, "ref")            \
         X(OBJ, "obj") X(WHY, "why") X(USE, "use") X(MIX, "mix") X(SPAN, "span") X(GOOD, "good")    \
             X(TEXT, "text") X(CHARS, "chars") X(GROUP, "group") X(TRAIN, "train")                  \
+                X(OTHER, "other")                                                                  \
                 X(PHASE, "phase") X(STATE, "state") X(PROMPT, "prompt") X(CHOSEN, "chosen")        \
                     X(ANSWER, "answer") X(FINISH, "finish") X(CHOICES, "choices")                  \
                         X(REJECTED, "rejected") X(COMPLETION, "completion")                        \
+                            X(OTHER_SPAN, "other_span")                                            \
                             X(CHOSEN_SPAN, "chosen_span") X(REJECTED_SPAN, "rejected_span")        \
                                 X(COMPLETION_SPAN, "completion_span")
 enum field {
@@ -27,7 +29,7 @@ extern const char field_name[N_FIELDS][16];
 struct take {
     struct mp      v[N_FIELDS];
     struct view    mix;                        /* the whole value of that field */
-    uint32_t       have;
+    uint64_t       have;
     struct mp_in   in;
     const uint8_t *end;                        /* of the record, once walked */
     int            width;

@@ -102,7 +102,7 @@ static bool walk(struct take *t, size_t n)
                 t->in.why = "a key twice in one map";
                 return false;
             }
-            t->have |= 1u << f;
+            t->have |= (uint64_t)1 << f;
         } else if (!other_key(t, &others, &key)) {
             return false;
         }
@@ -163,7 +163,8 @@ static int64_t spans_sum(const struct spans *s, int64_t n_ids)
 
 void rec_count(struct rec *r)
 {
-    r->n_tokens = r->prompt.n + r->ids.n + r->chosen.n + r->rejected.n + r->completion.n;
+    r->n_tokens = r->prompt.n + r->ids.n + r->chosen.n + r->rejected.n + r->completion.n +
+                  r->other.n;
     for (int64_t i = 0; i < r->n_choices; i++)
         r->n_tokens += r->choices[i].ids.n;
     r->n_trained = spans_sum(&r->span, r->ids.n) + spans_sum(&r->chosen_span, r->chosen.n) +

@@ -56,7 +56,7 @@ struct ref_sum { double sum; int64_t n; };
 struct ref {                                   /* the reference column of a pair */
     bool           given;
     uint8_t        key[8];
-    struct ref_sum chosen, rejected;           /* of a `label`: chosen is the completion */
+    struct ref_sum chosen, rejected;           /* of a `label`: its completion, and `other` */
 };
 
 struct step_rec {                              /* the fields of a `step` record */
@@ -90,6 +90,8 @@ struct rec {
     struct ids     completion;                 /* label */
     struct spans   completion_span;
     bool           good;                       /* label */
+    struct ids     other;                      /* label: a completion of another prompt; n 0: none */
+    struct spans   other_span;
     struct ref     ref;
     struct choice *choices;                    /* choice */
     int64_t        n_choices, answer;
@@ -98,7 +100,7 @@ struct rec {
     int64_t        n_gen;                      /* gen: which sample */
     struct step_rec step;
     int64_t        n_tokens;                   /* ids of all sides, the prompt once: a row's cost */
-    int64_t        n_trained;                  /* trained tokens of all sides */
+    int64_t        n_trained;                  /* trained tokens of all sides, not `other` */
 };
 
 /* Decodes and checks raw[n_bytes], one msgpack map, against `width` of the header and the rules
@@ -133,6 +135,9 @@ bool rec_each(struct view map, size_t *at, struct view *name, double *v);
 enum st rec_write(struct buf *b, const struct rec *r, int width) must_use;
 /* Appends raw with the field `ref` added or replaced; everything else byte for byte. */
 enum st rec_add_ref(struct buf *b, const struct rec *r, const struct ref *ref) must_use;
+/* The same with the fields `other` and, where given, `other_span` added to a label without. */
+enum st rec_add_other(struct buf *b, const struct rec *r, struct ids other,
+                      const struct spans *span) must_use;
 
 /* Ids from 32-bit values in the header's width, n * width bytes. */
 void ids_put(uint8_t *to, const uint32_t *v, int64_t n, int width);

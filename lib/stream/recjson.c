@@ -15,8 +15,8 @@ struct show {
 
 static bool is_ids(const struct show *s, struct view key)
 {
-    static const char *const names[] = { "ids",      "prompt",     "chosen",
-                                         "rejected", "completion", "choices" };
+    static const char *const names[] = { "ids",        "prompt", "chosen", "rejected",
+                                         "completion", "other",  "choices" };
     for (int64_t i = 0; s->kind >= REC_TEXT && s->kind <= REC_GEN && i < countof(names); i++)
         if (view_is(key, names[i]))
             return true;

@@ -205,6 +205,8 @@ static enum st put_kind(struct buf *b, const struct rec *r, int width)
                      put_ids(b, "completion", r->completion, width) ||
                      put_bool(b, "good", r->good) ||
                      put_spans(b, "completion_span", &r->completion_span) ||
+                     (r->other.n && put_ids(b, "other", r->other, width)) ||
+                     (r->other.n && put_spans(b, "other_span", &r->other_span)) ||
                      (w && put_real(b, "w", r->w)) || put_ref(b, &r->ref));
     case REC_CHOICE:
         return put_choice(b, r, width);
@@ -262,6 +264,19 @@ enum st rec_add_ref(struct buf *b, const struct rec *r, const struct ref *ref)
     const char *behind = old.p + old.n;
     return mp_st(buf_add(b, all.p + head, (size_t)(before - all.p) - head) || put_ref(b, ref) ||
            buf_add(b, behind, (size_t)(all.p + all.n - behind)));
+}
+
+enum st rec_add_other(struct buf *b, const struct rec *r, struct ids other,
+                      const struct spans *span)
+{
+    struct mp_in c;
+    size_t n;
+    BUG_IF(!map_open(&c, (struct view){ (const char *)r->raw, r->raw_bytes }, &n) ||
+           r->kind != REC_LABEL || r->other.n);
+    size_t head = (size_t)(c.p - r->raw);
+    return mp_st(mp_map(b, (int64_t)n + 1 + span->given) ||
+                 buf_add(b, r->raw + head, r->raw_bytes - head) ||
+                 put_ids(b, "other", other, other.width) || put_spans(b, "other_span", span));
 }
 
 void ids_put(uint8_t *to, const uint32_t *v, int64_t n, int width)

@@ -60,7 +60,10 @@ static const struct side {
       offsetof(struct rec, rejected_span) },
     { "completion", "completion_span", offsetof(struct rec, completion),
       offsetof(struct rec, completion_span) },
+    { "other", "other_span", offsetof(struct rec, other), offsetof(struct rec, other_span) },
 };
+
+enum { OTHER = 5 };                            /* the side of these whose tokens nobody trains */
 
 static inline struct ids *ids_of(struct rec *r, int side)
 {
@@ -148,7 +151,7 @@ static bool learn_ref(struct shape *s, const uint8_t **from, const uint8_t *p, s
 static bool has_side(enum rec_kind k, int side)
 {
     static const uint8_t sides[] = {
-        [REC_TEXT] = 1, [REC_SFT] = 1, [REC_PREF] = 2 | 4 | 8, [REC_LABEL] = 2 | 16,
+        [REC_TEXT] = 1, [REC_SFT] = 1, [REC_PREF] = 2 | 4 | 8, [REC_LABEL] = 2 | 16 | 32,
     };
     return sides[k] >> side & 1;
 }
@@ -271,8 +274,10 @@ static inline bool fill_side(const struct gap *g, struct rec *r, const uint8_t *
                              const uint8_t *end, struct span **spans)
 {
     struct ids *ids = ids_of(r, g->side);
+    int64_t untold, *trained = g->side == OTHER ? &untold : &r->n_trained;
+    untold = 0;
     if (g->kind == GAP_SPANS) {
-        if (!fill_spans(p, spans_of(r, g->side), ids->n, *spans, &r->n_trained))
+        if (!fill_spans(p, spans_of(r, g->side), ids->n, *spans, trained))
             return false;
         *spans += SPANS;
         return true;
@@ -281,7 +286,7 @@ static inline bool fill_side(const struct gap *g, struct rec *r, const uint8_t *
         return false;
     r->n_tokens += ids->n;
     if (side_of[g->side].spans_at && !spans_of(r, g->side)->given)
-        r->n_trained += ids->n;
+        *trained += ids->n;
     return true;
 }
 

@@ -1,19 +1,26 @@
 #!/usr/bin/env python3
-"""losses.py - what TRL's own loss functions say about made pairs: tests/golden/losses.txt.
+"""losses.py - what TRL's own loss functions say about made pairs and rows: tests/golden/losses.txt, losses-rows.txt.
 
     losses.py >tests/golden/losses.txt        (torch, trl 0.24)
+    losses.py rows >tests/golden/losses-rows.txt
 
 A line is a loss, then lw ll rw rl nw nl: log p of chosen and rejected, the same under the reference, trained tokens;
 then the loss of that pair and its derivatives by lw and ll, in float64 with default options.  The losses that TRL
 0.24 has as functions are called as they are; `ipo` and `sigmoid_norm` get log-ratios per token, `cpo`, `rpo` and
 `orpo` add TRL's NLL term per token of chosen; `dpop`, which TRL has not, is eq. 3 of arXiv:2402.13228 in torch.
+
+With `rows`: a block is `dft`, `kto` or `apo_zero_unpaired`, how many lines follow, the baseline and the loss of them all;
+then for dft a line for each token, log p and derivative; for the others one for each row, log p, that under the reference,
+the two of its mismatched completion, 1 for good or 0, derivative by the first.  Weights of good and bad: 1 and 1.
 """
 import random
+import sys
 import types
 
 import torch
 import torch.nn.functional as F
-from trl import CPOTrainer, DPOTrainer, ORPOTrainer
+from trl import CPOTrainer, DPOTrainer, KTOTrainer, ORPOTrainer
+from trl.trainer.sft_trainer import dft_loss
 
 torch.set_default_dtype(torch.float64)
 
@@ -57,7 +64,50 @@ LOSSES = {
 }
 
 
+def put(*values):
+    print(*('%.17g' % float(v) for v in values))
+
+
+def dft(r, n):
+    p = torch.tensor([-r.uniform(0.001, 6) for _ in range(n)], requires_grad=True)
+    # a vocabulary of two words: the logits are log-probabilities already, and stay so
+    logits = torch.stack([p, torch.log1p(-p.exp())], -1)
+    out = types.SimpleNamespace(logits=torch.cat([logits, torch.zeros(1, 2)])[None])
+    loss = dft_loss(out, torch.tensor([[-100] + n * [0]]))
+    grad, = torch.autograd.grad(loss, p)
+    print('dft', n, 0, '%.17g' % loss.item())
+    for x, g in zip(p, grad):
+        put(x.detach(), g)
+
+
+def labels(r, kind, n, drift):
+    me = types.SimpleNamespace(accelerator=types.SimpleNamespace(device='cpu', gather_for_metrics=lambda x: x), beta=0.1,
+                               desirable_weight=1.0, undesirable_weight=1.0, loss_type=kind, calculate_KL=kind == 'kto')
+    ref = torch.tensor([-r.uniform(1, 150) for _ in range(n)])
+    p = torch.tensor([min(x.item() + r.gauss(0, 6), -0.01) for x in ref], requires_grad=True)
+    other_ref = torch.tensor([-r.uniform(1, 150) for _ in range(n)])
+    other = torch.tensor([min(x.item() + r.gauss(drift, 4), -0.01) for x in other_ref])
+    good = torch.tensor([r.random() < 0.6 for _ in range(n)])
+    losses, _, _, kl = KTOTrainer.kto_loss(me, p[good], p[~good], other, ref[good], ref[~good], other_ref)
+    loss = losses.nanmean()
+    grad, = torch.autograd.grad(loss, p)
+    print(kind, n, '%.17g' % kl.item(), '%.17g' % loss.item())
+    for v in zip(p, ref, other, other_ref, good.double(), grad):
+        put(*(x.detach() for x in v))
+
+
+def rows():
+    r = random.Random(2)
+    for n in (1, 7, 40):
+        dft(r, n)
+    for kind in ('kto', 'apo_zero_unpaired'):
+        for n, drift in ((1, 3), (8, 5), (8, -5), (31, 1)):     # the baseline is clamped at -5
+            labels(r, kind, n, drift)
+
+
 def main():
+    if sys.argv[1:] == ['rows']:
+        return rows()
     r = random.Random(1)
     for name, f in LOSSES.items():
         for i in range(12):

@@ -174,6 +174,44 @@ def logprob(folder, reference):
     want(folder, lines)
 
 
+def label(folder, policy, reference):
+    rows, f = [], []
+    for i in range(6):
+        spans = [[1, 3 + i]] if i % 2 else [[0, 4 + i]]
+        row = {"t": "label", "src": "one", "id": key(300 + i), "prompt": ids(3 + 2 * i), "completion": ids(4 + i),
+               "good": i in (0, 1, 3, 4), "other": ids(9 - i)}
+        n = len(row["other"])
+        two = {"chosen": ("completion", spans), "rejected": ("other", [[0, n]] if i < 3 else [[2, n]])}
+        lp, ref = ({s: logps(m, row["prompt"], row[name], v)[0] for s, (name, v) in two.items()} for m in (policy, reference))
+        drift = 6 * (i % 2)                    # the reference of some is made worse, so that the baseline is above 0
+        ref = {s: [sum(v) - drift, len(v)] for s, v in ref.items()}
+        w = [1.0, 0.5, 1.0, 2.0, 1.0, 1.0][i]
+        row = record(row)
+        row.update(w=w, ref={"key": bytes(8), **ref})
+        if i % 2:
+            row["completion_span"] = spans
+        if i >= 3:
+            row["other_span"] = [[2, n]]
+        rows.append(row)
+        f.append(dict(w=w, good=row["good"], ratio=sum(lp["chosen"]) - ref["chosen"][0], lp=sum(lp["chosen"]), n=ref["chosen"][1],
+                      other=sum(lp["rejected"]) - ref["rejected"][0]))
+    stream(os.path.join(folder, "rows.rec"), rows)
+    kl = sum(x["w"] * x["other"] for x in f) / sum(x["w"] for x in f)
+    assert kl > 0
+    x = [BETA * (x["ratio"] - kl) * (1 if x["good"] else -1) for x in f]
+    lines = both("eval/label/loss", ratio([y["w"] / (1 + math.exp(v)) for y, v in zip(f, x)], [y["w"] for y in f]))
+    lines.append(("eval/label/kl", kl))
+    mean = {}
+    for name, scale, k in (("rewards", BETA, "ratio"), ("logratio", 1, "ratio"), ("logps", 1, "lp")):
+        for side in ("chosen", "rejected"):
+            part = [x for x in f if x["good"] == (side == "chosen")]
+            mean[name, side] = ratio([scale * x["w"] * x[k] for x in part], [x["w"] for x in part])
+            lines += both(f"eval/label/{name}/{side}", mean[name, side])
+    lines.append(("eval/label/rewards/margins", mean["rewards", "chosen"][0] - mean["rewards", "rejected"][0]))
+    lines += [("eval/label/rows", 6), ("eval/label/good", 4), ("eval/label/tokens", sum(x["n"] for x in f))]
+    want(folder, lines)
+
+
 def pareto(folder):
     runs = [("opt-sft", None, 1.10, 0.90), ("opt-pref", None, 2.10, 0.40), ("mix", 0.25, 1.20, 0.70), ("mix", 0.5, 1.30, 0.75),
             ("mix", 0.75, 1.60, 0.35)]
@@ -274,7 +312,8 @@ def main():
     reference = tiny(os.path.join(top, "task-model", "reference"), 2, model_type="gpt_neox", rotary_pct=0.5,
                      tie_word_embeddings=False)
     for name, make in (("loss", lambda d: loss(d, policy)), ("preference", lambda d: preference(d, policy, reference)),
-                       ("logprob", lambda d: logprob(d, reference)), ("pareto", pareto), ("compare", compare)):
+                       ("logprob", lambda d: logprob(d, reference)), ("pareto", pareto), ("compare", compare),
+                       ("label", lambda d: label(d, policy, reference))):
         folder = os.path.join(top, "task-" + name)
         os.makedirs(folder, exist_ok=True)
         make(folder)

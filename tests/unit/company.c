@@ -118,22 +118,23 @@ static void head_rows(void **state)
         for (int gradient = 0; gradient < 2; gradient++) {
             arr_open(2);
             int64_t N = 400, V = words[i], D = 48, n = 0;
-            struct arr x = fresh(N * D, 1), w = fresh(V * D, 0.5), a = poisoned(3 * N),
-                       b = poisoned(3 * N), coef = fresh(N, 1);
+            struct arr x = fresh(N * D, 1), w = fresh(V * D, 0.5), a = poisoned(4 * N),
+                       b = poisoned(4 * N), coef = fresh(N, 1);
             struct arr dx = poisoned(N * D), dw = fresh(V * D, 0);
             int32_t *target = indices(N, V);
             dev->op->logprob(dev, tensor1(a.p, N), tensor1(a.p + N, N), tensor1(a.p + 2 * N, N),
-                             tensor2(x.p, N, D), tensor2(w.p, V, D), target,
+                             tensor1(a.p + 3 * N, N), tensor2(x.p, N, D), tensor2(w.p, V, D), target,
                              gradient ? coef.p : NULL, tensor2(dx.p, N, D), tensor2(dw.p, V, D));
             for (int64_t from = 0; from < N; from += n) {
                 n = 1 + (int64_t)draw(90);         /* draw() by itself: MIN looks twice */
                 n = MIN(n, N - from);
                 dev->op->logprob(dev, tensor1(b.p + from, n), tensor1(b.p + N + from, n),
-                                 tensor1(b.p + 2 * N + from, n), tensor2(x.p + from * D, n, D),
-                                 tensor2(w.p, V, D), target + from, NULL, (struct tensor){ 0 },
+                                 tensor1(b.p + 2 * N + from, n), tensor1(b.p + 3 * N + from, n),
+                                 tensor2(x.p + from * D, n, D), tensor2(w.p, V, D),
+                                 target + from, NULL, (struct tensor){ 0 },
                                  (struct tensor){ 0 });
             }
-            CHECK(same_bits(a.p, b.p, 3 * N));
+            CHECK(same_bits(a.p, b.p, 4 * N));
             arr_close();
         }
 }
@@ -243,7 +244,7 @@ static void all_ops(struct outs *o)
     N = f.n_tokens;
     struct arr x = fresh(N * D, 1), dy = fresh(N * D, 1), w = fresh(V * D, 0.3), b = fresh(D, 1),
                lse = poisoned(N * H);
-    struct arr stat = poisoned(3 * N), k = fresh(N * G * E, 1), v = fresh(N * G * E, 1),
+    struct arr stat = poisoned(4 * N), k = fresh(N * G * E, 1), v = fresh(N * G * E, 1),
                coef = fresh(N, 1);
     int32_t *at = indices(N, V);
     struct tensor X = tensor2(x.p, N, D), DY = tensor2(dy.p, N, D), B = tensor1(b.p, D),
@@ -251,7 +252,7 @@ static void all_ops(struct outs *o)
     struct heads q = { x.p, H, E, D, E }, hk = { k.p, G, E, G * E, E },
                  hv = { v.p, G, E, G * E, E }, dout = { dy.p, H, E, D, E };
     struct tensor S0 = tensor1(stat.p, N), S1 = tensor1(stat.p + N, N),
-                  S2 = tensor1(stat.p + 2 * N, N);
+                  S2 = tensor1(stat.p + 2 * N, N), S3 = tensor1(stat.p + 3 * N, N);
 
     o->n = 0;
     dev->op->embed_bwd(dev, tensor2(out_of(o, V * D, 1), V, D), DY, at);
@@ -265,7 +266,7 @@ static void all_ops(struct outs *o)
     struct heads dv = { out_of(o, N * G * E, 0), G, E, G * E, E };
     dev->op->attention_bwd(dev, dq, dk, dv, dout, oo, tensor2(lse.p, N, H), q, hk, hv, &f, 0.25, 0);
     float *dx = out_of(o, N * D, 0), *dw = out_of(o, V * D, 1);
-    dev->op->logprob(dev, S0, S1, S2, X, W, at, coef.p, tensor2(dx, N, D), tensor2(dw, V, D));
+    dev->op->logprob(dev, S0, S1, S2, S3, X, W, at, coef.p, tensor2(dx, N, D), tensor2(dw, V, D));
     dev->op->matmul_dw(dev, tensor2(out_of(o, D * D, 1), D, D), B, mat_of(DY), mat_of(X));
     dev->op->matmul_t_dw(dev, tensor2(out_of(o, D * D, 1), D, D), B, mat_of(DY), mat_of(X));
     double sum = 0;

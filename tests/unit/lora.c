@@ -163,12 +163,12 @@ static void differences(void **state)
     for (int noisy = 0; noisy < 2; noisy++) {
         struct golden g;
         struct lora l = { .rank = 3, .alpha = 4, .dropout = noisy ? .3 : 0 };
-        uint64_t seed = 77;
+        struct noise noise = { .seed = 77 };
         open_fresh(&g, noisy ? "neox" : "llama", &l, "all-linear", true);
         uint64_t *key = g.pack.key = ARENA_NEW(g.a, uint64_t, g.pack.f.n_tokens);
         for (int64_t i = 0; i < g.pack.f.n_tokens; i++)
             key[i] = rng(1, RNG_TEST, (uint64_t)i);
-        pass_noise(g.pass, &seed);
+        pass_noise(g.pass, &noise);
         double still = golden_sft_loss(&g, &g.pack, true), top = 0, off = 0;
         struct params *t = &g.m->adapters;
         for (int64_t i = 0; i < t->n; i++)

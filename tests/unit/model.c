@@ -2,6 +2,8 @@
 #include <math.h>
 #include <unistd.h>
 
+#include "base/rng.h"
+#include "model/layer.h"
 #include "tests/unit/golden.h"
 
 #define GOLDEN "tests/golden/model-"
@@ -37,6 +39,25 @@ static void check_grads(struct golden *g, const char *of)
     }
 }
 
+/* The entropy of what those logits say. */
+static void check_entropy(struct golden *g, const float *logits, int64_t n)
+{
+    float *got = ARENA_NEW(g->a, float, n), *want = ARENA_NEW(g->a, float, n);
+    int64_t V = g->c.V;
+
+    for (int64_t j = 0; j < n; j++) {
+        const float *l = logits + j * V;
+        double sum = 0, h = 0;
+        for (int64_t v = 0; v < V; v++)
+            sum += exp((double)l[v]);
+        for (int64_t v = 0; v < V; v++)
+            h -= exp((double)l[v]) / sum * ((double)l[v] - log(sum));
+        want[j] = (float)h;
+    }
+    model_entropy(g->pass, got);
+    check_largest(g->name, got, want, n, 1e-5);
+}
+
 static void logits_and_gradients(void **state)
 {
     (void)state;
@@ -53,6 +74,7 @@ static void logits_and_gradients(void **state)
         CHECK_ST(model_logits(g.m, g.pass, logits), ST_OK);
         check_largest(g.name, logits, want, n * V, 1e-5);
         check_largest(g.name, logp, golden_expected(&g, "logp", n, 0, F32), n, 1e-5);
+        check_entropy(&g, want, n);
         for (int64_t j = 0; j < n; j++) {
             int64_t best = 0;
             for (int64_t v = 1; v < V; v++)
@@ -116,6 +138,41 @@ static void company(void **state)
         model_forward(g.m, g.pass, &g.pack, NULL, all, NULL);
         model_forward(g.m, g.pass, &sft, NULL, few, NULL);
         CHECK(memcmp(all, few, (size_t)g.sft * sizeof *all) == 0);
+        golden_close(&g);
+    }
+}
+
+/* NEFTune's noise on a token's embedding is within alpha / sqrt(n D), n what its path has at the end
+ * of its segment, and reaches near that; without it there is none. */
+static void neftune(void **state)
+{
+    (void)state;
+    for (int64_t i = 0; i < countof(cases); i++) {
+        struct golden g;
+        struct noise noise = { 7, 5 };
+        open_golden(&g, i, 2);
+        int64_t N = g.pack.f.n_tokens, D = g.c.D;
+        uint64_t *key = g.pack.key = ARENA_NEW(g.a, uint64_t, N);
+        float *quiet = ARENA_NEW(g.a, float, N * D);
+        for (int64_t j = 0; j < N; j++)
+            key[j] = rng(1, RNG_TEST, (uint64_t)j);
+        for (int k = 0; k < 3; k++) {
+            pass_noise(g.pass, k == 1 ? &noise : NULL);
+            model_forward(g.m, g.pass, &g.pack, NULL, NULL, NULL);
+            const float *x = g.pass->act[0].x;
+            if (k == 0)
+                memcpy(quiet, x, (size_t)(N * D) * sizeof *x);
+            for (int64_t s = 0; s < g.pack.f.n_segs; s++) {
+                const struct seg *seg = &g.pack.f.seg[s];
+                double top = 0, most = 5 / sqrt((double)((g.pack.f.pos[seg->end - 1] + 1) * D));
+                for (int64_t j = seg->begin * D; j < seg->end * D; j++)
+                    top = fmax(top, fabs((double)x[j] - (double)quiet[j]));
+                if (k == 1)
+                    CHECK(top < 1.0001 * most && top > .8 * most);
+                else
+                    CHECK(top == 0);
+            }
+        }
         golden_close(&g);
     }
 }
@@ -188,5 +245,5 @@ static void ten_steps(void **state)
 
 int main(void)
 {
-    return RUN(TEST(logits_and_gradients), TEST(company), TEST(preference), TEST(ten_steps));
+    return RUN(TEST(logits_and_gradients), TEST(company), TEST(preference), TEST(neftune), TEST(ten_steps));
 }

@@ -218,6 +218,48 @@ static void test_dropout(void **state)
     }
 }
 
+/* Every number moves by less than its row's size, up as often as down, all over the range; where to is
+ * its key's and column's alone. */
+static void test_jitter(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 6; round++) {
+        arr_open(1 + round % 3);
+        int64_t N = 100 + (int64_t)draw(100), D = 60 + (int64_t)draw(500), top = 0;
+        struct arr x = fresh(N * D, 1), y = copied(x), size = fresh(N, 1), zero = fresh(N * D, 0);
+        uint64_t *key = heap((size_t)N * sizeof *key);
+        int32_t *at = indices(N, N);
+        struct draws by = { seed, RNG_STREAM(RNG_NOISE, round), key, NULL, 0 };
+        double sum = 0, squares = 0;
+        for (int64_t i = 0; i < N; i++) {
+            key[i] = draw(UINT64_MAX);
+            size.p[i] = 0.25f;
+        }
+        dev->op->jitter(dev, tensor2(y.p, N, D), tensor1(size.p, N), by);
+        for (int64_t i = 0; i < N * D; i++) {
+            double u = 4 * ((double)y.p[i] - (double)x.p[i]);
+            CHECK(fabs(u) < 1 + 1e-5);
+            sum += u;
+            squares += u * u;
+            top += fabs(u) > 0.9;
+        }
+        double n = (double)(N * D);                /* within six standard errors */
+        CHECK(fabs(sum / n) < 6 * sqrt(1 / (3 * n)));
+        CHECK(fabs(squares / n - 1 / 3.) < 6 * sqrt(4 / (45 * n)));
+        CHECK(fabs((double)top / n - 0.1) < 6 * sqrt(0.09 / n));
+        by.at = at;                                /* the same draws for other rows */
+        for (int64_t i = 0; i < N / 2; i++)
+            size.p[i] = 0.5f;
+        dev->op->jitter(dev, tensor2(zero.p, N / 2, D), tensor1(size.p, N / 2), by);
+        for (int64_t i = 0; i < N * D; i++) {
+            int64_t from = (int64_t)at[i / D] * D + i % D;
+            zero.x[i] = i / D < N / 2 ? 2 * ((double)y.p[from] - (double)x.p[from]) : 0;
+        }
+        NEAR_OF(zero, 1e-6, 1);
+        arr_close();
+    }
+}
+
 /* Gates from far left to far right: each number to 1e-6 of itself. */
 static void close_each(const char *what, struct arr y, struct arr x)
 {
@@ -313,10 +355,10 @@ static void test_gelu_bwd(void **state)
 
 struct head {
     int64_t n, V, D;
-    struct arr x, w, logp, lse, hit, coef;
+    struct arr x, w, logp, lse, hit, entropy, coef;
     int32_t *target;
     int64_t hot, twin;                             /* two equal words, likely the largest */
-    double *out[3];
+    double *out[4];
 };
 
 static struct head draw_head(int round)
@@ -337,9 +379,10 @@ static struct head draw_head(int round)
     t.logp = poisoned(t.n);
     t.lse = poisoned(t.n);
     t.hit = poisoned(t.n);
+    t.entropy = poisoned(t.n);
     t.coef = fresh(t.n, 1);
     t.target = indices(t.n, t.V);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < countof(t.out); i++)
         t.out[i] = heap((size_t)t.n * sizeof(double));
     return t;
 }
@@ -347,7 +390,8 @@ static struct head draw_head(int round)
 static double head_loss(void *of)
 {
     struct head *t = of;
-    ref_logprob(t->out[0], t->out[1], t->out[2], t->x.x, t->w.x, t->target, t->n, t->V, t->D);
+    ref_logprob(t->out[0], t->out[1], t->out[2], t->out[3], t->x.x, t->w.x, t->target, t->n, t->V,
+                t->D);
     return weighed(t->out[0], t->coef);
 }
 
@@ -371,10 +415,11 @@ static void head_gradient(struct head *t, double *dx, double *dw)
 static void head_run(struct head *t, const float *coef, struct arr dx, struct arr dw)
 {
     dev->op->logprob(dev, tensor1(t->logp.p, t->n), tensor1(t->lse.p, t->n),
-                     tensor1(t->hit.p, t->n), tensor2(t->x.p, t->n, t->D),
-                     tensor2(t->w.p, t->V, t->D), t->target, coef, tensor2(dx.p, t->n, t->D),
-                     tensor2(dw.p, t->V, t->D));
-    ref_logprob(t->logp.x, t->lse.x, t->hit.x, t->x.x, t->w.x, t->target, t->n, t->V, t->D);
+                     tensor1(t->hit.p, t->n), tensor1(t->entropy.p, t->n),
+                     tensor2(t->x.p, t->n, t->D), tensor2(t->w.p, t->V, t->D), t->target, coef,
+                     tensor2(dx.p, t->n, t->D), tensor2(dw.p, t->V, t->D));
+    ref_logprob(t->logp.x, t->lse.x, t->hit.x, t->entropy.x, t->x.x, t->w.x, t->target, t->n, t->V,
+                t->D);
 }
 
 /* Half of the targets are the arg max, or its twin, which comes second and does not count. */
@@ -409,6 +454,7 @@ static void test_logprob(void **state)
         NEAR_OF(t.logp, 1e-6, 5);
         NEAR_OF(t.lse, 1e-6, 5);
         NEAR(t.hit, 0);
+        NEAR_OF(t.entropy, 2e-6, 5);
         if (coef) {
             head_gradient(&t, dx.x, dw.x);
             NEAR_OF(dx, 5e-6, 0.1);

@@ -144,6 +144,14 @@ static void rules(void **state)
         { "85 't' 'pref' " ROW "'prompt' c400 'chosen' c400", "no field 'rejected'" },
         { "87 't' 'pref' " ROW "'prompt' c400 'chosen' c400 'rejected' c400 'ref' 80", "'ref'" },
         { "85 't' 'label' " ROW "'prompt' c400 'completion' c400", "no field 'good'" },
+        { "87 't' 'label' " ROW "'prompt' c400 'completion' c400 'good' c3 'other' 01",
+          "'other' is not bin" },
+        { "87 't' 'label' " ROW "'prompt' c400 'completion' c400 'good' c3 'other' c400",
+          "'other' is empty" },
+        { "88 't' 'label' " ROW "'prompt' c400 'completion' c400 'good' c3 'other' c402 0100 "
+          "'other_span' 91920002", "'other_span': [0, 2) after 0 of 1 ids" },
+        { "87 't' 'label' " ROW "'prompt' c400 'completion' c400 'good' c3 'other_span' 91920001",
+          "'other_span' without 'other'" },
         { "87 't' 'choice' " ROW "'prompt' c400 'choices' 91c400 'chars' 9101 'answer' 01",
           "'answer'" },
         { "87 't' 'choice' " ROW "'prompt' c400 'choices' 91c400 'chars' 90 'answer' 00",
@@ -212,7 +220,7 @@ static void shapes(void **state)
     int good = 0, refused = 0;
     (void)state;
     CHECK(all != NULL);
-    for (int64_t i = 0; i < 28; i++) {
+    for (int64_t i = 0; i < 35; i++) {
         b.n = 0;
         rows_make(&b, i);
         size_t n = b.n;
@@ -237,6 +245,7 @@ static void shapes(void **state)
                 CHECK(same_spans(&r.chosen_span, &s.chosen_span));
                 CHECK(same_spans(&r.rejected_span, &s.rejected_span));
                 CHECK(same_spans(&r.completion_span, &s.completion_span));
+                CHECK(same_ids(r.other, s.other) && same_spans(&r.other_span, &s.other_span));
                 CHECK(memcmp(&r.ref, &s.ref, sizeof r.ref) == 0);
                 good++;
             } else {

@@ -166,8 +166,8 @@ double ref_gelu(double x, bool tanh_form)
     return x * erfc(-x / sqrt(2)) / 2;
 }
 
-void ref_logprob(double *logp, double *lse, double *hit, const double *x, const double *w,
-                 const int32_t *target, int64_t n, int64_t V, int64_t D)
+void ref_logprob(double *logp, double *lse, double *hit, double *entropy, const double *x,
+                 const double *w, const int32_t *target, int64_t n, int64_t V, int64_t D)
 {
     for (int64_t i = 0; i < n; i++) {
         double top = -INFINITY, sum = 0;
@@ -184,6 +184,11 @@ void ref_logprob(double *logp, double *lse, double *hit, const double *x, const 
         lse[i] = top + log(sum);
         logp[i] = dot(x + i * D, w + target[i] * D, D) - lse[i];
         hit[i] = arg == target[i];
+        entropy[i] = 0;
+        for (int64_t v = 0; v < V; v++) {
+            double log_p = dot(x + i * D, w + v * D, D) - lse[i];
+            entropy[i] -= exp(log_p) * log_p;
+        }
     }
 }
 

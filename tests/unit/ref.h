@@ -31,8 +31,8 @@ void ref_attention_bwd(double *dq, double *dk, double *dv, const double *dout, c
                        const struct forest *f, int64_t H, int64_t G, int64_t E, double scale);
 double ref_swiglu(double gate, double up);
 double ref_gelu(double x, bool tanh_form);
-void ref_logprob(double *logp, double *lse, double *hit, const double *x, const double *w,
-                 const int32_t *target, int64_t n, int64_t V, int64_t D);
+void ref_logprob(double *logp, double *lse, double *hit, double *entropy, const double *x,
+                 const double *w, const int32_t *target, int64_t n, int64_t V, int64_t D);
 double ref_sumsq(const double *x, int64_t n);
 void ref_adamw(double *w, double *m, double *v, const double *g, int64_t n, double gscale,
                struct adamw h);

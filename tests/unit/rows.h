@@ -88,6 +88,10 @@ static inline int64_t rows_make(struct buf *b, int64_t i)
         r.completion = (struct ids){ ids, n, 2 };
         r.completion_span = (struct spans){ few, 1, true };
         r.good = i & 1;
+        if (i > 20) {                                  /* the golden stream has none */
+            r.other = (struct ids){ ids + 6, 9, 2 };
+            r.other_span = (struct spans){ few, i & 8 ? 2 : 0, i & 8 };
+        }
         break;
     case 5:
         r.kind = REC_CHOICE;

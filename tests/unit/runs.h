@@ -21,6 +21,7 @@ static uint8_t base_hash[32];
 
 static struct out *to;
 static bool overflow; /* weights of the next step too large for floats */
+static const char *sft_loss = "sft", *pref_loss = "dpo";    /* of the runs */
 
 static inline int64_t below(int64_t sub, int64_t i, int64_t n)
 {
@@ -78,6 +79,14 @@ static inline struct rec make_row(bool pref, int64_t k)
         r.rejected = (struct ids){ p + 2 * (n_prompt + n_chosen), n_rejected, 2 };
         r.ref = (struct ref){ .given = true, .chosen = { -5.5 * (double)n_chosen, n_chosen },
                               .rejected = { -5.5 * (double)n_rejected, n_rejected } };
+        if (strcmp(pref_loss, "dpo") != 0) {           /* a label, its rejected side as the other */
+            r.kind = REC_LABEL;
+            r.t = VIEW("label");
+            r.completion = r.chosen;
+            r.other = r.rejected;
+            r.chosen = r.rejected = (struct ids){ 0 };
+            r.good = k % 5 < 3;
+        }
         batch_ref_key(r.ref.key, base_hash, &r);
     } else {
         *span = (struct span){ n_prompt, n_prompt + n_chosen };
@@ -137,7 +146,7 @@ static inline const char *drawn_stream(const char *name, int64_t begin, int64_t 
 static inline struct plan defaults(const char *out)
 {
     return (struct plan){ .model = path("base"), .out = path(out), .device = "auto", .threads = 2,
-                          .sft_loss = "sft", .pref_loss = "dpo", .schedule = "constant",
+                          .sft_loss = sft_loss, .pref_loss = pref_loss, .schedule = "constant",
                           .decay_type = "1-sqrt", .decay_steps = 0.1, .phase = "fresh",
                           .nan = "stop", .save_dtype = "f32", .lr = 1e-3, .beta1 = 0.9,
                           .beta2 = 0.95, .eps = 1e-8, .clip = 1, .micro_tokens = 4096, .keep = 2,

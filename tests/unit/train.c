@@ -111,7 +111,9 @@ static void evaluation(void **state)
         CHECK_NEAR(metric("sliced", WHY_EVAL, i, "loss"), loss, 1e-6 * loss);
         CHECK(metric("looked", WHY_EVAL, i, i % 2 ? "eval/pref/loss" : "eval/sft/loss") == loss);
     }
-    CHECK(isfinite(metric("looked", WHY_EVAL, 5, "eval/policy_accuracy")));
+    CHECK(isfinite(metric("looked", WHY_EVAL, 5, strcmp(pref_loss, "dpo") == 0
+                                                    ? "eval/policy_accuracy"
+                                                    : "eval/rewards/margins")));
 }
 
 /* ---- resuming ---- */
@@ -125,6 +127,7 @@ static void resume(void **state)
     p.steps = q.steps = 12;
     p.warmup = q.warmup = 3;
     p.decay = q.decay = 0.1;
+    p.neftune = q.neftune = 5;
     q.save_every = 2;
     q.resume = true;
     CHECK_ST(run(p, drawn_stream("s", 0, 12, 12)), ST_OK);
@@ -310,11 +313,52 @@ static void not_a_number(void **state)
             "first at its sft row 1, source 'even', id 0000000000000000;");
 }
 
+/* The same of a loss of tokens, and of labels with their baseline. */
+static void other_losses(void **state)
+{
+    static const char *const used[] = { "t1", "t2", "t3", "whole", "small", "apart", "sent",
+                                        "used40", "used4096", "looked", "blind", "sliced",
+                                        "unbroken", "broken" };
+    struct header h = plain_header(0, 0);
+    struct rec r;
+
+    for (int64_t i = 0; i < countof(used); i++)
+        CHECK_ST(dir_remove(path(used[i])), ST_OK);
+    sft_loss = "dft";
+    pref_loss = "kto";
+    threads(state);
+    packs(state);
+    refresh(state);
+    evaluation(state);
+    resume(state);
+    CHECK(metric("sliced", WHY_EVAL, 1, "eval/kl") == metric("looked", WHY_EVAL, 1, "eval/kl"));
+    CHECK(metric("looked", WHY_EVAL, 0, "eval/sft/nll") > metric("looked", WHY_EVAL, 0, "loss"));
+    struct plan p = defaults("label");
+    stream_begin("s", &h);
+    r = make_row(true, 1);
+    r.other = (struct ids){ 0 };
+    rec_count(&r);
+    batch_ref_key(r.ref.key, base_hash, &r);
+    put_step((struct step_rec){ .obj = OBJ_PREF, .train = true, .n = 1 });
+    put(&r);
+    stream_end(ST_OK);
+    refused(run(p, path("s")), ST_DATA, "s:2: a label without a mismatched completion, which loss "
+                                        "kto needs; evalc --task logprob adds it");
+    p.pref_loss = "dpo";
+    refused(run(p, path("s")), ST_DATA,
+            "s:2: a 'label' row in a step of objective pref; loss dpo takes pref rows");
+    p.pref_loss = "apo_zero_unpaired";
+    CHECK_ST(run(p, path("s")), ST_OK);
+    sft_loss = "sft";
+    pref_loss = "dpo";
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(threads), TEST(packs), TEST(refresh), TEST(evaluation), TEST(resume), TEST(damaged),
         TEST(phases), TEST(belongs), TEST(records), TEST(not_a_number),
+        TEST(other_losses),
     };
     err_tool("train");
     return cmocka_run_group_tests(tests, setup, teardown) != 0;

@@ -90,6 +90,13 @@ static void make(struct rows *r, enum obj obj)
             rec.ref = (struct ref){ .given = true, .chosen = { (double)ref[2 * k], 0 },
                                     .rejected = { (double)ref[2 * k + 1], 0 } };
         }
+        if (w.loss[obj]->needs & NEED_LABELS) {        /* the other pair's rejected as the other */
+            rec.kind = REC_LABEL;
+            rec.good = k == 0;
+            rec.completion = rec.chosen;
+            rec.other = ids_of(7 - 3 * k);
+            rec.chosen = rec.rejected = (struct ids){ 0 };
+        }
         rec_count(&rec);
         CHECK_ST(rows_add(r, &rec), ST_OK);
     }
@@ -208,6 +215,99 @@ static void no_room(void **state)
     CHECK(memcmp(first, m->g, m->n_bytes) == 0);
 }
 
+/* Gradients of the coefficients that were worked out by hand from what a forward over the one pack
+ * said, against those of the rows, however these are packed. */
+static void by_hand(struct rows *r, const double *coef)
+{
+    float *of = ARENA_NEW(a, float, r->b->pack->n_targets);
+    float *want = arena_array(a, m->n_bytes, 1);
+    struct pass *p;
+
+    BUG_IF(r->b->n_packs != 1);
+    for (int64_t j = 0; j < r->b->pack->n_targets; j++)
+        of[j] = (float)coef[j];
+    CHECK_ST(pass_new(&p, m, 64, 64, true, a), ST_OK);
+    model_zero_grad(m);
+    model_forward(m, p, r->b->pack, NULL, NULL, NULL);
+    model_backward(m, p, of);
+    memcpy(want, m->g, m->n_bytes);
+    pass_free(p);
+    for (int way = 0; way < 4; way++) {
+        struct rows again;
+        w.micro_tokens = way & 1 ? 1 : 64;
+        make(&again, r->obj);
+        if (way & 2)                                   /* or from a forward that was kept */
+            CHECK_ST(rows_measure(&again, true), ST_OK);
+        model_zero_grad(m);
+        CHECK_ST(rows_gradient(&again, 1, way & 2), ST_OK);
+        CHECK(memcmp(again.logp, r->logp, (size_t)r->b->n_seqs * sizeof *r->logp) == 0);
+        CHECK(again.base == r->base);
+        check_norm(r->loss->name, m->g, want, NULL, (int64_t)(m->n_bytes / sizeof(float)), 1e-6);
+    }
+    w.micro_tokens = 64;
+}
+
+/* The loss is told, and differentiated, token by token. */
+static void tokens(void **state)
+{
+    struct work plain = w;
+    struct rows r;
+    double coef[64], sum = 0, part = 0, norm[2];
+
+    (void)state;
+    w.loss[OBJ_SFT] = &loss_dft;
+    make(&r, OBJ_SFT);
+    CHECK_ST(rows_measure(&r, false), ST_OK);
+    for (int64_t i = 0, k = 0; i < 2; i++) {
+        const struct seq *s = &r.b->seq[i];
+        double of_row = 0;
+        for (int64_t j = 0; j < s->n; j++, k++) {
+            coef[s->first + j] = -exp(r.token[k]) / rows_norm(&r);
+            sum -= exp(r.token[k]) * r.token[k];
+            of_row += r.token[k];
+        }
+        CHECK_NEAR(of_row, r.logp[i], 1e-12 * fabs(r.logp[i]));
+        CHECK(r.len[i] == s->n);
+    }
+    CHECK_NEAR(rows_loss(&r), sum, 1e-12 * sum);
+    part = rows_source_loss(&r, 0, norm);
+    CHECK_NEAR(part, sum, 1e-12 * sum);
+    CHECK(norm[0] == rows_norm(&r));
+    by_hand(&r, coef);
+    w = plain;
+}
+
+/* Labels against their baseline: above 0 here, and where the reference is more likely clamped. */
+static void labels(void **state)
+{
+    static const struct loss *const of[] = { &loss_kto, &loss_apo_zero_unpaired };
+    struct work plain = w;
+
+    (void)state;
+    for (int64_t i = 0; i < countof(of); i++) {
+        struct rows r;
+        double coef[64], sum = 0, base = 0;
+        w.loss[OBJ_PREF] = of[i];
+        make(&r, OBJ_PREF);
+        CHECK_ST(rows_measure(&r, false), ST_OK);
+        CHECK((r.other != NULL) == (i == 0) && rows_norm(&r) == 2);
+        CHECK(rows_tokens(&r) > r.b->n_tokens || i == 1);
+        for (int64_t k = 0; r.other && k < 2; k++)
+            base += (r.other->logp[k] - r.other->ref[k]) / 2;
+        CHECK(r.base == fmax(base, 0));
+        for (int64_t k = 0; k < 2; k++) {
+            double sign = k ? -1 : 1, x = .1 * sign * (r.logp[k] - r.ref[k] - r.base);
+            double p = 1 / (1 + exp(x));
+            sum += p;
+            for (int64_t j = 0; j < r.b->seq[k].n; j++)
+                coef[r.b->seq[k].first + j] = -sign * .1 * p * (1 - p) / 2;
+        }
+        CHECK_NEAR(rows_loss(&r), sum, 1e-12);
+        by_hand(&r, coef);
+    }
+    w = plain;
+}
+
 /* Adapters with dropout: a row's masks are its own, so that neither packs nor shared prompts show
  * in a bit of what is told; another step draws others; a measurement is without. */
 static void dropout(void **state)
@@ -259,6 +359,43 @@ static void dropout(void **state)
     w = plain;
 }
 
+/* NEFTune moves sft rows alone, the same in every pack and anew in every step, and no measurement. */
+static void neftune(void **state)
+{
+    struct work plain = w;
+    double first[4], quiet[2][4];
+    struct rows r;
+
+    (void)state;
+    for (int obj = 0; obj < 2; obj++) {
+        make(&r, (enum obj)obj);
+        CHECK_ST(rows_measure(&r, false), ST_OK);
+        memcpy(quiet[obj], r.logp, (size_t)r.b->n_seqs * sizeof *r.logp);
+    }
+    w.neftune = 5;
+    w.noise = 5;
+    for (int64_t micro = 1; micro <= 64; micro += 63)
+        for (int obj = 0; obj < 2; obj++) {
+            size_t bytes = (size_t)(obj ? 4 : 2) * sizeof *r.logp;
+            w.micro_tokens = micro;
+            make(&r, (enum obj)obj);
+            CHECK_ST(rows_measure(&r, true), ST_OK);
+            CHECK((r.n_kept == 0) == (obj == OBJ_SFT));        /* the update's forward is another */
+            CHECK(memcmp(r.logp, quiet[obj], bytes) == 0);
+            model_zero_grad(m);
+            CHECK_ST(rows_gradient(&r, 1, true), ST_OK);
+            if (obj == OBJ_SFT && micro == 1)
+                memcpy(first, r.logp, bytes);
+            CHECK(memcmp(r.logp, obj == OBJ_SFT ? first : quiet[obj], bytes) == 0);
+        }
+    CHECK(first[0] != quiet[0][0] && first[1] != quiet[0][1]);
+    w.noise = 6;
+    make(&r, OBJ_SFT);
+    CHECK_ST(rows_gradient(&r, 1, false), ST_OK);
+    CHECK(r.logp[0] != first[0] && r.logp[1] != first[1]);
+    w = plain;
+}
+
 /* Only matrices decay; a gradient over the clip acts as one of the clip's length would. */
 static void clip_and_decay(void **state)
 {
@@ -303,7 +440,8 @@ static void clip_and_decay(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(gradients), TEST(ten_steps), TEST(no_room), TEST(dropout), TEST(clip_and_decay),
+        TEST(gradients), TEST(ten_steps), TEST(no_room), TEST(tokens), TEST(labels),
+        TEST(dropout), TEST(neftune), TEST(clip_and_decay),
     };
     err_tool("work");
     return cmocka_run_group_tests(tests, setup, teardown) != 0;

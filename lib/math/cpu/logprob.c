@@ -5,7 +5,7 @@
  * sum run down the vocabulary by themselves.  The vocabulary is cut into slabs, the tasks of the
  * threads; a row's slabs are combined in their order, in double.
  *
- *     logits [V][chunk] = w x^T      top, sum, arg max per slab and row      -> lse, logp, hit
+ *     logits [V][chunk] = w x^T      top, sums, arg max per slab and row     -> lse, logp, hit
  *     in place: coef (1[v = target] - e^(logit - lse))
  *     dx [chunk D] = that^T w, by slabs, then added up       dw [V D] += that x, chunk by chunk */
 #include <math.h>
@@ -23,13 +23,13 @@
 struct head {
     const float   *x, *w, *coef;               /* [n D], [V D], [n] or NULL */
     const int32_t *target;
-    float         *logp, *lse, *hit, *dx, *dw;
+    float         *logp, *lse, *hit, *entropy, *dx, *dw;
     int64_t        n, V, D;
     int64_t        chunk, ld;                  /* rows of a chunk; floats between words */
     int64_t        slab, slabs;                /* words of a slab; slabs */
     int64_t        rows;                       /* held at once: whole chunks */
     float         *logit;                      /* [chunks][V][ld] */
-    float         *top, *sum, *own;            /* [slabs][rows] twice; [rows] the target's logit */
+    float         *top, *sum, *dot, *own;      /* [slabs][rows] each; [rows] the target's logit */
     int32_t       *arg;                        /* [slabs][rows] */
     float         *part;                       /* [slabs][rows][D] dx by slabs, where several */
     float         *scratch;                    /* of each thread's products */
@@ -55,7 +55,7 @@ static bool room(struct dev *d, struct head *h)
     int64_t stats = h->slabs * h->rows, part = h->slabs > 1 && h->coef ? stats * h->D : 0;
     int64_t logits = h->rows / h->chunk * h->V * h->ld;
     size_t products = (size_t)d->threads * GEMM_SCRATCH_BYTES;
-    size_t floats = (size_t)(logits + round_lanes(part) + 3 * stats + h->rows);
+    size_t floats = (size_t)(logits + round_lanes(part) + 4 * stats + h->rows);
     float *p = cpu_scratch(d, products + floats * sizeof(float));
 
     if (!p)
@@ -65,7 +65,8 @@ static bool room(struct dev *d, struct head *h)
     h->part = h->logit + logits;
     h->top = h->part + round_lanes(part);
     h->sum = h->top + stats;
-    h->own = h->sum + stats;
+    h->dot = h->sum + stats;
+    h->own = h->dot + stats;
     h->arg = (int32_t *)(h->own + h->rows);
     return true;
 }
@@ -75,12 +76,12 @@ static float *logits_of(const struct head *h, int64_t chunk, int64_t word)
     return h->logit + (chunk * h->V + word) * h->ld;
 }
 
-/* Maximum, its first place and the sum of exponentials over words [v0, v1) of LANES rows, added
- * to what is there. */
+/* Over words [v0, v1) of LANES rows, added to what is there: maximum, its first place, the sum of e
+ * = exp(logit - maximum), and that of e (logit - maximum), the entropy's. */
 static void count(const float *logit, int64_t ld, int64_t v0, int64_t v1, float *top, float *sum,
-                  int32_t *arg)
+                  float *dot, int32_t *arg)
 {
-    vec old = v_load(top), m = old, s = v_zero();
+    vec old = v_load(top), m = old, s = v_zero(), t = v_zero();
     ivec at;
 
     memcpy(&at, arg, sizeof(at));
@@ -90,9 +91,14 @@ static void count(const float *logit, int64_t ld, int64_t v0, int64_t v1, float 
         m = v_max(m, x);
         at = (more & (int32_t)v) | (~more & at);
     }
-    for (int64_t v = v0; v < v1; v++)
-        s += v_exp(v_load(logit + (v - v0) * ld) - m);
-    v_store(sum, v_load(sum) * v_exp(old - m) + s);
+    for (int64_t v = v0; v < v1; v++) {
+        vec x = v_load(logit + (v - v0) * ld) - m, e = v_exp(x);
+        s += e;
+        t += e * x;
+    }
+    vec down = v_max(old - m, v_splat(-105)), by = v_exp(down);    /* old may be -inf, by then 0 */
+    v_store(dot, (v_load(dot) + v_load(sum) * down) * by + t);
+    v_store(sum, v_load(sum) * by + s);
     v_store(top, m);
     memcpy(arg, &at, sizeof(at));
 }
@@ -106,7 +112,7 @@ static void forward(const struct head *h, int64_t r0, int64_t c, int64_t s, bool
 
     for (int64_t r = 0; stats && r < h->chunk; r++) {
         h->top[at + r] = -INFINITY;
-        h->sum[at + r] = 0;
+        h->sum[at + r] = h->dot[at + r] = 0;
         h->arg[at + r] = 0;
     }
     for (int64_t v0 = s * h->slab; v0 < end; v0 += BLOCK) {
@@ -116,7 +122,8 @@ static void forward(const struct head *h, int64_t r0, int64_t c, int64_t s, bool
                           .a = { h->w + v0 * h->D, h->D, 1 }, .b = { h->x + r0 * h->D, 1, h->D } };
         gemm_one(&g, scratch);
         for (int64_t r = 0; stats && r < rows; r += LANES)
-            count(logit + r, h->ld, v0, v1, h->top + at + r, h->sum + at + r, h->arg + at + r);
+            count(logit + r, h->ld, v0, v1, h->top + at + r, h->sum + at + r, h->dot + at + r,
+                  h->arg + at + r);
     }
     for (int64_t r = 0; stats && r < rows; r++) {
         int64_t v = h->target[r0 + r];
@@ -125,12 +132,12 @@ static void forward(const struct head *h, int64_t r0, int64_t c, int64_t s, bool
     }
 }
 
-/* lse, logp, hit of row r (the i-th held) from its slabs, in their order. */
+/* lse, logp, hit and entropy of row r (the i-th held) from its slabs, in their order. */
 static void combine(const struct head *h, int64_t r, int64_t i)
 {
     float top = -INFINITY;
     int32_t arg = 0;
-    double sum = 0;
+    double sum = 0, dot = 0;
 
     for (int64_t s = 0; s < h->slabs; s++)
         if (h->top[s * h->rows + i] > top) {
@@ -139,12 +146,16 @@ static void combine(const struct head *h, int64_t r, int64_t i)
         }
     for (int64_t s = 0; s < h->slabs; s++) {
         int64_t at = s * h->rows + i;
-        sum += (double)h->sum[at] * exp((double)h->top[at] - (double)top);
+        double down = (double)h->top[at] - (double)top, by = exp(down);
+        sum += (double)h->sum[at] * by;
+        dot += ((double)h->dot[at] + (double)h->sum[at] * down) * by;
     }
     double lse = (double)top + log(sum);
     h->lse[r] = (float)lse;
     h->logp[r] = (float)((double)h->own[i] - lse);
     h->hit[r] = arg == h->target[r] ? 1 : 0;
+    double entropy = log(sum) - dot / sum;
+    h->entropy[r] = entropy < 0 ? 0 : (float)entropy;      /* by rounding; NaN stays */
 }
 
 /* Logits of one chunk and slab -> dl/dlogit in place; then this slab's part of dx. */
@@ -271,15 +282,16 @@ static void run(struct dev *d, struct head *h, bool known)
 }
 
 void cpu_logprob(struct dev *d, struct tensor logp, struct tensor lse, struct tensor hit,
-                 struct tensor x, struct tensor w, const int32_t *target, const float *coef,
-                 struct tensor dx, struct tensor dw)
+                 struct tensor entropy, struct tensor x, struct tensor w, const int32_t *target,
+                 const float *coef, struct tensor dx, struct tensor dw)
 {
     struct head h = { .x = f32(x), .w = f32(w), .coef = coef, .target = target, .logp = f32(logp),
-                      .lse = f32(lse), .hit = f32(hit), .dx = f32(dx), .dw = f32(dw), .n = x.d[0],
-                      .V = w.d[0], .D = x.d[1] };
+                      .lse = f32(lse), .hit = f32(hit), .entropy = f32(entropy), .dx = f32(dx),
+                      .dw = f32(dw), .n = x.d[0], .V = w.d[0], .D = x.d[1] };
 
     BUG_IF(x.rank != 2 || w.rank != 2 || w.d[1] != h.D);
-    BUG_IF(tensor_n(logp) != h.n || tensor_n(lse) != h.n || tensor_n(hit) != h.n);
+    BUG_IF(tensor_n(logp) != h.n || tensor_n(lse) != h.n || tensor_n(hit) != h.n ||
+           tensor_n(entropy) != h.n);
     BUG_IF(coef && (!h.dx || tensor_n(dx) != h.n * h.D));
     BUG_IF(coef && h.dw && tensor_n(dw) != h.V * h.D);
     run(d, &h, false);

@@ -177,7 +177,7 @@ void cpu_scale(struct dev *d, struct tensor y, struct tensor x, double s)
     cpu_share(d, tensor_n(y), 64 * LANES, 0.1, scale_part, &k);
 }
 
-/* Four columns share a draw of 64 bits, 16 for each. */
+/* Four columns share a draw of 64 bits, 16 for each; in jitter too. */
 struct dropout {
     float       *y;
     const float *x;
@@ -213,6 +213,32 @@ void cpu_dropout(struct dev *d, struct tensor y, struct tensor x, struct draws b
     SHAPE2(y, x.d[0], x.d[1]);
     BUG_IF(!by.key || k.dropped >= 65536);
     cpu_share(d, x.d[0], 1, 2 * (double)k.D, dropout_part, &k);
+}
+
+struct jitter { float *x; const float *size; int64_t D; struct draws by; };
+
+static void jitter_part(void *of, int64_t begin, int64_t end)
+{
+    const struct jitter *k = of;
+
+    for (int64_t i = begin; i < end; i++) {
+        uint64_t row = k->by.key[k->by.at ? k->by.at[i] : i];
+        uint64_t key = rng(k->by.seed, k->by.stream, row), bits = 0;
+        float *x = k->x + i * k->D, unit = k->size[i] / 65536;
+        for (int64_t j = 0; j < k->D; j++, bits >>= 16) {
+            if (j % 4 == 0)
+                bits = rng(key, k->by.stream, (uint64_t)j / 4);
+            x[j] += unit * (float)(2 * (int32_t)(bits & 0xffff) + 1 - 65536);
+        }
+    }
+}
+
+void cpu_jitter(struct dev *d, struct tensor x, struct tensor size, struct draws by)
+{
+    struct jitter k = { f32(x), f32(size), x.d[1], by };
+
+    BUG_IF(x.rank != 2 || tensor_n(size) != x.d[0] || !by.key);
+    cpu_share(d, x.d[0], 1, 2 * (double)k.D, jitter_part, &k);
 }
 
 POINT(swiglu_part, {
