@@ -5,7 +5,7 @@
 
 static struct plan arg = {
     .input = "-", .device = "auto", .sft_loss = "sft", .pref_loss = "dpo", .schedule = "constant",
-    .decay_type = "1-sqrt", .decay_steps = 0.1, .nan = "stop",
+    .decay_type = "1-sqrt", .decay_steps = 0.1, .nan = "stop", .recompute = "auto",
     .phase = "fresh", .save_dtype = "f32", .lr = 1e-5, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8,
     .clip = 1, .micro_tokens = 4096, .save_every = 500, .keep = 2,
     .lora_targets = "all-linear", .lora_alpha = NAN,
@@ -64,6 +64,8 @@ static const struct opt opts[] = {
     TEXT("feedback", arg.feedback, "FIFO", "where mix waits for the losses"),
     { 0, "micro-tokens", OPT_INT, &arg.micro_tokens, "N",
       "tokens of one pass; their number changes a result by rounding alone", 1, 1 << 30 },
+    TEXT("recompute", arg.recompute, "auto|none|layers",
+         "what of a layer the backward computes again; auto: all but its input, where memory asks"),
     FLAG("no-share", arg.no_share, "compute the prompt of a pair once for each side"),
     INT("save-every", arg.save_every, "updates between checkpoints; 0: only at the end", 1e15),
     INT("keep", arg.keep, "newest checkpoints that stay; 0: all", 1e9),

@@ -45,6 +45,8 @@ static enum st check_plan(struct run *r)
     if (st == ST_OK)
         st = adapt_check(p);
     if (st == ST_OK)
+        st = memory_plan(p);
+    if (st == ST_OK)
         st = rate_plan(&r->rate, p);
     if (st == ST_OK)
         st = finite_plan(&r->skips, p->nan);
@@ -174,31 +176,6 @@ static enum st find_reference(struct run *r, bool resumed)
         return usage("ref", "these are not the weights the run began with; leave it out");
     memcpy(r->state.ref, ref, 32);
     return ST_OK;
-}
-
-/* ---- memory ---- */
-
-static double gib(int64_t bytes)
-{
-    return (double)bytes / (double)((int64_t)1 << 30);
-}
-
-static enum st check_memory(struct run *r)
-{
-    int64_t moments = optim_bytes(r->m);
-    int64_t fixed = (int64_t)(r->m->n_bytes + r->m->adapters.n_bytes) + moments / 2 + moments;
-    int64_t pass = work_bytes(&r->m->c, r->work.micro_tokens), most = run_memory();
-
-    if (most <= 0)
-        most = INT64_MAX;
-    r->work.keep_bytes = MAX(0, (most - fixed - pass) / 2);
-    if (fixed + pass <= most)
-        return ST_OK;
-    err_place(NULL);
-    return fail(ST_SYS, "%.2f GiB for weights, gradients and moments and %.2f for the activations "
-                        "of %lld tokens are over the %.2f this machine allows; %s",
-                gib(fixed), gib(pass), (long long)r->work.micro_tokens, gib(most),
-                fixed < most ? "lower --micro-tokens" : "take a smaller model");
 }
 
 /* ---- the stream ---- */
@@ -359,7 +336,7 @@ enum st train_start(struct run *r)
     if (st == ST_OK)
         st = find_reference(r, from != NULL);
     if (st == ST_OK)
-        st = check_memory(r);
+        st = memory_check(r);
     if (st == ST_OK)
         st = open_optimiser(r);
     if (st == ST_OK && from) {

@@ -14,6 +14,7 @@ struct plan {                                  /* the options; what is NULL or 0
     const char *input;                         /* the step stream, "-" for stdin */
     const char *model, *init, *ref, *out, *device, *sft_loss, *pref_loss, *schedule, *phase;
     const char *branch, *decay_type, *nan, *stop_at;
+    const char *recompute;
     const char *feedback, *save_dtype, *to, *adapter, *lora_targets;
     double      lr, lr_sft, lr_pref, beta1, beta2, eps, decay, min_lr, clip;
     double      decay_steps, lora_alpha, lora_dropout;
@@ -87,6 +88,12 @@ void adapt_recipe(const struct run *r, char *text, size_t room);
 enum st merge(const struct plan *p, struct arena *a) must_use;
 /* ST_USAGE: an option or an operand of training beside it. */
 enum st merge_options(const struct opt_tool *tool, int operands) must_use;
+
+/* What the run takes of the machine's memory (memory.c): --recompute is one of its names
+ * (ST_USAGE); whether layers are computed again, what is left for kept forwards.  ST_SYS: it does
+ * not fit. */
+enum st memory_plan(const struct plan *p) must_use;
+enum st memory_check(struct run *r) must_use;
 
 /* Everything before the first step record (start.c).  ST_END: the run is finished already. */
 enum st train_start(struct run *r) must_use;

@@ -137,6 +137,7 @@ static enum st tell_time(struct run *r, const struct doing *t)
     if (metric_text(m, "t", "metric") || metric_int(m, "i", r->step.i) ||
         metric_real(m, "seconds", now - r->start) || metric_real(m, "tokens_per_second", rate) ||
         metric_int(m, "peak_memory", r->peak) ||
+        metric_text(m, "recompute", r->work.recompute ? "layers" : "none") ||
         metric_int(m, "trained_parameters", model_trained(r->m).n_weights) ||
         metric_int(m, "frozen_parameters", r->lora ? r->m->n_weights : 0) || metric_end(m))
         return ST_SYS;
