@@ -64,6 +64,8 @@ static const struct opt opts[] = {
     TEXT("feedback", arg.feedback, "FIFO", "where mix waits for the losses"),
     { 0, "micro-tokens", OPT_INT, &arg.micro_tokens, "N",
       "tokens of one pass; their number changes a result by rounding alone", 1, 1 << 30 },
+    INT("probe-every", arg.probe_every,
+        "tell the cosine of both objectives' gradients before every N-th update; 0: never", 1e15),
     TEXT("recompute", arg.recompute, "auto|none|layers",
          "what of a layer the backward computes again; auto: all but its input, where memory asks"),
     FLAG("no-share", arg.no_share, "compute the prompt of a pair once for each side"),

@@ -343,6 +343,8 @@ enum st train_start(struct run *r)
         st = ckpt_load(&r->ckpt, from, r->m, r->o, r->a);
         r->o->t = r->state.t;
     }
+    if (st == ST_OK)
+        st = probe_open(r);
     for (int o = 0; o < 2; o++)
         r->held[o].arena = arena_new(0);
     return st == ST_OK ? open_stream(r, from) : st;

@@ -19,6 +19,7 @@ struct plan {                                  /* the options; what is NULL or 0
     double      lr, lr_sft, lr_pref, beta1, beta2, eps, decay, min_lr, clip;
     double      decay_steps, lora_alpha, lora_dropout;
     int64_t     threads, warmup, timescale, micro_tokens, steps, save_every, keep, seed, seed_init;
+    int64_t     probe_every;                   /* 0: never */
     int64_t     lora_rank;                     /* 0: every weight trains, or --adapter's do */
     bool        no_share, resume, quiet, lora_rslora, merge;
 };
@@ -56,6 +57,8 @@ struct run {
     struct state         state;
     bool                 torn;                 /* an update is made and its metric not written */
     struct held          held[2];              /* by enum obj */
+    float               *probe;                /* of --probe-every: a gradient; NULL: not asked */
+    struct buf           given[2];             /* and the rows each objective was given last */
     int64_t              skips;                /* updates that --nan may pass over */
     struct content       content;
     struct metric        metric;
@@ -94,6 +97,9 @@ enum st merge_options(const struct opt_tool *tool, int operands) must_use;
  * not fit. */
 enum st memory_plan(const struct plan *p) must_use;
 enum st memory_check(struct run *r) must_use;
+
+/* --probe-every (probe.c): its memory, and the rows a checkpoint kept for it. */
+enum st probe_open(struct run *r) must_use;
 
 /* Everything before the first step record (start.c).  ST_END: the run is finished already. */
 enum st train_start(struct run *r) must_use;

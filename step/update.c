@@ -51,7 +51,9 @@ static enum st add_row(struct run *r, struct doing *t, const struct rec *rec,
     enum st st = check_ref(r, rec);
     if (st == ST_OK && !t->rows[o].b)
         st = rows_new(&t->rows[o], &r->work, (enum obj)o, a[o]);
-    return st == ST_OK ? rows_add(&t->rows[o], rec) : st;
+    if (st == ST_OK)
+        st = rows_add(&t->rows[o], rec);
+    return st == ST_OK ? probe_see(r, o, rec, t->rows[o].b->n_rows == 1) : st;
 }
 
 /* Up to n rows, fewer once they have max_tokens (0: no limit); *left is what remains. */
@@ -107,7 +109,9 @@ static enum st tell(struct run *r, struct doing *t)
          metric_int(m, "num_tokens", r->state.num_tokens) ||
          (t->bad && metric_int(m, "skipped", r->state.skipped))))
         return ST_SYS;
-    enum st st = metric_mix(m, s->mix);
+    enum st st = probe_tell(m, t);
+    if (st == ST_OK)
+        st = metric_mix(m, s->mix);
     if (st == ST_OK)
         st = metric_end(m);
     return st == ST_OK ? log_metric(&r->log, (struct view){ m->rec.p, m->rec.n }) : st;
@@ -253,10 +257,10 @@ static enum st gather(struct run *r, struct doing *t)
 
 static enum st gradients(struct run *r, struct doing *t)
 {
-    enum st st = ST_OK;
+    r->work.noise = rng((uint64_t)r->plan->seed, RNG_STREAM(RNG_NOISE, 0), (uint64_t)r->step.i);
+    enum st st = probe_take(r, t);
 
     model_zero_grad(r->m);
-    r->work.noise = rng((uint64_t)r->plan->seed, RNG_STREAM(RNG_NOISE, 0), (uint64_t)r->step.i);
     for (int o = 0; o < 2 && st == ST_OK; o++) {
         if (!t->use[o])
             continue;

@@ -376,7 +376,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(threads), TEST(packs), TEST(recompute), TEST(memory), TEST(refresh),
-        TEST(evaluation), TEST(resume), TEST(damaged), TEST(phases), TEST(belongs), TEST(records), TEST(not_a_number),
+        TEST(evaluation), TEST(resume), TEST(damaged), TEST(phases), TEST(belongs),
+        TEST(records), TEST(not_a_number),
     };
     err_tool("train");
     return cmocka_run_group_tests(tests, setup, teardown) != 0;
