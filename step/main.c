@@ -5,7 +5,8 @@
 
 static struct plan arg = {
     .input = "-", .device = "auto", .sft_loss = "sft", .pref_loss = "dpo", .schedule = "constant",
-    .decay_type = "1-sqrt", .decay_steps = 0.1, .nan = "stop", .recompute = "auto",
+    .decay_type = "1-sqrt", .decay_steps = 0.1, .nan = "stop",
+    .recompute = "auto", .moments = "shared",
     .phase = "fresh", .save_dtype = "f32", .lr = 1e-5, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8,
     .clip = 1, .micro_tokens = 4096, .save_every = 500, .keep = 2,
     .lora_targets = "all-linear", .lora_alpha = NAN,
@@ -47,6 +48,8 @@ static const struct opt opts[] = {
     REAL("weight-decay", arg.decay, "AdamW: decoupled, of matrices only", 0, 1e6),
     REAL("clip", arg.clip, "largest gradient norm; 0: any", 0, 1e30),
     TEXT("phase", arg.phase, "NAME", "fresh: moments cleared, warm-up again; or keep"),
+    TEXT("moments", arg.moments, "shared|each",
+         "AdamW's moments: one set for both objectives, or one for each"),
     TEXT("nan", arg.nan, "stop|skip=N",
          "what a loss or gradient that is no number does; N: updates of the run that it may cost"),
     TEXT("stop-at", arg.stop_at, "S,P",

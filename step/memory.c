@@ -32,7 +32,8 @@ static double gib(int64_t bytes)
 enum st memory_check(struct run *r)
 {
     int64_t gradient = (int64_t)model_trained(r->m).n_bytes;
-    int64_t fixed = (int64_t)(r->m->n_bytes + r->m->adapters.n_bytes) + optim_bytes(r->m) +
+    int64_t fixed = (int64_t)(r->m->n_bytes + r->m->adapters.n_bytes) +
+                    (r->each ? 2 : 1) * optim_bytes(r->m) +
                     (r->plan->probe_every ? 2 : 1) * gradient;
     int64_t tokens = r->work.micro_tokens, most = run_memory();
     int how = which(r->plan->recompute);

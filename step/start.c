@@ -28,8 +28,9 @@ static enum st one_of(const char *option, const char *value, const char *const *
 static enum st check_plan(struct run *r)
 {
     static const char *const phases[] = { "fresh", "keep" };
+    static const char *const moments[] = { "shared", "each" };
     const struct plan *p = r->plan;
-    int phase;
+    int phase, each;
 
     if (!p->out)
         return usage("out", "is missing; name the folder for checkpoints and metrics");
@@ -55,10 +56,13 @@ static enum st check_plan(struct run *r)
     if (st == ST_OK)
         st = one_of("phase", p->phase, phases, countof(phases), &phase);
     if (st == ST_OK)
+        st = one_of("moments", p->moments, moments, countof(moments), &each);
+    if (st == ST_OK)
         st = ckpt_type(&r->ckpt.type, p->save_dtype);
     if (st != ST_OK)
         return st;
     r->fresh = phase == 0;
+    r->each = each;
     r->lr[OBJ_SFT] = opt_given("lr-sft") ? p->lr_sft : p->lr;
     r->lr[OBJ_PREF] = opt_given("lr-pref") ? p->lr_pref : p->lr;
     r->work.micro_tokens = p->micro_tokens;
@@ -249,6 +253,8 @@ static void recipe(const struct run *r, char text[STATE_RECIPE_MAX])
 
     if (n < STATE_RECIPE_MAX)
         n += rate_recipe(&r->rate, p, text + n, (size_t)(STATE_RECIPE_MAX - n));
+    if (r->each && n < STATE_RECIPE_MAX)
+        n += snprintf(text + n, (size_t)(STATE_RECIPE_MAX - n), " --moments each");
     for (int o = 0; o < 2; o++)
         for (const struct opt *q = r->work.loss[o]->opts; q->name; q++)
             if (q->type == OPT_REAL && n < STATE_RECIPE_MAX)
@@ -296,6 +302,8 @@ static enum st open_optimiser(struct run *r)
     const struct plan *p = r->plan;
     enum st st = optim_new(&r->o, r->m, r->a);
 
+    if (st == ST_OK && r->each)
+        st = optim_each(r->o);
     if (st != ST_OK)
         return st;
     r->o->beta1 = p->beta1;
@@ -341,7 +349,8 @@ enum st train_start(struct run *r)
         st = open_optimiser(r);
     if (st == ST_OK && from) {
         st = ckpt_load(&r->ckpt, from, r->m, r->o, r->a);
-        r->o->t = r->state.t;
+        r->o->t[0] = r->state.t;
+        r->o->t[1] = r->state.t_pref;
     }
     if (st == ST_OK)
         st = probe_open(r);

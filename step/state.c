@@ -19,7 +19,7 @@
 /* Likewise; a file without them means 0. */
 #define COUNTS(s) {                                                                   \
     { "skipped", &(s)->skipped }, { "content", &(s)->content },                       \
-    { "content_at", &(s)->content_at },                                               \
+    { "content_at", &(s)->content_at }, { "t_pref", &(s)->t_pref },                   \
 }
 
 static enum st write_json(struct buf *b, const struct state *s, const struct header *h)

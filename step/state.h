@@ -10,6 +10,7 @@
 struct state {
     int64_t i;                                 /* updates made */
     int64_t t;                                 /* of these since the moments were last cleared */
+    int64_t t_pref;                            /* --moments each: t is sft's, this is pref's */
     int64_t phase_start;                       /* i at which the phase began */
     char    phase[STATE_PHASE_MAX];
     int64_t skipped;                           /* updates of these that --nan passed over */

@@ -14,7 +14,7 @@ struct plan {                                  /* the options; what is NULL or 0
     const char *input;                         /* the step stream, "-" for stdin */
     const char *model, *init, *ref, *out, *device, *sft_loss, *pref_loss, *schedule, *phase;
     const char *branch, *decay_type, *nan, *stop_at;
-    const char *recompute;
+    const char *recompute, *moments;
     const char *feedback, *save_dtype, *to, *adapter, *lora_targets;
     double      lr, lr_sft, lr_pref, beta1, beta2, eps, decay, min_lr, clip;
     double      decay_steps, lora_alpha, lora_dropout;
@@ -50,6 +50,7 @@ struct run {
     struct rate          rate;
     double               lr[2];                /* by enum obj */
     bool                 fresh;                /* a new phase clears the moments */
+    bool                 each;                 /* of each objective */
     struct in           *in;
     const struct header *h;
     struct log           log;

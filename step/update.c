@@ -224,9 +224,16 @@ static void enter_phase(struct run *r)
     snprintf(s->phase, sizeof s->phase, "%s", r->phase);
 }
 
-static enum st check_rates(const struct run *r)
+static enum st check_both(const struct run *r)
 {
-    if (r->step.obj != OBJ_BOTH || r->lr[OBJ_SFT] == r->lr[OBJ_PREF])
+    if (r->step.obj != OBJ_BOTH)
+        return ST_OK;
+    if (r->each) {
+        err_place("--moments");
+        return fail(ST_USAGE, "step %lld is of both objectives, whose gradients are one; give "
+                              "shared", (long long)r->step.i);
+    }
+    if (r->lr[OBJ_SFT] == r->lr[OBJ_PREF])
         return ST_OK;
     err_place("--lr-sft");
     return fail(ST_USAGE, "step %lld is of both objectives, and --lr-pref is another; give --lr",
@@ -282,7 +289,8 @@ static void advance(struct run *r, const struct doing *t)
     struct state *s = &r->state;
 
     s->i++;
-    s->t = r->o->t;
+    s->t = r->o->t[0];
+    s->t_pref = r->o->t[1];
     for (int o = 0; o < 2; o++)
         s->num_tokens += t->tally[o].tokens;
     memcpy(s->mixer, r->mixer, r->step.state.n);
@@ -291,7 +299,7 @@ static void advance(struct run *r, const struct doing *t)
 
 static enum st update(struct run *r, struct doing *t)
 {
-    enum st st = check_rates(r);
+    enum st st = check_both(r);
 
     if (st == ST_OK)
         st = gather(r, t);
@@ -304,6 +312,7 @@ static enum st update(struct run *r, struct doing *t)
     enter_phase(r);                            /* only now: a failed step leaves no trace */
     t->lr = r->lr[r->step.obj == OBJ_PREF ? OBJ_PREF : OBJ_SFT];
     t->lr *= rate_at(&r->rate, r->step.i, r->state.phase_start);
+    r->o->set = r->each && r->step.obj == OBJ_PREF;
     r->torn = true;
     if (!t->bad)
         optim_update(r->o, t->lr, t->norm);
