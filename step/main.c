@@ -64,6 +64,8 @@ static const struct opt opts[] = {
          "projections that get one, by their names in the model"),
     FLAG("lora-rslora", arg.lora_rslora, "--lora-alpha / the root of the rank instead"),
     FLAG("merge", arg.merge, "write --model with its adapter as plain weights, and train nothing"),
+    TEXT("average", arg.average, "DIR,...|last=K",
+         "write the mean of these models, or of --model's last K checkpoints, and train nothing"),
     TEXT("feedback", arg.feedback, "FIFO", "where mix waits for the losses"),
     { 0, "micro-tokens", OPT_INT, &arg.micro_tokens, "N",
       "tokens of one pass; their number changes a result by rounding alone", 1, 1 << 30 },
@@ -103,11 +105,12 @@ int main(int argc, char **argv)
     enum st st = opt_parse(&tool, argc, argv, &operands);
     if (st == ST_OK && operands > 1)
         st = fail(ST_USAGE, "one stream at a time; cat joins several");
-    if (st == ST_OK && arg.merge)
-        st = merge_options(&tool, operands);
+    const char *mode = arg.merge ? "merge" : arg.average ? "average" : NULL;
+    if (st == ST_OK && mode)
+        st = plain_options(&tool, mode, operands);
     if (st == ST_OK) {
         arg.input = operands ? argv[1] : "-";
-        st = arg.merge ? merge(&arg, a) : train(&arg, a);
+        st = arg.merge ? merge(&arg, a) : arg.average ? average(&arg, a) : train(&arg, a);
     } else if (st == ST_END) {
         st = ST_OK;                                    /* --help was answered */
     }

@@ -14,7 +14,7 @@ struct plan {                                  /* the options; what is NULL or 0
     const char *input;                         /* the step stream, "-" for stdin */
     const char *model, *init, *ref, *out, *device, *sft_loss, *pref_loss, *schedule, *phase;
     const char *branch, *decay_type, *nan, *stop_at;
-    const char *recompute, *moments;
+    const char *recompute, *moments, *average;
     const char *feedback, *save_dtype, *to, *adapter, *lora_targets;
     double      lr, lr_sft, lr_pref, beta1, beta2, eps, decay, min_lr, clip;
     double      decay_steps, lora_alpha, lora_dropout;
@@ -88,10 +88,16 @@ enum st adapt_find(struct run *r) must_use;
 /* The options of it as text, for the recipe. */
 void adapt_recipe(const struct run *r, char *text, size_t room);
 
-/* --merge (merge.c): the model and its adapter as plain weights in --out, and nothing trained. */
+/* Plain weights in --out, and nothing trained: of a model and its adapter (merge.c), or the mean of
+ * several models (average.c). */
 enum st merge(const struct plan *p, struct arena *a) must_use;
-/* ST_USAGE: an option or an operand of training beside it. */
-enum st merge_options(const struct opt_tool *tool, int operands) must_use;
+enum st average(const struct plan *p, struct arena *a) must_use;
+/* ST_USAGE: an option or an operand of training beside that of the mode; the folder is there. */
+enum st plain_options(const struct opt_tool *tool, const char *mode, int operands) must_use;
+enum st plain_absent(const char *out) must_use;
+/* Weights and the tokenizer's files of f, an adapter's own before its base's. */
+enum st plain_save(const struct model *m, const struct folders *f, const struct plan *p,
+                   enum dtype type, struct arena *a) must_use;
 
 /* What the run takes of the machine's memory (memory.c): --recompute is one of its names
  * (ST_USAGE); whether layers are computed again, what is left for kept forwards.  ST_SYS: it does

@@ -34,6 +34,7 @@ USES_unit_source := mix stream base
 USES_unit_loss  := step batch model math stream base
 USES_unit_trouble := step batch model math stream base
 USES_unit_train := step batch model math stream base
+USES_unit_average := step batch model math stream base
 USES_unit_moments := step batch model math stream base
 USES_unit_probe := step batch model math stream base
 USES_unit_rate := step batch model math stream base

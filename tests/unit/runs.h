@@ -141,7 +141,8 @@ static inline struct plan defaults(const char *out)
                           .decay_type = "1-sqrt", .decay_steps = 0.1, .phase = "fresh",
                           .nan = "stop", .recompute = "auto", .moments = "shared",
                           .save_dtype = "f32", .lr = 1e-3, .beta1 = 0.9, .beta2 = 0.95,
-                          .eps = 1e-8, .clip = 1, .micro_tokens = 4096, .keep = 2, .to = "raw", .quiet = true };
+                          .eps = 1e-8, .clip = 1, .micro_tokens = 4096, .keep = 2,
+                          .to = "raw", .quiet = true };
 }
 
 static inline enum st run(struct plan p, const char *input)
