@@ -159,6 +159,32 @@ enum st ckpt_find(struct ckpt *k, char **dir, struct arena *a)
     return fail(ST_DATA, "no checkpoint in it is whole; start again with another --out");
 }
 
+enum st ckpt_last(const struct ckpt *c, const char **dir, int64_t k, struct arena *a)
+{
+    char *link = arena_printf(a, "%s/latest", c->out), to[64];
+    int64_t n, *v;
+
+    if (!link)
+        return ST_SYS;
+    ssize_t len = readlink(link, to, sizeof to - 1);
+    to[MAX(len, 0)] = 0;
+    err_place("%s", c->out);
+    if (number_of(to) < 0)
+        return fail(ST_USAGE, "is no folder of checkpoints; name the --out of a run");
+    enum st st = numbers(c, &v, &n, a);
+    while (st == ST_OK && n && v[n - 1] > number_of(to))
+        n--;
+    err_place("%s", c->out);
+    if (st == ST_OK && n < k)
+        return fail(ST_USAGE, "has %lld checkpoints and not %lld; train with --keep %lld, or 0",
+                    (long long)n, (long long)k, (long long)k);
+    for (int64_t j = 0; st == ST_OK && j < k; j++) {
+        dir[j] = arena_printf(a, "%s/step-%08lld", c->out, (long long)v[n - k + j]);
+        st = dir[j] ? seal_check(dir[j], a) : ST_SYS;
+    }
+    return st;
+}
+
 /* ---- loading ---- */
 
 /* Names and values of the parameters: exact, beside a model.safetensors of fewer bits. */
@@ -174,26 +200,32 @@ static enum st exact(const struct model *m, char ***name, struct tensor **t, str
     return ST_OK;
 }
 
+enum st ckpt_exact(const char *dir, const char *base, struct model *m, struct arena *a)
+{
+    char *weights = arena_printf(a, "%s/state/weights.safetensors", dir), **name;
+    struct tensor *t;
+
+    if (!weights)
+        return ST_SYS;
+    if (access(weights, F_OK) != 0)
+        return ST_OK;
+    if (m->c.lora)
+        return peft_load(m, weights, base, a);
+    enum st st = exact(m, &name, &t, a);
+    return st == ST_OK ? tensors_load(weights, m->n_params, name, t, m->d, a) : st;
+}
+
 enum st ckpt_load(const struct ckpt *k, const char *dir, struct model *m, struct optim *o,
                   struct arena *a)
 {
     char *adapters = arena_printf(a, "%s/" PEFT_TENSORS, dir);
-    char *weights = arena_printf(a, "%s/state/weights.safetensors", dir);
-    char *moments = arena_printf(a, "%s/state/optim.safetensors", dir), **name;
-    struct tensor *t;
-    enum st st;
+    char *moments = arena_printf(a, "%s/state/optim.safetensors", dir);
+    enum st st = adapters && moments ? ST_OK : ST_SYS;
 
-    if (!weights || !moments || !adapters)
-        return ST_SYS;
-    if (m->c.lora) {
-        st = peft_load(m, access(weights, F_OK) == 0 ? weights : adapters, k->base, a);
-    } else if (access(weights, F_OK) == 0) {
-        st = exact(m, &name, &t, a);
-        if (st == ST_OK)
-            st = tensors_load(weights, m->n_params, name, t, m->d, a);
-    } else {
-        st = weights_load(m, dir, a);
-    }
+    if (st == ST_OK)
+        st = m->c.lora ? peft_load(m, adapters, k->base, a) : weights_load(m, dir, a);
+    if (st == ST_OK)
+        st = ckpt_exact(dir, k->base, m, a);
     return st == ST_OK ? optim_load(o, moments, a) : st;
 }
 

@@ -41,6 +41,14 @@ void ckpt_close(struct ckpt *k);               /* gives OUT back */
  * none is whole. */
 enum st ckpt_find(struct ckpt *k, char **dir, struct arena *a) must_use;
 
+/* The k newest up to the one `latest` names, whole, the newest last.  ST_USAGE: there are not so
+ * many; ST_DATA: one is damaged. */
+enum st ckpt_last(const struct ckpt *c, const char **dir, int64_t k, struct arena *a) must_use;
+
+/* The weights, or adapters, of a folder in full where it is a checkpoint that holds them beside
+ * rounded ones; else m is as it was. */
+enum st ckpt_exact(const char *dir, const char *base, struct model *m, struct arena *a) must_use;
+
 /* Weights, or adapters, and moments of the checkpoint in dir. */
 enum st ckpt_load(const struct ckpt *k, const char *dir, struct model *m, struct optim *o,
                   struct arena *a) must_use;

@@ -11,6 +11,8 @@ struct doing {
     struct tally tally[2];
     double       norm, lr;                     /* of an update */
     bool         bad;                          /* its loss or gradient is no number */
+    bool         probed;                       /* --probe-every: the lengths of both objectives' */
+    double       length[2], cosine;            /* gradients, by enum obj, and their cosine */
 };
 
 static inline bool doing_takes(const struct step_rec *s, int obj)
@@ -29,6 +31,12 @@ enum st finite_loss(const struct run *r, struct doing *t) must_use;
 enum st finite_norm(const struct run *r, struct doing *t) must_use;
 /* True where --nan lets the update be passed over: counted, and the message told as a warning. */
 bool finite_skip(struct run *r);
+
+/* probe.c: a row that was given to an objective, its first of this step or a further one; both
+ * gradients before an update, where one is due; and what is told of them. */
+enum st probe_see(struct run *r, int obj, const struct rec *rec, bool first) must_use;
+enum st probe_take(struct run *r, struct doing *t) must_use;
+enum st probe_tell(struct metric *m, const struct doing *t) must_use;
 
 /* content.c: a measurement of held-out rows, for --stop-at. */
 void content_see(struct run *r, const struct doing *t);

@@ -6,6 +6,7 @@
 static struct plan arg = {
     .input = "-", .device = "auto", .sft_loss = "sft", .pref_loss = "dpo", .schedule = "constant",
     .decay_type = "1-sqrt", .decay_steps = 0.1, .nan = "stop",
+    .recompute = "auto", .moments = "shared",
     .phase = "fresh", .save_dtype = "f32", .lr = 1e-5, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8,
     .clip = 1, .micro_tokens = 4096, .save_every = 500, .keep = 2,
     .lora_targets = "all-linear", .lora_alpha = NAN,
@@ -47,6 +48,8 @@ static const struct opt opts[] = {
     REAL("weight-decay", arg.decay, "AdamW: decoupled, of matrices only", 0, 1e6),
     REAL("clip", arg.clip, "largest gradient norm; 0: any", 0, 1e30),
     TEXT("phase", arg.phase, "NAME", "fresh: moments cleared, warm-up again; or keep"),
+    TEXT("moments", arg.moments, "shared|each",
+         "AdamW's moments: one set for both objectives, or one for each"),
     TEXT("nan", arg.nan, "stop|skip=N",
          "what a loss or gradient that is no number does; N: updates of the run that it may cost"),
     TEXT("stop-at", arg.stop_at, "S,P",
@@ -64,9 +67,15 @@ static const struct opt opts[] = {
          "noise on the embeddings in updates of sft rows: +-X / sqrt(tokens * width); 0: none", 0,
          1e6),
     FLAG("merge", arg.merge, "write --model with its adapter as plain weights, and train nothing"),
+    TEXT("average", arg.average, "DIR,...|last=K",
+         "write the mean of these models, or of --model's last K checkpoints, and train nothing"),
     TEXT("feedback", arg.feedback, "FIFO", "where mix waits for the losses"),
     { 0, "micro-tokens", OPT_INT, &arg.micro_tokens, "N",
       "tokens of one pass; their number changes a result by rounding alone", 1, 1 << 30 },
+    INT("probe-every", arg.probe_every,
+        "tell the cosine of both objectives' gradients before every N-th update; 0: never", 1e15),
+    TEXT("recompute", arg.recompute, "auto|none|layers",
+         "what of a layer the backward computes again; auto: all but its input, where memory asks"),
     FLAG("no-share", arg.no_share, "compute the prompt of a pair once for each side"),
     INT("save-every", arg.save_every, "updates between checkpoints; 0: only at the end", 1e15),
     INT("keep", arg.keep, "newest checkpoints that stay; 0: all", 1e9),
@@ -99,11 +108,12 @@ int main(int argc, char **argv)
     enum st st = opt_parse(&tool, argc, argv, &operands);
     if (st == ST_OK && operands > 1)
         st = fail(ST_USAGE, "one stream at a time; cat joins several");
-    if (st == ST_OK && arg.merge)
-        st = merge_options(&tool, operands);
+    const char *mode = arg.merge ? "merge" : arg.average ? "average" : NULL;
+    if (st == ST_OK && mode)
+        st = plain_options(&tool, mode, operands);
     if (st == ST_OK) {
         arg.input = operands ? argv[1] : "-";
-        st = arg.merge ? merge(&arg, a) : train(&arg, a);
+        st = arg.merge ? merge(&arg, a) : arg.average ? average(&arg, a) : train(&arg, a);
     } else if (st == ST_END) {
         st = ST_OK;                                    /* --help was answered */
     }

@@ -6,27 +6,37 @@
 #include "base/opt.h"
 #include "train.h"
 
-/* --merge trains nothing: what training alone reads has no place beside it. */
-enum st merge_options(const struct opt_tool *tool, int operands)
+enum st plain_options(const struct opt_tool *tool, const char *mode, int operands)
 {
-    static const char *const of_merge[] = { "model", "adapter", "out", "save-dtype", "device",
-                                            "threads", "merge", "quiet" };
+    static const char *const fit[] = { "model", "out", "save-dtype", "device", "threads", "quiet" };
+    bool merging = strcmp(mode, "merge") == 0;
 
     for (int64_t g = 0; tool->groups[g].opts; g++)
         for (const struct opt *o = tool->groups[g].opts; o->name; o++) {
             bool fits = !opt_given(o->name);
-            for (int64_t i = 0; i < countof(of_merge) && !fits; i++)
-                fits = strcmp(o->name, of_merge[i]) == 0;
+            fits |= strcmp(o->name, mode) == 0 || (merging && strcmp(o->name, "adapter") == 0);
+            for (int64_t i = 0; i < countof(fit) && !fits; i++)
+                fits = strcmp(o->name, fit[i]) == 0;
             err_place("--%s", o->name);
             if (!fits)
-                return fail(ST_USAGE, "does nothing with --merge; leave it out");
+                return fail(ST_USAGE, "does nothing with --%s; leave it out", mode);
         }
-    err_place("--merge");
+    err_place("--%s", mode);
     return operands ? fail(ST_USAGE, "reads no stream; leave out the file") : ST_OK;
 }
 
-static enum st save(const struct model *m, const struct folders *f, const struct plan *p,
-                    enum dtype type, struct arena *a)
+enum st plain_absent(const char *out)
+{
+    struct stat is;
+
+    if (lstat(out, &is) != 0)
+        return ST_OK;
+    err_place("--out");
+    return fail(ST_USAGE, "'%s' is there already", shown(view_of(out)));
+}
+
+enum st plain_save(const struct model *m, const struct folders *f, const struct plan *p,
+                   enum dtype type, struct arena *a)
 {
     char *temp = arena_printf(a, "%s.tmp", p->out);
     struct ckpt k = { .files = f->base }, own = { .files = f->adapter };
@@ -55,7 +65,6 @@ enum st merge(const struct plan *p, struct arena *a)
 {
     struct folders f = { 0 };
     struct lora *l = ARENA_NEW(a, struct lora, 1);
-    struct stat is;
     struct dev *d;
     struct model *m;
     enum dtype type;
@@ -65,10 +74,8 @@ enum st merge(const struct plan *p, struct arena *a)
         return fail(ST_USAGE, "needs --model, an adapter or a base with --adapter, and --out");
     }
     enum st st = ckpt_type(&type, p->save_dtype);
-    if (st == ST_OK && lstat(p->out, &is) == 0) {
-        err_place("--out");
-        return fail(ST_USAGE, "'%s' is there already", shown(view_of(p->out)));
-    }
+    if (st == ST_OK)
+        st = plain_absent(p->out);
     if (st == ST_OK)
         st = l ? folders_find(&f, p->model, p->adapter, a) : ST_SYS;
     if (st == ST_OK && !f.adapter) {
@@ -84,7 +91,7 @@ enum st merge(const struct plan *p, struct arena *a)
         st = dev_sync(d);
     }
     if (st == ST_OK)
-        st = save(m, &f, p, type, a);
+        st = plain_save(m, &f, p, type, a);
     dev_close(d);
     return st;
 }

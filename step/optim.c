@@ -31,6 +31,16 @@ static enum st find_runs(struct optim *o, struct arena *a)
     return ST_OK;
 }
 
+static enum st add_set(struct optim *o)
+{
+    int s = o->n_sets++;
+
+    BUG_IF(s >= countof(o->mean));
+    o->mean[s] = dev_alloc(o->d, o->p.n_bytes);
+    o->square[s] = dev_alloc(o->d, o->p.n_bytes);
+    return o->mean[s] && o->square[s] ? ST_OK : ST_SYS;
+}
+
 enum st optim_new(struct optim **out, struct model *m, struct arena *a)
 {
     struct optim *o = ARENA_NEW(a, struct optim, 1);
@@ -39,19 +49,24 @@ enum st optim_new(struct optim **out, struct model *m, struct arena *a)
         return ST_SYS;
     o->d = m->d;
     o->p = model_trained(m);
-    if (find_runs(o, a) != ST_OK || !(o->mean = dev_alloc(m->d, o->p.n_bytes)) ||
-        !(o->square = dev_alloc(m->d, o->p.n_bytes)) ||
-        !(o->sum = dev_alloc(m->d, sizeof *o->sum)))
+    if (find_runs(o, a) != ST_OK || !(o->sum = dev_alloc(m->d, sizeof *o->sum)))
         return ST_SYS;
     *out = o;
-    return ST_OK;
+    return add_set(o);
+}
+
+enum st optim_each(struct optim *o)
+{
+    return add_set(o);
 }
 
 void optim_clear(struct optim *o)
 {
-    dev_zero(o->d, o->mean, o->p.n_bytes);
-    dev_zero(o->d, o->square, o->p.n_bytes);
-    o->t = 0;
+    for (int s = 0; s < o->n_sets; s++) {
+        dev_zero(o->d, o->mean[s], o->p.n_bytes);
+        dev_zero(o->d, o->square[s], o->p.n_bytes);
+        o->t[s] = 0;
+    }
 }
 
 enum st optim_norm(const struct optim *o, double *norm)
@@ -70,13 +85,13 @@ static void update(struct optim *o, int64_t begin, int64_t n, double gscale, str
 {
     struct dev *d = o->d;
 
-    d->op->adamw(d, tensor1(o->p.w + begin, n), tensor1(o->mean + begin, n),
-                 tensor1(o->square + begin, n), tensor1(o->p.g + begin, n), gscale, h);
+    d->op->adamw(d, tensor1(o->p.w + begin, n), tensor1(o->mean[o->set] + begin, n),
+                 tensor1(o->square[o->set] + begin, n), tensor1(o->p.g + begin, n), gscale, h);
 }
 
 void optim_update(struct optim *o, double lr, double norm)
 {
-    struct adamw h = { lr, o->beta1, o->beta2, o->eps, o->decay, ++o->t };
+    struct adamw h = { lr, o->beta1, o->beta2, o->eps, o->decay, ++o->t[o->set] };
     double gscale = o->clip > 0 ? MIN(1, o->clip / (norm + 1e-6)) : 1;
 
     if (o->decay == 0) {
@@ -89,21 +104,25 @@ void optim_update(struct optim *o, double lr, double norm)
     }
 }
 
-/* Names and tensors of the moments, exp_avg first. */
-static enum st moments(const struct optim *o, char ***name, struct tensor **t, struct arena *a)
+/* Names and tensors of the moments: of each set, exp_avg first. */
+static enum st moments(const struct optim *o, char ***name, struct tensor **t, int64_t *n,
+                       struct arena *a)
 {
+    static const char *const of[] = { "sft.", "pref." };
     const struct params *all = &o->p;
 
-    if (!(*name = ARENA_NEW(a, char *, 2 * all->n)) ||
-        !(*t = ARENA_NEW(a, struct tensor, 2 * all->n)))
+    *n = 2 * o->n_sets * all->n;
+    if (!(*name = ARENA_NEW(a, char *, *n)) || !(*t = ARENA_NEW(a, struct tensor, *n)))
         return ST_SYS;
-    for (int64_t i = 0; i < 2 * all->n; i++) {
+    for (int64_t i = 0; i < *n; i++) {
         const struct param *p = &all->param[i % all->n];
-        bool square = i >= all->n;
-        if (!((*name)[i] = arena_printf(a, "%s.%s", square ? "exp_avg_sq" : "exp_avg", p->name)))
+        int64_t set = i / all->n / 2;
+        bool square = i / all->n % 2;
+        if (!((*name)[i] = arena_printf(a, "%s%s.%s", o->n_sets > 1 ? of[set] : "",
+                                        square ? "exp_avg_sq" : "exp_avg", p->name)))
             return ST_SYS;
         (*t)[i] = p->w;
-        (*t)[i].p = (square ? o->square : o->mean) + (f32(p->w) - all->w);
+        (*t)[i].p = (square ? o->square : o->mean)[set] + (f32(p->w) - all->w);
     }
     return ST_OK;
 }
@@ -112,16 +131,18 @@ enum st optim_save(const struct optim *o, const char *path, struct arena *a)
 {
     struct tensor *t;
     char **name;
-    enum st st = moments(o, &name, &t, a);
+    int64_t n;
+    enum st st = moments(o, &name, &t, &n, a);
 
-    return st != ST_OK ? st : tensors_save(path, 2 * o->p.n, name, t, o->d, F32, a);
+    return st != ST_OK ? st : tensors_save(path, n, name, t, o->d, F32, a);
 }
 
 enum st optim_load(struct optim *o, const char *path, struct arena *a)
 {
     struct tensor *t;
     char **name;
-    enum st st = moments(o, &name, &t, a);
+    int64_t n;
+    enum st st = moments(o, &name, &t, &n, a);
 
-    return st != ST_OK ? st : tensors_load(path, 2 * o->p.n, name, t, o->d, a);
+    return st != ST_OK ? st : tensors_load(path, n, name, t, o->d, a);
 }

@@ -28,8 +28,9 @@ static enum st one_of(const char *option, const char *value, const char *const *
 static enum st check_plan(struct run *r)
 {
     static const char *const phases[] = { "fresh", "keep" };
+    static const char *const moments[] = { "shared", "each" };
     const struct plan *p = r->plan;
-    int phase;
+    int phase, each;
 
     if (!p->out)
         return usage("out", "is missing; name the folder for checkpoints and metrics");
@@ -45,6 +46,8 @@ static enum st check_plan(struct run *r)
     if (st == ST_OK)
         st = adapt_check(p);
     if (st == ST_OK)
+        st = memory_plan(p);
+    if (st == ST_OK)
         st = rate_plan(&r->rate, p);
     if (st == ST_OK)
         st = finite_plan(&r->skips, p->nan);
@@ -53,10 +56,13 @@ static enum st check_plan(struct run *r)
     if (st == ST_OK)
         st = one_of("phase", p->phase, phases, countof(phases), &phase);
     if (st == ST_OK)
+        st = one_of("moments", p->moments, moments, countof(moments), &each);
+    if (st == ST_OK)
         st = ckpt_type(&r->ckpt.type, p->save_dtype);
     if (st != ST_OK)
         return st;
     r->fresh = phase == 0;
+    r->each = each;
     r->lr[OBJ_SFT] = opt_given("lr-sft") ? p->lr_sft : p->lr;
     r->lr[OBJ_PREF] = opt_given("lr-pref") ? p->lr_pref : p->lr;
     r->work.micro_tokens = p->micro_tokens;
@@ -177,31 +183,6 @@ static enum st find_reference(struct run *r, bool resumed)
     return ST_OK;
 }
 
-/* ---- memory ---- */
-
-static double gib(int64_t bytes)
-{
-    return (double)bytes / (double)((int64_t)1 << 30);
-}
-
-static enum st check_memory(struct run *r)
-{
-    int64_t moments = optim_bytes(r->m);
-    int64_t fixed = (int64_t)(r->m->n_bytes + r->m->adapters.n_bytes) + moments / 2 + moments;
-    int64_t pass = work_bytes(&r->m->c, r->work.micro_tokens), most = run_memory();
-
-    if (most <= 0)
-        most = INT64_MAX;
-    r->work.keep_bytes = MAX(0, (most - fixed - pass) / 2);
-    if (fixed + pass <= most)
-        return ST_OK;
-    err_place(NULL);
-    return fail(ST_SYS, "%.2f GiB for weights, gradients and moments and %.2f for the activations "
-                        "of %lld tokens are over the %.2f this machine allows; %s",
-                gib(fixed), gib(pass), (long long)r->work.micro_tokens, gib(most),
-                fixed < most ? "lower --micro-tokens" : "take a smaller model");
-}
-
 /* ---- the stream ---- */
 
 static enum st check_tokenizer(struct run *r, const char *from)
@@ -273,6 +254,8 @@ static void recipe(const struct run *r, char text[STATE_RECIPE_MAX])
 
     if (n < STATE_RECIPE_MAX)
         n += rate_recipe(&r->rate, p, text + n, (size_t)(STATE_RECIPE_MAX - n));
+    if (r->each && n < STATE_RECIPE_MAX)
+        n += snprintf(text + n, (size_t)(STATE_RECIPE_MAX - n), " --moments each");
     for (int o = 0; o < 2; o++)
         for (const struct opt *q = r->work.loss[o]->opts; q->name; q++)
             if (q->type == OPT_REAL && n < STATE_RECIPE_MAX)
@@ -323,6 +306,8 @@ static enum st open_optimiser(struct run *r)
     const struct plan *p = r->plan;
     enum st st = optim_new(&r->o, r->m, r->a);
 
+    if (st == ST_OK && r->each)
+        st = optim_each(r->o);
     if (st != ST_OK)
         return st;
     r->o->beta1 = p->beta1;
@@ -363,13 +348,16 @@ enum st train_start(struct run *r)
     if (st == ST_OK)
         st = find_reference(r, from != NULL);
     if (st == ST_OK)
-        st = check_memory(r);
+        st = memory_check(r);
     if (st == ST_OK)
         st = open_optimiser(r);
     if (st == ST_OK && from) {
         st = ckpt_load(&r->ckpt, from, r->m, r->o, r->a);
-        r->o->t = r->state.t;
+        r->o->t[0] = r->state.t;
+        r->o->t[1] = r->state.t_pref;
     }
+    if (st == ST_OK)
+        st = probe_open(r);
     for (int o = 0; o < 2; o++)
         r->held[o].arena = arena_new(0);
     return st == ST_OK ? open_stream(r, from) : st;

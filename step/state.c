@@ -6,6 +6,8 @@
 #include "base/opt.h"
 #include "state.h"
 
+#define GIVEN_BYTES_MAX ((size_t)1 << 32)      /* rows of a step */
+
 /* Whole numbers, by name. */
 #define NUMBERS(s) {                                                                  \
     { "i", &(s)->i }, { "t", &(s)->t }, { "phase_start", &(s)->phase_start },         \
@@ -17,7 +19,7 @@
 /* Likewise; a file without them means 0. */
 #define COUNTS(s) {                                                                   \
     { "skipped", &(s)->skipped }, { "content", &(s)->content },                       \
-    { "content_at", &(s)->content_at },                                               \
+    { "content_at", &(s)->content_at }, { "t_pref", &(s)->t_pref },                   \
 }
 
 static enum st write_json(struct buf *b, const struct state *s, const struct header *h)
@@ -47,6 +49,12 @@ static enum st write_json(struct buf *b, const struct state *s, const struct hea
     return buf_printf(b, "\n  ]\n}\n");
 }
 
+static const char *given_path(const char *dir, int obj, struct arena *a)
+{
+    const char *path = arena_printf(a, "%s/state/given-%s", dir, obj_name((enum obj)obj));
+    return path ? path : "";
+}
+
 enum st state_save(const struct state *s, const struct header *h, const char *dir, struct arena *a)
 {
     char *json = arena_printf(a, "%s/state/step.json", dir);
@@ -60,6 +68,9 @@ enum st state_save(const struct state *s, const struct header *h, const char *di
         st = file_save(json, b.p, b.n, a);
     if (st == ST_OK)
         st = file_save(mixer, s->mixer, (size_t)s->mixer_bytes, a);
+    for (int o = 0; o < 2 && st == ST_OK; o++)
+        if (s->given[o].n)
+            st = file_save(given_path(dir, o, a), s->given[o].p, s->given[o].n, a);
     buf_free(&b);
     return st;
 }
@@ -133,7 +144,10 @@ enum st state_load(struct state *s, const char *dir, struct arena *a)
     }
     memcpy(s->mixer, v.p, v.n);
     err_place(NULL);
-    return ST_OK;
+    for (int o = 0; o < 2 && st == ST_OK; o++)
+        if (access(given_path(dir, o, a), F_OK) == 0)
+            st = file_read(given_path(dir, o, a), &s->given[o], GIVEN_BYTES_MAX, a);
+    return st;
 }
 
 bool state_tokenizer(uint8_t sha[32], const char *dir, struct arena *a)

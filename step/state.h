@@ -10,6 +10,7 @@
 struct state {
     int64_t i;                                 /* updates made */
     int64_t t;                                 /* of these since the moments were last cleared */
+    int64_t t_pref;                            /* --moments each: t is sft's, this is pref's */
     int64_t phase_start;                       /* i at which the phase began */
     char    phase[STATE_PHASE_MAX];
     int64_t skipped;                           /* updates of these that --nan passed over */
@@ -23,11 +24,13 @@ struct state {
     int64_t vocab;
     uint8_t mixer[REC_STATE_MAX];              /* `state` of the last update's step record */
     int64_t mixer_bytes;
+    struct view given[2]; /* by enum obj: the rows it was given last, raw; n 0: not kept */
     char    stop_at[STATE_PHASE_MAX];          /* --stop-at, as it was given */
     char    recipe[STATE_RECIPE_MAX];          /* the options that shape the weights */
 };
 
-/* DIR/state/step.json and DIR/state/mixer.  The commands are the stream's, for people. */
+/* DIR/state/step.json, mixer and, where rows are kept, given-sft and given-pref.  The commands are
+ * the stream's, for people. */
 enum st state_save(const struct state *s, const struct header *h, const char *dir,
                    struct arena *a) must_use;
 enum st state_load(struct state *s, const char *dir, struct arena *a) must_use;

@@ -91,6 +91,8 @@ static void give_back(struct run *r)
     for (int o = 0; o < 2; o++)
         arena_free(r->held[o].arena);
     arena_free(r->now);
+    for (int o = 0; o < 2; o++)
+        buf_free(&r->given[o]);
     buf_free(&r->mix);
     buf_free(&r->metric.body);
     buf_free(&r->metric.rec);

@@ -14,10 +14,12 @@ struct plan {                                  /* the options; what is NULL or 0
     const char *input;                         /* the step stream, "-" for stdin */
     const char *model, *init, *ref, *out, *device, *sft_loss, *pref_loss, *schedule, *phase;
     const char *branch, *decay_type, *nan, *stop_at;
+    const char *recompute, *moments, *average;
     const char *feedback, *save_dtype, *to, *adapter, *lora_targets;
     double      lr, lr_sft, lr_pref, beta1, beta2, eps, decay, min_lr, clip;
     double      decay_steps, lora_alpha, lora_dropout, neftune;
     int64_t     threads, warmup, timescale, micro_tokens, steps, save_every, keep, seed, seed_init;
+    int64_t     probe_every;                   /* 0: never */
     int64_t     lora_rank;                     /* 0: every weight trains, or --adapter's do */
     bool        no_share, resume, quiet, lora_rslora, merge;
 };
@@ -48,6 +50,7 @@ struct run {
     struct rate          rate;
     double               lr[2];                /* by enum obj */
     bool                 fresh;                /* a new phase clears the moments */
+    bool                 each;                 /* of each objective */
     struct in           *in;
     const struct header *h;
     struct log           log;
@@ -55,6 +58,8 @@ struct run {
     struct state         state;
     bool                 torn;                 /* an update is made and its metric not written */
     struct held          held[2];              /* by enum obj */
+    float               *probe;                /* of --probe-every: a gradient; NULL: not asked */
+    struct buf           given[2];             /* and the rows each objective was given last */
     int64_t              skips;                /* updates that --nan may pass over */
     struct content       content;
     struct metric        metric;
@@ -83,10 +88,25 @@ enum st adapt_find(struct run *r) must_use;
 /* The options of it as text, for the recipe. */
 void adapt_recipe(const struct run *r, char *text, size_t room);
 
-/* --merge (merge.c): the model and its adapter as plain weights in --out, and nothing trained. */
+/* Plain weights in --out, and nothing trained: of a model and its adapter (merge.c), or the mean of
+ * several models (average.c). */
 enum st merge(const struct plan *p, struct arena *a) must_use;
-/* ST_USAGE: an option or an operand of training beside it. */
-enum st merge_options(const struct opt_tool *tool, int operands) must_use;
+enum st average(const struct plan *p, struct arena *a) must_use;
+/* ST_USAGE: an option or an operand of training beside that of the mode; the folder is there. */
+enum st plain_options(const struct opt_tool *tool, const char *mode, int operands) must_use;
+enum st plain_absent(const char *out) must_use;
+/* Weights and the tokenizer's files of f, an adapter's own before its base's. */
+enum st plain_save(const struct model *m, const struct folders *f, const struct plan *p,
+                   enum dtype type, struct arena *a) must_use;
+
+/* What the run takes of the machine's memory (memory.c): --recompute is one of its names
+ * (ST_USAGE); whether layers are computed again, what is left for kept forwards.  ST_SYS: it does
+ * not fit. */
+enum st memory_plan(const struct plan *p) must_use;
+enum st memory_check(struct run *r) must_use;
+
+/* --probe-every (probe.c): its memory, and the rows a checkpoint kept for it. */
+enum st probe_open(struct run *r) must_use;
 
 /* Everything before the first step record (start.c).  ST_END: the run is finished already. */
 enum st train_start(struct run *r) must_use;

@@ -52,7 +52,9 @@ static enum st add_row(struct run *r, struct doing *t, const struct rec *rec,
     enum st st = check_ref(r, rec);
     if (st == ST_OK && !t->rows[o].b)
         st = rows_new(&t->rows[o], &r->work, (enum obj)o, a[o]);
-    return st == ST_OK ? rows_add(&t->rows[o], rec) : st;
+    if (st == ST_OK)
+        st = rows_add(&t->rows[o], rec);
+    return st == ST_OK ? probe_see(r, o, rec, t->rows[o].b->n_rows == 1) : st;
 }
 
 /* Up to n rows, fewer once they have max_tokens (0: no limit); *left is what remains. */
@@ -108,7 +110,9 @@ static enum st tell(struct run *r, struct doing *t)
          metric_int(m, "num_tokens", r->state.num_tokens) ||
          (t->bad && metric_int(m, "skipped", r->state.skipped))))
         return ST_SYS;
-    enum st st = metric_mix(m, s->mix);
+    enum st st = probe_tell(m, t);
+    if (st == ST_OK)
+        st = metric_mix(m, s->mix);
     if (st == ST_OK)
         st = metric_end(m);
     return st == ST_OK ? log_metric(&r->log, (struct view){ m->rec.p, m->rec.n }) : st;
@@ -138,6 +142,7 @@ static enum st tell_time(struct run *r, const struct doing *t)
     if (metric_text(m, "t", "metric") || metric_int(m, "i", r->step.i) ||
         metric_real(m, "seconds", now - r->start) || metric_real(m, "tokens_per_second", rate) ||
         metric_int(m, "peak_memory", r->peak) ||
+        metric_text(m, "recompute", r->work.recompute ? "layers" : "none") ||
         metric_int(m, "trained_parameters", model_trained(r->m).n_weights) ||
         metric_int(m, "frozen_parameters", r->lora ? r->m->n_weights : 0) || metric_end(m))
         return ST_SYS;
@@ -222,9 +227,16 @@ static void enter_phase(struct run *r)
     snprintf(s->phase, sizeof s->phase, "%s", r->phase);
 }
 
-static enum st check_rates(const struct run *r)
+static enum st check_both(const struct run *r)
 {
-    if (r->step.obj != OBJ_BOTH || r->lr[OBJ_SFT] == r->lr[OBJ_PREF])
+    if (r->step.obj != OBJ_BOTH)
+        return ST_OK;
+    if (r->each) {
+        err_place("--moments");
+        return fail(ST_USAGE, "step %lld is of both objectives, whose gradients are one; give "
+                              "shared", (long long)r->step.i);
+    }
+    if (r->lr[OBJ_SFT] == r->lr[OBJ_PREF])
         return ST_OK;
     err_place("--lr-sft");
     return fail(ST_USAGE, "step %lld is of both objectives, and --lr-pref is another; give --lr",
@@ -255,10 +267,10 @@ static enum st gather(struct run *r, struct doing *t)
 
 static enum st gradients(struct run *r, struct doing *t)
 {
-    enum st st = ST_OK;
+    r->work.noise = rng((uint64_t)r->plan->seed, RNG_STREAM(RNG_NOISE, 0), (uint64_t)r->step.i);
+    enum st st = probe_take(r, t);
 
     model_zero_grad(r->m);
-    r->work.noise = rng((uint64_t)r->plan->seed, RNG_STREAM(RNG_NOISE, 0), (uint64_t)r->step.i);
     for (int o = 0; o < 2 && st == ST_OK; o++) {
         if (!t->use[o])
             continue;
@@ -280,7 +292,8 @@ static void advance(struct run *r, const struct doing *t)
     struct state *s = &r->state;
 
     s->i++;
-    s->t = r->o->t;
+    s->t = r->o->t[0];
+    s->t_pref = r->o->t[1];
     for (int o = 0; o < 2; o++)
         s->num_tokens += t->tally[o].tokens;
     memcpy(s->mixer, r->mixer, r->step.state.n);
@@ -289,7 +302,7 @@ static void advance(struct run *r, const struct doing *t)
 
 static enum st update(struct run *r, struct doing *t)
 {
-    enum st st = check_rates(r);
+    enum st st = check_both(r);
 
     if (st == ST_OK)
         st = gather(r, t);
@@ -302,6 +315,7 @@ static enum st update(struct run *r, struct doing *t)
     enter_phase(r);                            /* only now: a failed step leaves no trace */
     t->lr = r->lr[r->step.obj == OBJ_PREF ? OBJ_PREF : OBJ_SFT];
     t->lr *= rate_at(&r->rate, r->step.i, r->state.phase_start);
+    r->o->set = r->each && r->step.obj == OBJ_PREF;
     r->torn = true;
     if (!t->bad)
         optim_update(r->o, t->lr, t->norm);

@@ -6,9 +6,17 @@
  * all packs go forward first, and then again.  A baseline of the whole step comes before all. */
 #include "work.h"
 
-int64_t work_bytes(const struct config *c, int64_t micro_tokens)
+static enum keep keep_of(bool recompute)
 {
-    return pass_bytes(c, micro_tokens, micro_tokens, true);
+    return recompute ? KEEP_INPUTS : KEEP_ALL;
+}
+
+int64_t work_bytes(const struct model *m, int64_t micro_tokens, bool recompute)
+{
+    enum keep keep = keep_of(recompute);
+
+    return pass_bytes(&m->c, micro_tokens, micro_tokens, keep) +
+           pass_scratch_bytes(m, micro_tokens, micro_tokens, keep);
 }
 
 static bool fits(const struct pass *p, int64_t n_tokens, int64_t n_targets)
@@ -16,9 +24,10 @@ static bool fits(const struct pass *p, int64_t n_tokens, int64_t n_targets)
     return p && pass_tokens(p) >= n_tokens && pass_targets(p) >= n_targets;
 }
 
-static int64_t bytes_of(const struct work *w, const struct pass *p)
+/* Of a pass of n tokens; 0: of none. */
+static int64_t bytes_of(const struct work *w, int64_t n)
 {
-    return p ? pass_bytes(&w->m->c, pass_tokens(p), pass_targets(p), true) : 0;
+    return n ? pass_bytes(&w->m->c, n, n, keep_of(w->recompute)) : 0;
 }
 
 /* A pass of at least that size at *p, made or made anew. */
@@ -30,7 +39,7 @@ static enum st fit(struct work *w, struct pass **p, int64_t n_tokens, int64_t n_
         pass_free(*p);
     *p = NULL;
     n_tokens = MAX(MAX(n_tokens, n_targets), w->micro_tokens);
-    return pass_new(p, w->m, n_tokens, n_tokens, true, w->a);
+    return pass_new(p, w->m, n_tokens, n_tokens, keep_of(w->recompute), w->a);
 }
 
 static enum st scratch(struct work *w, int64_t n_targets)
@@ -304,7 +313,7 @@ static enum st keep_room(struct rows *r, bool *ok)
         if (fits(*to, pack->f.n_tokens, pack->n_targets))
             continue;
         int64_t n_tokens = MAX(MAX(pack->f.n_tokens, pack->n_targets), w->micro_tokens);
-        int64_t more = work_bytes(&w->m->c, n_tokens) - bytes_of(w, *to);
+        int64_t more = bytes_of(w, n_tokens) - bytes_of(w, *to ? pass_tokens(*to) : 0);
         *ok = w->kept_bytes + more <= w->keep_bytes;
         if (*ok && fit(w, to, pack->f.n_tokens, pack->n_targets) != ST_OK)
             return ST_SYS;

@@ -18,6 +18,7 @@ struct work {
     struct model      *m;
     const struct loss *loss[2];                /* by enum obj: OBJ_SFT, OBJ_PREF */
     int64_t            micro_tokens;
+    bool               recompute;              /* forwards keep the inputs of layers alone */
     bool               share;                  /* prompts of pairs computed once */
     int64_t            keep_bytes;             /* what kept forwards may take in all */
     bool               dropout;                /* gradients are taken with it, measurements not; */
@@ -62,8 +63,8 @@ struct rows {
 
 /* Takes the training pass. */
 enum st work_open(struct work *w) must_use;
-/* Device bytes of it: the activations of micro_tokens tokens. */
-int64_t work_bytes(const struct config *c, int64_t micro_tokens);
+/* Device bytes of it: the activations of micro_tokens tokens, and scratch of the ops on them. */
+int64_t work_bytes(const struct model *m, int64_t micro_tokens, bool recompute);
 
 /* Rows of one objective; all their memory is in `a`.  rows_add: ST_DATA as batch_add(), and for
  * kinds that the loss cannot take.  rows_pack: after the last row; no rows at all are a bug. */

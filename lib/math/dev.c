@@ -147,6 +147,11 @@ void *cpu_scratch(struct dev *d, size_t n_bytes)
     return own->scratch;
 }
 
+size_t dev_scratch_bytes(const struct dev *d, const struct dev_pass *p)
+{
+    return cpu_scratch_most(d, p);
+}
+
 const char *dev_version(void)
 {
 #ifdef __AVX512F__

@@ -1,5 +1,6 @@
 /* backward.c - the same layers, bottom up.  dx is the gradient of the residual stream and is added
- * to in place; outputs of norms and activations are computed again from what the forward kept. */
+ * to in place; outputs of norms and activations are computed again from what the forward kept, and
+ * all of a layer but its input where the pass keeps no more. */
 #include "model/layer.h"
 
 #include <math.h>
@@ -195,6 +196,8 @@ void model_backward(struct model *m, struct pass *p, const float *coef)
     last_bwd(m, p, &m->layer[last], &p->act[last]);
     for (int64_t i = last - 1; i >= lowest; i--) {
         const struct act *k = &p->act[i];
+        if (p->keep == KEEP_INPUTS)
+            layer_anew(m, p, &m->layer[i], k);
         finish_bwd(m, p, &m->layer[i], k, p->dx, p->dout, k->x, k->o, p->f.n_tokens);
         attend_bwd(m, p, &m->layer[i], k);
     }

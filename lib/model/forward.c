@@ -115,31 +115,41 @@ void layer_activation(const struct model *m, const struct act *k, float *act, in
         d->op->gelu(d, y, up, m->c.gelu_tanh);
 }
 
-/* The mlp of the rows x; with add, y += it. */
-static void mlp(const struct model *m, struct pass *p, const struct layer *l, const struct act *k,
-                float *y, float *x, int64_t rows, bool add)
+/* The first half of the mlp of the rows x. */
+static void widen(const struct model *m, struct pass *p, const struct layer *l,
+                  const struct act *k, float *x, int64_t rows)
 {
     if (k->gate)
         linear(m, p, &l->gate, k->gate, x, rows, false);
     linear(m, p, &l->up, k->up, x, rows, false);
+}
+
+/* And the second; with add, y += it. */
+static void narrow(const struct model *m, struct pass *p, const struct layer *l,
+                   const struct act *k, float *y, int64_t rows, bool add)
+{
     layer_activation(m, k, p->fa, rows);
     linear(m, p, &l->down, y, p->fa, rows, add);
 }
 
-/* finish() where the norms come after attention and mlp. */
-static void finish_post(const struct model *m, struct pass *p, const struct layer *l,
-                        const struct act *k, float *out, float *x, float *o, int64_t rows)
+/* What attention gives, projected, in p->t, and the residual after it in k->mid; in parallel there
+ * is none.  Returns what the mlp takes. */
+static float *join(const struct model *m, struct pass *p, const struct layer *l,
+                   const struct act *k, float *x, float *o, int64_t rows)
 {
     struct dev *d = m->d;
     int64_t D = m->c.D;
-    struct tensor t = tensor2(p->t, rows, D), mid = tensor2(k->mid, rows, D);
+    bool post = m->c.post_norm, parallel = m->c.parallel;
 
-    linear(m, p, &l->out, k->att, o, rows, false);
-    layer_norm(m, p, &l->norm1, p->t, k->att, rows);
-    d->op->add(d, mid, tensor2(x, rows, D), t);
-    mlp(m, p, l, k, k->ffn, k->mid, rows, false);
-    layer_norm(m, p, &l->norm2, p->t, k->ffn, rows);
-    d->op->add(d, tensor2(out, rows, D), mid, t);
+    linear(m, p, &l->out, post ? k->att : p->t, o, rows, false);
+    if (post)
+        layer_norm(m, p, &l->norm1, p->t, k->att, rows);
+    if (!parallel)
+        d->op->add(d, tensor2(k->mid, rows, D), tensor2(x, rows, D), tensor2(p->t, rows, D));
+    if (post)
+        return k->mid;
+    layer_norm(m, p, &l->norm2, p->xn, parallel ? x : k->mid, rows);
+    return p->xn;
 }
 
 /* What comes after the attention, for `rows` rows of x and o: projection, mlp and both residuals.
@@ -149,20 +159,29 @@ static void finish(const struct model *m, struct pass *p, const struct layer *l,
 {
     struct dev *d = m->d;
     int64_t D = m->c.D;
-    bool parallel = m->c.parallel;
-    float *in = parallel ? x : k->mid;
-    struct tensor t = tensor2(p->t, rows, D), res = tensor2(in, rows, D);
+    bool post = m->c.post_norm, parallel = m->c.parallel;
 
-    if (m->c.post_norm) {
-        finish_post(m, p, l, k, out, x, o, rows);
-        return;
-    }
-    linear(m, p, &l->out, p->t, o, rows, false);
-    if (!parallel)
-        d->op->add(d, res, tensor2(x, rows, D), t);
-    layer_norm(m, p, &l->norm2, p->xn, in, rows);
-    mlp(m, p, l, k, p->t, p->xn, rows, parallel);
-    d->op->add(d, tensor2(out, rows, D), res, t);
+    widen(m, p, l, k, join(m, p, l, k, x, o, rows), rows);
+    narrow(m, p, l, k, post ? k->ffn : p->t, rows, parallel);
+    if (post)
+        layer_norm(m, p, &l->norm2, p->t, k->ffn, rows);
+    d->op->add(d, tensor2(out, rows, D), tensor2(parallel ? x : k->mid, rows, D),
+               tensor2(p->t, rows, D));
+}
+
+void layer_anew(const struct model *m, struct pass *p, const struct layer *l, const struct act *k)
+{
+    int64_t N = p->f.n_tokens;
+    float *in = p->xn;
+
+    attend(m, p, l, k);
+    if (m->c.parallel)                         /* the projection's own output is not kept */
+        layer_norm(m, p, &l->norm2, in, k->x, N);
+    else
+        in = join(m, p, l, k, k->x, k->o, N);
+    widen(m, p, l, k, in, N);
+    if (m->c.post_norm)
+        narrow(m, p, l, k, k->ffn, N, false);
 }
 
 /* The size of NEFTune's noise on every token. */

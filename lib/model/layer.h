@@ -12,7 +12,8 @@
  *
  * After the last attention only rows that a target reads go on: they are gathered there, so the
  * last layer's projections, its mlp, the final norm and the head run on n_targets rows.  Outputs of
- * norms and activations are computed again in the backward, products never are. */
+ * norms and activations are computed again in the backward, products only where a pass keeps
+ * nothing but the layers' inputs. */
 #ifndef LAYER_H
 #define LAYER_H
 
@@ -64,7 +65,7 @@ struct act {
 struct pass {
     struct dev   *d;
     int64_t       max_tokens, max_targets;
-    bool          keep;
+    enum keep     keep;
     size_t        n_bytes;
     void         *mem;                         /* one block for all of what follows */
     struct forest f;                           /* on the device */
@@ -124,6 +125,10 @@ void lora_forward(const struct model *m, struct pass *p, const struct linear *l,
                   int64_t rows);
 void lora_backward(const struct model *m, struct pass *p, const struct linear *l, float *dx,
                    float *dy, float *x, int64_t rows);
+
+/* Everything a layer keeps, from its input k->x: what the forward had there, to the bit.  Not for
+ * the last layer, whose second half has other rows. */
+void layer_anew(const struct model *m, struct pass *p, const struct layer *l, const struct act *k);
 
 /* act = silu(gate) * up, or gelu(up) */
 void layer_activation(const struct model *m, const struct act *k, float *act, int64_t rows);

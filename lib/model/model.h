@@ -102,16 +102,29 @@ struct pack {
     uint64_t     *key;                         /* [f.n_tokens] of row and place, for noise */
 };
 
-/* The activations of one forward, kept for its backward.  A pass may be filled again and again; it
- * never grows beyond its limits, and what it held before does not matter.  keep false: for
- * inference, layers share their buffers and model_backward() must not be called.  Take one with
- * keep only for a model that trains. */
+/* What a pass keeps of a forward for its backward. */
+enum keep {
+    KEEP_NOTHING,                              /* for inference: no model_backward() */
+    KEEP_ALL,                                  /* every layer's activations */
+    KEEP_INPUTS,                               /* every layer's input: the backward computes the
+                                                * rest again, layer by layer, to the same bits, for
+                                                * about a third more time.  Chen et al. 2016,
+                                                * arXiv:1604.06174 */
+};
+
+/* The activations of one forward, kept for one backward.  A pass may be filled again and again; it
+ * never grows beyond its limits, and what it held before does not matter.  Take one that keeps only
+ * for a model that trains. */
 struct pass;
 enum st pass_new(struct pass **p, const struct model *m, int64_t max_tokens, int64_t max_targets,
-                 bool keep, struct arena *a) must_use;
+                 enum keep keep, struct arena *a) must_use;
 void pass_free(struct pass *p);
-/* Device bytes one would take. */
-int64_t pass_bytes(const struct config *c, int64_t max_tokens, int64_t max_targets, bool keep);
+/* Device bytes one would take; and the most scratch that the ops of a training pass, or of one of
+ * inference, take beside it. */
+int64_t pass_bytes(const struct config *c, int64_t max_tokens, int64_t max_targets,
+                   enum keep keep);
+int64_t pass_scratch_bytes(const struct model *m, int64_t max_tokens, int64_t max_targets,
+                           enum keep keep);
 int64_t pass_tokens(const struct pass *p);     /* its limits */
 int64_t pass_targets(const struct pass *p);
 
@@ -124,7 +137,7 @@ void model_forward(struct model *m, struct pass *p, const struct pack *pack, con
                    float *logp, uint8_t *hit);
 
 /* Adds the gradients of sum_j coef[j] * logp[j] to param[].g.  coef NULL: those given to
- * model_forward(). The pass keeps its forward (weights must not have changed since). */
+ * model_forward(). Once for each forward; the weights must not have changed since. */
 void model_backward(struct model *m, struct pass *p, const float *coef);
 
 /* What a forward draws from the pack's keys: dropout where the adapters have one, and NEFTune's

@@ -37,7 +37,7 @@ static void cut_layers(struct cut *k, struct pass *p, const struct config *c)
 
     p->xg = cut(k, n * c->D);
     p->og = cut(k, n * c->H * c->E);
-    if (p->keep) {
+    if (p->keep == KEEP_ALL) {
         for (int64_t i = 0; i < c->L; i++) {
             int64_t after = i == c->L - 1 ? n : N;
             struct act a = cut_act(k, c, N, after);
@@ -46,12 +46,18 @@ static void cut_layers(struct cut *k, struct pass *p, const struct config *c)
             if (k->base)
                 p->act[i] = a;
         }
-    } else {                                   /* all layers in one; the residual stays in place */
-        struct act a = cut_act(k, c, N, rows);
-        for (int64_t i = 0; k->base && i < c->L; i++) {
+        return;
+    }
+    struct act a = cut_act(k, c, N, rows);     /* all layers in one */
+    if (p->keep && !c->parallel)
+        a.mid = cut(k, rows * c->D);
+    for (int64_t i = 0; i < c->L; i++) {
+        if (p->keep && i > 0)
+            a.x = cut(k, N * c->D);
+        if (!p->keep)                          /* the residual stays in place */
+            a.mid = i == c->L - 1 ? p->xg : a.x;
+        if (k->base)
             p->act[i] = a;
-            p->act[i].mid = i == c->L - 1 ? p->xg : a.x;
-        }
     }
 }
 
@@ -110,14 +116,24 @@ static size_t cut_pass(struct pass *p, const struct config *c, void *base)
     return k.n;
 }
 
-int64_t pass_bytes(const struct config *c, int64_t max_tokens, int64_t max_targets, bool keep)
+int64_t pass_bytes(const struct config *c, int64_t max_tokens, int64_t max_targets,
+                   enum keep keep)
 {
     struct pass p = { .max_tokens = max_tokens, .max_targets = max_targets, .keep = keep };
     return (int64_t)cut_pass(&p, c, NULL);
 }
 
+int64_t pass_scratch_bytes(const struct model *m, int64_t max_tokens, int64_t max_targets,
+                           enum keep keep)
+{
+    const struct config *c = &m->c;
+    struct dev_pass p = { max_tokens, max_targets, c->V, c->D, c->H, c->G, c->E, keep != 0 };
+
+    return (int64_t)dev_scratch_bytes(m->d, &p);
+}
+
 enum st pass_new(struct pass **out, const struct model *m, int64_t max_tokens, int64_t max_targets,
-                 bool keep, struct arena *a)
+                 enum keep keep, struct arena *a)
 {
     struct pass *p = ARENA_NEW(a, struct pass, 1);
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/rng.h"
+#include "math/cpu/cpu.h"
 #include "model/layer.h"
 #include "tests/unit/golden.h"
 
@@ -243,7 +244,51 @@ static void ten_steps(void **state)
     }
 }
 
+/* Layers computed again in the backward: the same bits, in less memory, in a pass that was full of
+ * something else. */
+static void recomputed(void **state)
+{
+    (void)state;
+    for (int64_t i = 0; i < countof(cases); i++) {
+        struct golden g;
+        float coef[64];
+        golden_open(&g, GOLDEN, cases[i].name, 2);
+        int64_t *window = ARENA_NEW(g.a, int64_t, 3);
+        for (int64_t k = 0; k < 3; k++)
+            window[k] = g.c.window[k % g.c.L];
+        g.c.L = 3;
+        g.c.window = window;
+        CHECK_ST(model_new(&g.m, &g.c, g.d, true, g.a), ST_OK);
+        golden_formula(g.m, 0);
+        CHECK_ST(pass_new(&g.pass, g.m, 64, 40, KEEP_ALL, g.a), ST_OK);
+        int64_t n = g.pack.n_targets;
+        struct tensor all = tensor1(g.m->g, (int64_t)(g.m->n_bytes / 4));
+        struct pass *full = g.pass, *lean;
+        CHECK_ST(pass_new(&lean, g.m, 64, 40, KEEP_INPUTS, g.a), ST_OK);
+        CHECK(pass_bytes(&g.c, 64, 40, KEEP_INPUTS) < pass_bytes(&g.c, 64, 40, KEEP_ALL));
+        for (int64_t j = 0; j < n; j++)
+            coef[j] = (float)(j % 5) - 1.5f;
+        for (int known = 0; known < 2; known++) {
+            float *grad[2];
+            for (int k = 0; k < 2; k++) {
+                struct pass *p = k ? lean : full;
+                model_zero_grad(g.m);
+                model_forward(g.m, p, &g.pack, known ? coef : NULL, NULL, NULL);
+                model_backward(g.m, p, known ? NULL : coef);
+                grad[k] = golden_host(&g, all);
+            }
+            if (memcmp(grad[0], grad[1], g.m->n_bytes) != 0)
+                check_failed(__FILE__, __LINE__, "%s: other bits", g.name);
+            int64_t told = pass_scratch_bytes(g.m, g.pack.f.n_tokens, n, KEEP_ALL),
+                    took = (int64_t)g.d->own->scratch_bytes;
+            CHECK(took <= told && told <= 2 * took);
+        }
+        golden_close(&g);
+    }
+}
+
 int main(void)
 {
-    return RUN(TEST(logits_and_gradients), TEST(company), TEST(preference), TEST(neftune), TEST(ten_steps));
+    return RUN(TEST(logits_and_gradients), TEST(company), TEST(preference), TEST(neftune), TEST(ten_steps),
+               TEST(recomputed));
 }

@@ -148,8 +148,9 @@ static inline struct plan defaults(const char *out)
     return (struct plan){ .model = path("base"), .out = path(out), .device = "auto", .threads = 2,
                           .sft_loss = sft_loss, .pref_loss = pref_loss, .schedule = "constant",
                           .decay_type = "1-sqrt", .decay_steps = 0.1, .phase = "fresh",
-                          .nan = "stop", .save_dtype = "f32", .lr = 1e-3, .beta1 = 0.9,
-                          .beta2 = 0.95, .eps = 1e-8, .clip = 1, .micro_tokens = 4096, .keep = 2,
+                          .nan = "stop", .recompute = "auto", .moments = "shared",
+                          .save_dtype = "f32", .lr = 1e-3, .beta1 = 0.9, .beta2 = 0.95,
+                          .eps = 1e-8, .clip = 1, .micro_tokens = 4096, .keep = 2,
                           .to = "raw", .quiet = true };
 }
 
@@ -187,19 +188,26 @@ static inline void check_same(const char *x, const char *y)
             check_failed(__FILE__, __LINE__, "%s of %s and %s differ", files[i], x, y);
 }
 
-/* A number of the n-th metric that has why = `why`. */
-static inline double metric(const char *out, enum why why, int64_t n, const char *name)
+/* A number of the n-th metric that has why = `why`; false where that has none of this name. */
+static inline bool told(double *v, const char *out, enum why why, int64_t n, const char *name)
 {
     struct in *in;
     struct rec r;
-    double v = NAN;
+    bool there = false;
     enum st st;
 
     CHECK_ST(in_open(&in, arena_printf(a, "%s/%s/metrics.rec", dir, out), a), ST_OK);
     while ((st = in_next(in, &r)) == ST_OK)
         if (r.step.why == why && n-- == 0)
-            CHECK(rec_number(&r, name, &v));
+            there = rec_number(&r, name, v);
     in_close(in);
+    return there;
+}
+
+static inline double metric(const char *out, enum why why, int64_t n, const char *name)
+{
+    double v = NAN;
+    CHECK(told(&v, out, why, n, name));
     return v;
 }
 

@@ -45,6 +45,68 @@ static void packs(void **state)
     }
 }
 
+/* Activations are kept while they fit into what the machine lends, then layers are computed again,
+ * then it is refused: at the byte. */
+static void memory(void **state)
+{
+    (void)state;
+    struct plan p = defaults("m");
+    struct run r = { .plan = &p, .a = a };
+    struct config c;
+
+    CHECK_ST(config_read(&c, path("config.json"), a), ST_OK);
+    CHECK_ST(dev_open(&r.d, "cpu", 2, a), ST_OK);
+    CHECK_ST(model_new(&r.m, &c, r.d, true, a), ST_OK);
+    int64_t left = run_memory() - 4 * (int64_t)r.m->n_bytes, lo = 1, hi = (int64_t)1 << 32;
+    while (hi - lo > 1) {                      /* the most tokens whose activations fit */
+        int64_t mid = (lo + hi) / 2;
+        *(work_bytes(r.m, mid, false) <= left ? &lo : &hi) = mid;
+    }
+    for (int64_t n = lo; n <= hi; n++) {
+        r.work.micro_tokens = n;
+        CHECK_ST(memory_check(&r), ST_OK);
+        CHECK(r.work.recompute == (n == hi));
+        CHECK(r.work.keep_bytes == (left - work_bytes(r.m, n, n == hi)) / 2);
+    }
+    p.recompute = "none";
+    refused(memory_check(&r), ST_SYS, "lower --micro-tokens, or give --recompute layers");
+    p.recompute = "layers";
+    CHECK_ST(memory_check(&r), ST_OK);
+    p.recompute = "auto";
+    r.work.micro_tokens = 2 * hi;
+    refused(memory_check(&r), ST_SYS, "this machine allows; lower --micro-tokens");
+    dev_close(r.d);
+}
+
+/* Nor whether layers are computed again, of kept forwards too; auto does it where it must. */
+static void recompute(void **state)
+{
+    (void)state;
+    static const char *const hows[] = { "none", "layers", "auto" };
+    struct header h = plain_header(8, 0);
+    struct step_rec look = { .why = WHY_REFRESH };
+    struct plan p = defaults("none");
+
+    stream_begin("s", &h);
+    for (int64_t i = 0; i < 8; i++) {
+        struct step_rec u = update(i, (enum obj)(i % 2));
+        look.i = i;
+        for (look.obj = OBJ_SFT; i % 2 == 0 && look.obj <= OBJ_PREF; look.obj++)
+            step(look, 6, 6 * (i + (int64_t)look.obj));
+        u.use = true;
+        put_step(u);
+    }
+    stream_end(ST_OK);
+    for (int64_t i = 0; i < countof(hows); i++) {
+        p.recompute = hows[i];
+        p.out = path(hows[i]);
+        CHECK_ST(run(p, path("s")), ST_OK);
+        check_same("none", hows[i]);
+    }
+    p.recompute = "some";
+    refused(run(p, path("s")), ST_USAGE, "--recompute: 'some' is neither auto, none nor layers");
+}
+
 /* Measured, then used at once or after another update: the same bytes as if the rows came with the
  * update. */
 static void refresh(void **state)
@@ -356,9 +418,9 @@ static void other_losses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(threads), TEST(packs), TEST(refresh), TEST(evaluation), TEST(resume), TEST(damaged),
-        TEST(phases), TEST(belongs), TEST(records), TEST(not_a_number),
-        TEST(other_losses),
+        TEST(threads), TEST(packs), TEST(recompute), TEST(memory), TEST(refresh),
+        TEST(evaluation), TEST(resume), TEST(damaged), TEST(phases), TEST(belongs),
+        TEST(records), TEST(not_a_number), TEST(other_losses),
     };
     err_tool("train");
     return cmocka_run_group_tests(tests, setup, teardown) != 0;

@@ -189,6 +189,33 @@ static void ten_steps(void **state)
     optim_clear(o);
 }
 
+/* Layers computed again in the backward, of kept forwards too: the same bits. */
+static void recompute(void **state)
+{
+    float *first = arena_array(a, m->n_bytes, 1);
+    struct work plain = w;
+    struct rows r;
+
+    (void)state;
+    CHECK(work_bytes(m, 64, true) < work_bytes(m, 64, false));
+    for (int micro = 1; micro <= 64; micro += 63)
+        for (int obj = 0; obj < 2; obj++)
+            for (int way = 0; way < 3; way++) {
+                w = (struct work){ .m = m, .loss = { &loss_sft, &loss_dpo }, .share = true,
+                                   .micro_tokens = micro, .keep_bytes = 1 << 20, .a = a,
+                                   .recompute = way > 0 };
+                make(&r, (enum obj)obj);
+                model_zero_grad(m);
+                CHECK_ST(rows_measure(&r, way == 2), ST_OK);
+                CHECK((r.n_kept > 0) == (way == 2));
+                CHECK_ST(rows_gradient(&r, 0.25, true), ST_OK);
+                if (way == 0)
+                    memcpy(first, m->g, m->n_bytes);
+                CHECK(memcmp(first, m->g, m->n_bytes) == 0);
+            }
+    w = plain;
+}
+
 /* No room for kept forwards: recomputed, to the same bits. */
 static void no_room(void **state)
 {
@@ -440,7 +467,7 @@ static void clip_and_decay(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(gradients), TEST(ten_steps), TEST(no_room), TEST(tokens), TEST(labels),
+        TEST(gradients), TEST(ten_steps), TEST(recompute), TEST(no_room), TEST(tokens), TEST(labels),
         TEST(dropout), TEST(neftune), TEST(clip_and_decay),
     };
     err_tool("work");

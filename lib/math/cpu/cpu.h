@@ -30,6 +30,11 @@ struct dev_own {
  * outputs as they are. */
 void *cpu_scratch(struct dev *d, size_t n_bytes) must_use;
 
+/* The most of it over a pass (dev.h); and what it is made of. */
+size_t cpu_scratch_most(const struct dev *d, const struct dev_pass *p);
+int64_t cpu_norm_parts(int64_t rows);          /* of a norm's weight gradient */
+size_t cpu_logprob_bytes(const struct dev *d, int64_t n, int64_t V, int64_t D, bool back);
+
 /* Runs task(of, i, worker) for i in [0, n), shared among the threads; worker < d->threads tells
  * whose scratch to use.  Returns when all are done.  The caller takes tasks too and never waits
  * for a thread that has not begun one: a machine with other work to do costs no more than its

@@ -49,14 +49,39 @@ static void plan(struct head *h)
     h->rows = MIN(h->rows, (h->n + h->chunk - 1) / h->chunk * h->chunk);
 }
 
+/* What is held of a chunk: logits, and dx by slabs where there are several. */
+static int64_t logits_held(const struct head *h)
+{
+    return h->rows / h->chunk * h->V * h->ld;
+}
+
+static int64_t part_held(const struct head *h, bool back)
+{
+    return h->slabs > 1 && back ? h->slabs * h->rows * h->D : 0;
+}
+
+static size_t room_bytes(const struct dev *d, const struct head *h, bool back)
+{
+    int64_t floats = logits_held(h) + round_lanes(part_held(h, back)) + 4 * h->slabs * h->rows +
+                     h->rows;
+
+    return (size_t)d->threads * GEMM_SCRATCH_BYTES + (size_t)floats * sizeof(float);
+}
+
+size_t cpu_logprob_bytes(const struct dev *d, int64_t n, int64_t V, int64_t D, bool back)
+{
+    struct head h = { .n = n, .V = V, .D = D };
+
+    plan(&h);
+    return room_bytes(d, &h, back);
+}
+
 /* Carves the scratch; false: no memory. */
 static bool room(struct dev *d, struct head *h)
 {
-    int64_t stats = h->slabs * h->rows, part = h->slabs > 1 && h->coef ? stats * h->D : 0;
-    int64_t logits = h->rows / h->chunk * h->V * h->ld;
+    int64_t stats = h->slabs * h->rows, part = part_held(h, h->coef), logits = logits_held(h);
     size_t products = (size_t)d->threads * GEMM_SCRATCH_BYTES;
-    size_t floats = (size_t)(logits + round_lanes(part) + 4 * stats + h->rows);
-    float *p = cpu_scratch(d, products + floats * sizeof(float));
+    float *p = cpu_scratch(d, room_bytes(d, h, h->coef));
 
     if (!p)
         return false;

@@ -157,9 +157,14 @@ static void back_part(void *of, int64_t begin, int64_t end)
     }
 }
 
+int64_t cpu_norm_parts(int64_t rows)
+{
+    return (rows + BLOCK - 1) / BLOCK;
+}
+
 static void back(struct dev *d, struct back *k, float *dw, float *db)
 {
-    int64_t ld = round_lanes(k->D), n = (k->N + BLOCK - 1) / BLOCK;
+    int64_t ld = round_lanes(k->D), n = cpu_norm_parts(k->N);
     float *part = cpu_scratch(d, (size_t)(2 * n * ld) * sizeof(float));
 
     if (!part || n == 0)
