@@ -106,7 +106,6 @@ static void put_item(struct figures *f, const struct seen *s, const int64_t pick
 {
     char name[48];
 
-    figures_text(f, "obj", VIEW("choice"));
     if (s->r->group.n)
         figures_text(f, "group", s->r->group);
     figures_int(f, "answer", s->r->answer);
