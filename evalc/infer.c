@@ -190,7 +190,7 @@ enum st infer_items(struct infer *v, struct item *item, int64_t n, struct progre
     enum st st;
 
     if ((st = batch_new(&b, &v->m->c, a)) != ST_OK || (st = collect(b, item, n)) != ST_OK ||
-        b->n_rows == 0 || (st = batch_pack(b, v->micro_tokens, true)) != ST_OK ||
+        b->n_rows == 0 || (st = batch_pack(b, v->micro_tokens, BATCH_ROOTS)) != ST_OK ||
         (st = room(v, b)) != ST_OK)
         return st;
 

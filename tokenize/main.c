@@ -4,7 +4,7 @@
 
 static struct setup arg = {
     .schema = "auto", .chat = "auto", .mask = "last", .truncate = "ask", .boundary = "error",
-    .specials = "error", .out = "-", .to = "auto", .max_tokens = 2048, .held = 0.1,
+    .specials = "error", .out = "-", .to = "auto", .max_tokens = 2048, .held = 0.1, .n_shots = 5,
 };
 
 static const struct opt opts[] = {
@@ -33,6 +33,14 @@ static const struct opt opts[] = {
       "share of prompts held out", 0, 1 },
     {  0,  "side",       OPT_TEXT, &arg.side,        "chosen",
       "pairs become sft rows of their chosen side", 0, 0 },
+    {  0,  "shots",      OPT_TEXT, &arg.shots,       "FILE",
+      "examples to put before each question of choice", 0, 0 },
+    {  0,  "n-shots",    OPT_INT,  &arg.n_shots,     "N",
+      "how many: the first of the question's subject", 1, 1000 },
+    {  0,  "shots-seed", OPT_INT,  &arg.shots_seed,  "N",
+      "draw them for each question instead", 0, 0 },
+    {  0,  "describe",   OPT_TEXT, &arg.describe,    "TEXT",
+      "said before the examples; {subject} is the question's", 0, 0 },
     {  0,  "source",     OPT_TEXT, &arg.source,      "NAME",
       "source of all rows (default each file's stem)", 0, 0 },
     {  0,  "boundary",   OPT_TEXT, &arg.boundary,    "HOW",

@@ -83,6 +83,8 @@ enum st put_record(struct put *p, const struct made *m, struct buf *to)
         for (int64_t i = 0; i < m->n_choices; i++)
             r.choices[i] = (struct choice){ put_ids(p, &m->choices[i]), m->row->chars[i] };
         r.answer = m->row->answer;
+        r.right = m->row->right;
+        r.n_right = m->row->n_right;
         r.group = m->row->group;
         break;
     case REC_PROMPT:

@@ -37,6 +37,7 @@ enum st same_files(const struct setup *s, const char *const *files, int64_t n_fi
                                                               { "report", s->report } };
     const struct { const char *const *v; int64_t n; } read[] = {
         { files, n_files },   { s->exclude.v, s->exclude.n }, { &s->tokenizer, 1 },
+        { &s->shots, s->shots != NULL },
         { &s->chat, 1 },      { s->vars.v, s->vars.n },
     };
     enum st st = ST_OK;

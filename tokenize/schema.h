@@ -25,6 +25,8 @@ struct row {
                                                /* choice: chosen has a turn for each choice */
     const int64_t     *chars;                  /* [chosen.n] choice: code points of each */
     int64_t            answer;                 /* choice: the right one, from 0 */
+    const int64_t     *right;                  /* [n_right] choice: where several are, all */
+    int64_t            n_right;
     struct view        group;                  /* choice: what it is counted with; or none */
     struct view        answer_text;            /* prompt: what can be checked; or none */
     bool               good;                   /* label */

@@ -12,8 +12,10 @@ struct setup {                                 /* as they were given */
     const char     *tokenizer, *bos, *eos;
     const char     *schema, *chat, *mask, *truncate, *boundary, *specials, *split, *side, *source;
     const char     *date, *out, *to, *report;
+    const char     *shots, *describe;          /* NULL: not given */
     struct opt_list map, vars, exclude;
     int64_t         max_tokens, show, threads; /* threads 0: what the machine lends */
+    int64_t         n_shots, shots_seed;
     double          held;
     bool            lenient, dedup, stats, quiet;
 };

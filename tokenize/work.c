@@ -28,6 +28,7 @@ struct run {
     struct source_in   *in;
     int64_t             n_in;
     struct exclude     *exclude;
+    struct shots       *shots;
     struct dedup       *dedup;
     struct out         *out;
     struct crew        *crew;
@@ -304,6 +305,7 @@ static void close_all(struct run *r)
     for (int i = 0; i < r->n_workers; i++)
         worker_close(&r->worker[i]);
     exclude_free(r->exclude);
+    shots_free(r->shots);
     dedup_free(r->dedup);
     if (r->t)
         tokenizer_free(r->t);
@@ -345,10 +347,13 @@ static enum st start(struct run *r, const char *const *files, int64_t n_files)
         return st;
     if ((st = check_map(r)) != ST_OK || (st = find_chat(r)) != ST_OK)
         return st;
+    if ((st = shots_read(&r->shots, r->s, r->in, r->n_in, &p->fields, r->a)) != ST_OK)
+        return st;
     if (r->s->dedup && !(r->dedup = dedup_new(r->a)))
         return ST_SYS;
     p->t = p->maker.t = r->t;
     p->exclude = r->exclude;
+    p->shots = r->shots;
     p->width = r->t->vocab <= 65536 ? 2 : 4;
     p->show = r->s->show > 0;
     p->colour = p->show && isatty(STDOUT_FILENO);

@@ -98,6 +98,8 @@ static enum st make_row(struct worker *w, const struct scan *scan)
     }
     if ((st = judge(w, &row)) != ST_OK)
         return st == ST_END ? ST_OK : st;
+    if (w->plan->shots && (st = shots_add(w->plan->shots, &w->fields, &row)) != ST_OK)
+        return st;
     st = maker_row(&w->maker, &w->rows, &row, w->now);
     if (st == ST_OK && w->faults.dropped)
         w->at->cause = CAUSE_DROP;

@@ -9,6 +9,7 @@
 #include "base/crew.h"
 #include "exclude.h"
 #include "put.h"
+#include "shots.h"
 #include "source.h"
 
 /* What all workers share, read only. */
@@ -18,6 +19,7 @@ struct plan {
     struct maker            maker;             /* copied by each, then opened */
     struct fields           fields;            /* likewise */
     const struct exclude   *exclude;           /* NULL: none */
+    const struct shots     *shots;             /* NULL: none */
     int                     width;             /* of ids */
     bool                    show, colour;      /* text for people instead of records */
     bool                    hashes;            /* of rows: --dedup */

@@ -38,35 +38,28 @@ static void *grown(void *p, int64_t *cap, int64_t n, int64_t more, size_t size, 
 
 struct part { struct ids ids; struct spans span; };
 
-struct parts {                                 /* of a row */
-    struct ids  prompt;
-    struct part side[2];
-    int         n_sides;
-};
-
-static enum st parts_of(struct parts *p, const struct rec *r)
+static enum st check_kind(const struct rec *r)
 {
-    *p = (struct parts){ .n_sides = 1 };
+    if (r->kind >= REC_TEXT && r->kind <= REC_GEN && r->kind != REC_PROMPT)
+        return ST_OK;
+    return fail(ST_DATA, "a row of kind '%s' has no log-probability to train or score; text, "
+                "sft, pref, label, choice and gen have", shown(r->t));
+}
+
+static int64_t n_sides(const struct rec *r)
+{
+    return r->kind == REC_CHOICE ? r->n_choices : r->kind == REC_PREF ? 2 : 1;
+}
+
+static struct part side_of(const struct rec *r, int64_t i)
+{
     switch (r->kind) {
-    case REC_TEXT:
-        p->side[0] = (struct part){ r->ids, { 0 } };
-        return ST_OK;
-    case REC_SFT:
-        p->side[0] = (struct part){ r->ids, r->span };
-        return ST_OK;
-    case REC_LABEL:
-        p->prompt = r->prompt;
-        p->side[0] = (struct part){ r->completion, r->completion_span };
-        return ST_OK;
-    case REC_PREF:
-        p->n_sides = 2;
-        p->prompt = r->prompt;
-        p->side[0] = (struct part){ r->chosen, r->chosen_span };
-        p->side[1] = (struct part){ r->rejected, r->rejected_span };
-        return ST_OK;
-    default:
-        return fail(ST_DATA, "a row of kind '%s' has no log-probability to train or score; text, "
-                    "sft, pref and label have", shown(r->t));
+    case REC_SFT:    return (struct part){ r->ids, r->span };
+    case REC_LABEL:  return (struct part){ r->completion, r->completion_span };
+    case REC_CHOICE: return (struct part){ r->choices[i].ids, { 0 } };
+    case REC_PREF:   return i == 0 ? (struct part){ r->chosen, r->chosen_span }
+                                   : (struct part){ r->rejected, r->rejected_span };
+    default:         return (struct part){ r->ids, { 0 } };
     }
 }
 
@@ -81,14 +74,13 @@ static struct span span_at(const struct part *p, int64_t i)
 }
 
 /* Trained tokens with a predecessor. */
-static int64_t n_wanted(const struct parts *p, int side)
+static int64_t n_wanted(const struct rec *r, const struct part *s)
 {
-    const struct part *s = &p->side[side];
     int64_t n = 0;
 
     for (int64_t i = 0; i < n_spans(s); i++) {
         struct span v = span_at(s, i);
-        n += MAX(0, v.end - MAX(v.begin, p->prompt.n == 0));
+        n += MAX(0, v.end - MAX(v.begin, r->prompt.n == 0));
     }
     return n;
 }
@@ -102,33 +94,37 @@ static enum st check_ids(struct ids ids, int64_t V)
     return ST_OK;
 }
 
-static enum st check_parts(const struct parts *p, const struct config *c)
+static enum st check_row(const struct rec *r, const struct config *c)
 {
-    enum st st = check_ids(p->prompt, c->V);
+    enum st st = check_kind(r);
 
-    for (int i = 0; st == ST_OK && i < p->n_sides; i++) {
-        const struct part *s = &p->side[i];
-        if (p->prompt.n + s->ids.n > c->positions)
+    if (st == ST_OK)
+        st = check_ids(r->prompt, c->V);
+    for (int64_t i = 0; st == ST_OK && i < n_sides(r); i++) {
+        const struct part s = side_of(r, i);
+        if (r->prompt.n + s.ids.n > c->positions)
             return fail(ST_DATA, "%lld tokens, but the model has %lld positions; tokenize with "
-                        "--max-tokens %lld", (long long)(p->prompt.n + s->ids.n),
+                        "--max-tokens %lld", (long long)(r->prompt.n + s.ids.n),
                         (long long)c->positions, (long long)c->positions);
-        for (int64_t j = 0; s->span.given && j < s->span.n; j++)
-            BUG_IF(s->span.v[j].begin < 0 || s->span.v[j].end > s->ids.n);
-        if (n_wanted(p, i) == 0)
+        for (int64_t j = 0; s.span.given && j < s.span.n; j++)
+            BUG_IF(s.span.v[j].begin < 0 || s.span.v[j].end > s.ids.n);
+        if (n_wanted(r, &s) == 0)
             return fail(ST_DATA, "no trained token with another before it");
-        st = check_ids(s->ids, c->V);
+        st = check_ids(s.ids, c->V);
     }
     return st;
 }
 
 /* ---- keeping it ---- */
 
-static enum st make_room(struct batch *b, const struct parts *p)
+static enum st make_room(struct batch *b, const struct rec *r)
 {
     struct batch_own *o = b->own;
-    int64_t ids = p->prompt.n + p->side[0].ids.n + p->side[1].ids.n;
+    int64_t ids = r->prompt.n, sides = n_sides(r);
     void *q;
 
+    for (int64_t i = 0; i < sides; i++)
+        ids += side_of(r, i).ids.n;
     if (!(q = grown(o->ids, &o->cap_ids, o->n_ids, ids, sizeof *o->ids, o->a)))
         return ST_SYS;
     o->ids = q;
@@ -138,6 +134,9 @@ static enum st make_room(struct batch *b, const struct parts *p)
     if (!(q = grown(o->tree, &o->cap_trees, b->n_rows, 1, sizeof *o->tree, o->a)))
         return ST_SYS;
     o->tree = q;
+    if (!(q = grown(o->side, &o->cap_sides, b->n_seqs, sides, sizeof *o->side, o->a)))
+        return ST_SYS;
+    o->side = q;
     if (!(q = grown(b->row, &o->cap_rows, b->n_rows, 1, sizeof *b->row, o->a)))
         return ST_SYS;
     b->row = q;
@@ -166,43 +165,46 @@ static struct side keep_ids(struct batch_own *o, struct ids ids)
     return s;
 }
 
-static struct side keep_side(struct batch_own *o, const struct parts *p, int side)
+static struct side keep_side(struct batch_own *o, const struct rec *r, int64_t side)
 {
-    const struct part *from = &p->side[side];
-    struct side s = keep_ids(o, from->ids);
+    const struct part from = side_of(r, side);
+    struct side s = keep_ids(o, from.ids);
 
-    for (int64_t i = 0; i < n_spans(from); i++) {
-        struct span v = span_at(from, i);
-        for (int64_t j = MAX(v.begin, p->prompt.n == 0); j < v.end; j++)
+    for (int64_t i = 0; i < n_spans(&from); i++) {
+        struct span v = span_at(&from, i);
+        for (int64_t j = MAX(v.begin, r->prompt.n == 0); j < v.end; j++)
             o->target[o->n_target++] = (int32_t)j;
     }
     s.n_want = o->n_target - s.want;
+    if (r->kind == REC_CHOICE)                 /* a letter behind its question costs nothing */
+        s.n--;
     return s;
 }
 
 enum st batch_add(struct batch *b, const struct rec *r)
 {
     struct batch_own *o = b->own;
-    struct parts p;
     int64_t source;
     enum st st;
 
-    if ((st = parts_of(&p, r)) != ST_OK || (st = check_parts(&p, o->c)) != ST_OK ||
-        (st = make_room(b, &p)) != ST_OK || (st = source_of(b, r->src, &source)) != ST_OK)
+    if ((st = check_row(r, o->c)) != ST_OK || (st = make_room(b, r)) != ST_OK ||
+        (st = source_of(b, r->src, &source)) != ST_OK)
         return st;
     struct tree *t = &o->tree[b->n_rows];
     struct row *row = &b->row[b->n_rows++];
     *row = (struct row){ .kind = r->kind, .id = r->id, .w = r->w, .ref = r->ref, .good = r->good,
-                         .seq = b->n_seqs, .n_seqs = p.n_sides, .source = source };
+                         .seq = b->n_seqs, .n_seqs = n_sides(r), .source = source };
     batch_row_key(row->key, r);
-    *t = (struct tree){ .prompt = keep_ids(o, p.prompt), .n_sides = p.n_sides };
-    for (int i = 0; i < p.n_sides; i++) {
-        t->side[i] = keep_side(o, &p, i);
-        b->n_trained += t->side[i].n_want;
+    *t = (struct tree){ .prompt = keep_ids(o, r->prompt), .side = b->n_seqs,
+                        .n_sides = n_sides(r) };
+    for (int64_t i = 0; i < t->n_sides; i++) {
+        struct side *side = &o->side[t->side + i];
+        *side = keep_side(o, r, i);
+        b->n_trained += side->n_want;
         if (r->kind != REC_PREF)
-            b->norm_tokens += r->w * (double)t->side[i].n_want;
+            b->norm_tokens += r->w * (double)side->n_want;
     }
-    b->n_seqs += p.n_sides;
+    b->n_seqs += t->n_sides;
     b->n_pairs += r->kind == REC_PREF;
     b->norm_pairs += r->kind == REC_PREF ? r->w : 0;
     b->norm_labels += r->kind == REC_LABEL ? r->w : 0;
@@ -257,17 +259,15 @@ static void put_key(uint8_t key[8], const XXH3_state_t *h)
 void batch_row_key(uint8_t key[8], const struct rec *r)
 {
     XXH3_state_t h;
-    struct parts p = { 0 };
 
-    BUG_IF(r->kind != REC_TEXT && r->kind != REC_SFT && r->kind != REC_LABEL &&
-           r->kind != REC_PREF);
-    if (parts_of(&p, r) != ST_OK)
-        return;
+    BUG_IF(r->kind < REC_TEXT || r->kind > REC_GEN || r->kind == REC_PROMPT);
     XXH3_INITSTATE(&h);
     XXH3_64bits_reset(&h);
-    add_ids(&h, p.prompt);
-    for (int i = 0; i < p.n_sides; i++)
-        add_part(&h, &p.side[i]);
+    add_ids(&h, r->prompt);
+    for (int64_t i = 0; i < n_sides(r); i++) {
+        const struct part side = side_of(r, i);
+        add_part(&h, &side);
+    }
     if (r->other.n)
         add_part(&h, &(struct part){ r->other, r->other_span });
     put_key(key, &h);

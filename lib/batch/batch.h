@@ -2,9 +2,10 @@
  * records become tokens.
  *
  * `step` and `evalc` both pack here, so that equal rows get equal bits in both.  An sft or text row
- * is one root segment, a pair is a prompt with two children, a label a prompt with one (its mismatched
- * completion is another row, where somebody wants it).  A tree is never split.  Packing is best-fit decreasing to `micro_tokens`, a function of the rows alone; a
- * tree longer than that has a pack of its own. */
+ * is one root segment, a pair is a prompt with two children, a label or a generated answer a prompt
+ * with one (a label's mismatched completion is another row, where somebody wants it), a question a
+ * prompt with its choices.  A row is never split.  Packing is best-fit decreasing to
+ * `micro_tokens`, a function of the rows alone; a tree longer than that has a pack of its own. */
 #ifndef BATCH_H
 #define BATCH_H
 
@@ -16,7 +17,8 @@
 /* One sequence whose log-probability somebody reads. */
 struct seq {
     int64_t row;                               /* index of its record in the batch */
-    int     side;                              /* 0: chosen, completion, whole row; 1: rejected */
+    int     side;                              /* 0: chosen, completion, whole row; 1: rejected;
+                                                * of a choice: which */
     int64_t pack, first, n;                    /* targets of pack[pack]: [first, first + n) */
 };
 
@@ -39,7 +41,7 @@ struct batch {
     double        norm_tokens;                 /* sum of w * targets over rows that are no pairs */
     double        norm_pairs, norm_labels;     /* sums of w over pairs, over labels */
     struct row   *row;
-    struct seq   *seq;                         /* by rows, chosen before rejected */
+    struct seq   *seq;                         /* by rows, sides in the record's order */
     struct pack  *pack;
     int64_t       n_sources;
     struct view   source[BATCH_SOURCES_MAX];   /* source names */
@@ -55,9 +57,14 @@ enum st batch_new(struct batch **b, const struct config *c, struct arena *a) mus
  * predecessor and is never a target even where its span says so. */
 enum st batch_add(struct batch *b, const struct rec *r) must_use;
 
-/* Cuts into packs of about micro_tokens; share_prompts false computes each side by itself (for the
- * ablation and the tests).  May be called again: seq[], pack[] and n_tokens are made anew. */
-enum st batch_pack(struct batch *b, int64_t micro_tokens, bool share_prompts) must_use;
+/* Cuts into packs of about micro_tokens.  May be called again: seq[], pack[] and n_tokens are made
+ * anew.  What is shared changes no log-probability by a bit.
+ *   BATCH_APART   each side with a prompt of its own, for the ablation and the tests
+ *   BATCH_PROMPT  a row's sides share its prompt
+ *   BATCH_ROOTS   and rows whose prompts begin alike share that, as few-shot examples are; for
+ *                 passes without a backward or noise, as the packs have another order then */
+enum batch_share { BATCH_APART, BATCH_PROMPT, BATCH_ROOTS };
+enum st batch_pack(struct batch *b, int64_t micro_tokens, enum batch_share how) must_use;
 
 /* Largest pack: what a pass must hold. */
 int64_t batch_max_tokens(const struct batch *b);

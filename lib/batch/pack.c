@@ -1,36 +1,75 @@
-/* pack.c - trees into packs: best-fit decreasing, then each pack laid out in the order of the rows.
+/* pack.c - trees into packs: best-fit decreasing, then each laid out in the order of the items.
  *
  * Bins wait in lists by the room they have left, and a bit set tells which lists are not empty, so
  * that the fullest bin in which a tree fits is found by a scan over a few words. */
 #include "base/rng.h"
 #include "batch/own.h"
 
-struct item {                                  /* a tree, or a side with its prompt: placed whole */
-    int64_t row;
-    int     side;                              /* -1: all sides, the prompt shared */
+/* What is placed whole: a row, one side of it with its prompt, or rows that begin alike. */
+struct item {
+    int64_t first, n;                          /* rows share.row[first, first + n) */
+    int64_t side;                              /* -1: all sides, the prompt shared */
     int64_t n_tokens, n_targets, n_segs, pack;
 };
 
-static int64_t list_items(struct item *v, const struct batch *b, bool share)
+/* A row, or one side, whose first `common` ids the item has already. */
+static void grow(struct item *it, const struct batch_own *o, const struct tree *t, int64_t common)
 {
+    it->n_tokens += t->prompt.n - common;
+    it->n_segs += 1 + (it->n > 0);             /* its prompt, and what it has in common */
+    it->n++;
+    for (int64_t j = 0; j < t->n_sides; j++) {
+        const struct side *s = &o->side[t->side + j];
+        if (it->side >= 0 && it->side != j)
+            continue;
+        it->n_tokens += s->n;
+        it->n_targets += s->n_want;
+        it->n_segs++;
+    }
+}
+
+static int64_t row_tokens(const struct batch_own *o, const struct tree *t)
+{
+    int64_t n = t->prompt.n;
+
+    for (int64_t i = 0; i < t->n_sides; i++)
+        n += o->side[t->side + i].n;
+    return n;
+}
+
+static int64_t list_items(struct item *v, const struct batch *b, const struct share *s,
+                          enum batch_share how, int64_t micro_tokens)
+{
+    const struct batch_own *o = b->own;
     int64_t n = 0;
 
-    for (int64_t r = 0; r < b->n_rows; r++) {
-        const struct tree *t = &b->own->tree[r];
-        bool whole = share || t->n_sides == 1;
-        for (int i = 0; i < (whole ? 1 : t->n_sides); i++) {
-            struct item *it = &v[n++];
-            *it = (struct item){ .row = r, .side = whole ? -1 : i, .n_tokens = t->prompt.n };
-            it->n_segs = t->prompt.n > 0;
-            for (int j = 0; j < t->n_sides; j++)
-                if (whole || j == i) {
-                    it->n_tokens += t->side[j].n;
-                    it->n_targets += t->side[j].n_want;
-                    it->n_segs++;
-                }
+    for (int64_t i = 0; i < b->n_rows; i++) {
+        const struct tree *t = &o->tree[s->row[i]];
+        bool apart = how == BATCH_APART && t->n_sides > 1;
+        struct item *last = n ? &v[n - 1] : NULL;
+        if (s->common[i] > 0 &&
+            last->n_tokens + row_tokens(o, t) - s->common[i] <= micro_tokens) {
+            grow(last, o, t, s->common[i]);
+            continue;
+        }
+        for (int64_t k = 0; k < (apart ? t->n_sides : 1); k++) {
+            v[n] = (struct item){ .first = i, .side = apart ? k : -1 };
+            grow(&v[n++], o, t, 0);
         }
     }
     return n;
+}
+
+/* Every row for itself, as they came. */
+static enum st share_none(struct share *s, const struct batch *b, struct arena *a)
+{
+    s->row = ARENA_NEW(a, int64_t, MAX(b->n_rows, 1));
+    s->common = ARENA_NEW(a, int64_t, MAX(b->n_rows, 1));
+    if (!s->row || !s->common)
+        return ST_SYS;
+    for (int64_t i = 0; i < b->n_rows; i++)
+        s->row[i] = i;
+    return ST_OK;
 }
 
 /* ---- best fit ---- */
@@ -122,50 +161,78 @@ static enum st place(struct item *v, int64_t n, int64_t micro_tokens, int64_t *n
 
 /* ---- layout ---- */
 
-/* Appends a segment of n ids, part 0 (prompt), 1 or 2 (sides) of the row with this key; gives the
- * pack's index of its first token. */
-static int64_t put_seg(struct pack *p, const int32_t *ids, int64_t n, int64_t parent, int64_t pos,
-                       uint64_t key, int part)
+/* Where a row goes on: the segment that holds the ids before, and the place of its last. */
+struct place { int64_t seg, last, n_ids; };
+
+/* Appends a segment of ids, part 0 (prompt), 1 or more (sides) of the row with this key; none where
+ * there are no ids. */
+static struct place put_seg(struct pack *p, const int32_t *ids, int64_t n, struct place from,
+                            uint64_t key, int64_t part)
 {
     int64_t at = p->f.n_tokens;
 
-    p->f.seg[p->f.n_segs++] = (struct seg){ (int32_t)at, (int32_t)(at + n), (int32_t)parent };
+    if (n == 0)
+        return from;
+    p->f.seg[p->f.n_segs++] = (struct seg){ (int32_t)at, (int32_t)(at + n), (int32_t)from.seg };
     for (int64_t i = 0; i < n; i++) {
         p->token[at + i] = ids[i];
-        p->f.pos[at + i] = (int32_t)(pos + i);
-        p->key[at + i] = rng(key, RNG_STREAM(RNG_NOISE, part), (uint64_t)(pos + i));
+        p->f.pos[at + i] = (int32_t)(from.n_ids + i);
+        p->key[at + i] = rng(key, RNG_STREAM(RNG_NOISE, (uint64_t)part),
+                             (uint64_t)(from.n_ids + i));
     }
     p->f.n_tokens += n;
-    return at;
+    return (struct place){ p->f.n_segs - 1, at + n - 1, from.n_ids + n };
 }
 
-static void put_item(struct batch *b, const struct item *it)
+static uint64_t noise_key(const struct batch *b, int64_t row)
 {
-    const struct batch_own *o = b->own;
-    const struct tree *t = &o->tree[it->row];
-    struct pack *p = &b->pack[it->pack];
-    int64_t parent = -1, end = -1;             /* the prompt's segment and its last token */
     uint64_t key;
 
-    memcpy(&key, b->row[it->row].key, sizeof key);
+    memcpy(&key, b->row[row].key, sizeof key);
+    return key;
+}
 
-    if (t->prompt.n) {
-        parent = p->f.n_segs;
-        end = put_seg(p, o->ids + t->prompt.first, t->prompt.n, -1, 0, key, 0) +
-              t->prompt.n - 1;
-    }
-    for (int i = 0; i < t->n_sides; i++) {
-        const struct side *s = &t->side[i];
+static void put_sides(struct batch *b, const struct item *it, int64_t row, struct place prompt)
+{
+    const struct batch_own *o = b->own;
+    const struct tree *t = &o->tree[row];
+    struct pack *p = &b->pack[it->pack];
+
+    for (int64_t i = 0; i < t->n_sides; i++) {
+        const struct side *s = &o->side[t->side + i];
         if (it->side >= 0 && it->side != i)
             continue;
-        struct seq *seq = &b->seq[b->row[it->row].seq + i];
-        *seq = (struct seq){ it->row, i, it->pack, p->n_targets, s->n_want };
-        int64_t at = put_seg(p, o->ids + s->first, s->n, parent, t->prompt.n, key, i + 1);
+        b->seq[t->side + i] = (struct seq){ row, (int)i, it->pack, p->n_targets, s->n_want };
+        int64_t at = p->f.n_tokens;
+        put_seg(p, o->ids + s->first, s->n, prompt, noise_key(b, row), i + 1);
         for (int64_t j = 0; j < s->n_want; j++) {
             int64_t k = o->target[s->want + j];
-            p->at[p->n_targets] = (int32_t)(k ? at + k - 1 : end);
+            p->at[p->n_targets] = (int32_t)(k ? at + k - 1 : prompt.last);
             p->target[p->n_targets++] = o->ids[s->first + k];
         }
+    }
+}
+
+/* The rows [lo, hi) of an item, which have all of `from` in common: what else they have, then the
+ * groups that go on from there. */
+static void put_rows(struct batch *b, const struct item *it, const struct share *s, int64_t lo,
+                     int64_t hi, struct place from)
+{
+    const struct side *prompt = &b->own->tree[s->row[lo]].prompt;
+    int64_t most = hi - lo == 1 ? prompt->n : INT64_MAX, next;
+
+    for (int64_t i = lo + 1; i < hi; i++)
+        most = MIN(most, s->common[i]);
+    from = put_seg(&b->pack[it->pack], b->own->ids + prompt->first + from.n_ids,
+                   most - from.n_ids, from, noise_key(b, s->row[lo]), 0);
+    if (hi - lo == 1) {
+        put_sides(b, it, s->row[lo], from);
+        return;
+    }
+    for (int64_t i = lo; i < hi; i = next) {
+        for (next = i + 1; next < hi && s->common[next] > most; next++)
+            ;
+        put_rows(b, it, s, i, next, from);
     }
 }
 
@@ -199,15 +266,16 @@ static enum st packs_new(struct batch *b, const struct item *v, int64_t n, struc
     return ST_OK;
 }
 
-enum st batch_pack(struct batch *b, int64_t micro_tokens, bool share_prompts)
+enum st batch_pack(struct batch *b, int64_t micro_tokens, enum batch_share how)
 {
     struct arena *a = b->own->a;
     struct item *v = ARENA_NEW(a, struct item, MAX(b->n_seqs, 1));
-    enum st st;
+    struct share s;
+    enum st st = how == BATCH_ROOTS ? share_find(&s, b, a) : share_none(&s, b, a);
 
-    if (!v)
+    if (!v || st != ST_OK)
         return ST_SYS;
-    int64_t n = list_items(v, b, share_prompts);
+    int64_t n = list_items(v, b, &s, how, micro_tokens);
     b->n_tokens = b->n_packs = 0;
     if (n == 0)
         return ST_OK;
@@ -215,7 +283,7 @@ enum st batch_pack(struct batch *b, int64_t micro_tokens, bool share_prompts)
         (st = packs_new(b, v, n, a)) != ST_OK)
         return st;
     for (int64_t i = 0; i < n; i++) {
-        put_item(b, &v[i]);
+        put_rows(b, &v[i], &s, v[i].first, v[i].first + v[i].n, (struct place){ -1, -1, 0 });
         b->n_tokens += v[i].n_tokens;
     }
     return ST_OK;

@@ -174,6 +174,34 @@ static bool get_ref(struct take *t, struct ref *to)
 
 /* ---- kinds ---- */
 
+/* Ascending indices of choices, the answer among them. */
+static bool take_right(struct take *t, struct rec *r)
+{
+    static const char what[] = "is not a rising list of choices with the answer among them";
+    const struct mp *v = &t->v[F_RIGHT];
+    bool answer = false;
+    if (!has(t, F_RIGHT))
+        return true;
+    if (v->type != MP_ARRAY || v->n == 0 || (int64_t)v->n > r->n_choices)
+        return bad_field(t, F_RIGHT, what);
+    int64_t *to = ARENA_NEW(t->arena, int64_t, v->n), last = -1;
+    if (!to) {
+        t->st = ST_SYS;
+        return false;
+    }
+    struct mp_in c = { v->p, t->in.end, NULL };
+    for (size_t i = 0; i < v->n; last = to[i++]) {
+        struct mp x;
+        if (!mp_next(&c, &x) || x.type != MP_INT || x.i <= last || x.i >= r->n_choices)
+            return bad_field(t, F_RIGHT, what);
+        to[i] = x.i;
+        answer |= x.i == r->answer;
+    }
+    r->right = to;
+    r->n_right = (int64_t)v->n;
+    return answer || bad_field(t, F_RIGHT, what);
+}
+
 static bool take_choice(struct take *t, struct rec *r)
 {
     const struct mp *v = &t->v[F_CHOICES], *chars = &t->v[F_CHARS];
@@ -199,7 +227,7 @@ static bool take_choice(struct take *t, struct rec *r)
     }
     r->choices = to;
     r->n_choices = (int64_t)v->n;
-    return get_text(t, F_GROUP, &r->group);
+    return take_right(t, r) && get_text(t, F_GROUP, &r->group);
 }
 
 static bool take_step_w(struct take *t, struct step_rec *s)
@@ -312,7 +340,7 @@ bool field_take(struct take *t, struct rec *r)
     case REC_GEN:
         return get_ids(t, F_PROMPT, &r->prompt) && get_ids(t, F_IDS, &r->ids) &&
                get_text(t, F_TEXT, &r->text) && get_count(t, F_N, &r->n_gen) &&
-               get_text(t, F_FINISH, &r->finish);
+               get_text(t, F_FINISH, &r->finish) && get_text(t, F_ANSWER, &r->answer_text);
     case REC_STEP: case REC_METRIC:
         return take_step(t, r);
     default:

@@ -95,7 +95,9 @@ struct rec {
     struct ref     ref;
     struct choice *choices;                    /* choice */
     int64_t        n_choices, answer;
-    struct view    group, answer_text;         /* choice; prompt */
+    const int64_t *right;                      /* choice: [n_right] where several are right, the */
+    int64_t        n_right;                    /* answer among them; 0: answer alone */
+    struct view    group, answer_text;         /* choice; prompt, gen */
     struct view    text, finish;               /* gen */
     int64_t        n_gen;                      /* gen: which sample */
     struct step_rec step;

@@ -163,6 +163,11 @@ static enum st put_choice(struct buf *b, const struct rec *r, int width)
             return ST_SYS;
     if (put_int(b, "answer", r->answer))
         return ST_SYS;
+    if (r->n_right && (key(b, "right") || mp_array(b, r->n_right)))
+        return ST_SYS;
+    for (int64_t i = 0; i < r->n_right; i++)
+        if (mp_int(b, r->right[i]))
+            return ST_SYS;
     return r->group.p ? put_text(b, "group", r->group) : ST_OK;
 }
 
@@ -216,7 +221,8 @@ static enum st put_kind(struct buf *b, const struct rec *r, int width)
     case REC_GEN:
         return mp_st(put_ids(b, "prompt", r->prompt, width) || put_ids(b, "ids", r->ids, width) ||
                      put_text(b, "text", r->text) || put_int(b, "n", r->n_gen) ||
-                     put_text(b, "finish", r->finish));
+                     put_text(b, "finish", r->finish) ||
+                     (r->answer_text.p && put_text(b, "answer", r->answer_text)));
     default:
         return put_step(b, &r->step);
     }

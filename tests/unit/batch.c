@@ -78,7 +78,7 @@ static float coef_of(int64_t seq)
     return (float)(seq % 3 - 1) * .25f - .1f;
 }
 
-static struct result run(struct batch *b, int64_t micro, bool share, bool known)
+static struct result run(struct batch *b, int64_t micro, enum batch_share share, bool known)
 {
     struct result r = { ARENA_NEW(a, float, b->n_trained), ARENA_NEW(a, double, b->n_seqs),
                         arena_get(a, m->n_bytes) };
@@ -373,6 +373,104 @@ static void keys(void **state)
     CHECK(memcmp(x, y, 8) != 0);
 }
 
+/* ---- rows that begin alike ---- */
+
+/* The first n[k] ids of text k, one behind the other. */
+static struct ids chain(const int64_t n[3], const uint64_t key[3])
+{
+    struct ids all = { arena_get(a, 256), 0, 2 };
+
+    for (int k = 0; k < 3; k++) {
+        struct ids v = draw(n[k], key[k], 2);
+        memcpy((uint8_t *)(uintptr_t)all.p + 2 * all.n, v.p, (size_t)(2 * n[k]));
+        all.n += n[k];
+    }
+    return all;
+}
+
+static struct rec question(const int64_t n[3], const uint64_t key[3], int64_t choice_tokens)
+{
+    struct rec r = { .kind = REC_CHOICE, .t = VIEW("choice"), .src = VIEW("q"), .w = 1,
+                     .prompt = chain(n, key), .n_choices = 3,
+                     .choices = ARENA_NEW(a, struct choice, 3) };
+
+    for (int64_t i = 0; i < 3; i++)
+        r.choices[i] = (struct choice){ draw(choice_tokens + i, key[2] + 70 + (uint64_t)i, 2), 1 };
+    return r;
+}
+
+/* Two few-shot roots of which one goes on in two ways, questions below, some of them twice, pairs
+ * and generated answers among them. */
+static struct batch *alike(void)
+{
+    struct batch *b;
+
+    CHECK_ST(batch_new(&b, &m->c, a), ST_OK);
+    for (uint64_t i = 0; i < 8; i++) {
+        struct rec q = question((int64_t[]){ 20, 17, 3 + (int64_t)i % 3 },
+                                (uint64_t[]){ 1 + i % 2, i % 2 ? 5 : 6 + i % 4, 160 + i / 2 },
+                                1 + (int64_t)i % 3);
+        struct rec p = pref(6, 3, 4, 300 + i);
+        struct rec g = { .kind = REC_GEN, .t = VIEW("gen"), .src = VIEW("g"), .w = 1,
+                         .prompt = q.prompt, .ids = draw(5, 400 + i, 2) };
+        CHECK_ST(batch_add(b, &q), ST_OK);
+        CHECK_ST(batch_add(b, i % 2 ? &p : &g), ST_OK);
+    }
+    return b;
+}
+
+static void common_beginnings(void **state)
+{
+    static const int64_t micro[] = { 30, 64, 90, 1000 };
+    int64_t apart, tokens;
+
+    (void)state;
+    struct batch *b = alike();
+    struct result one = run(b, 1, BATCH_APART, false);
+    CHECK(b->n_packs == b->n_seqs);
+    apart = b->n_tokens;
+    CHECK_ST(batch_pack(b, 1000, BATCH_PROMPT), ST_OK);
+    CHECK(b->n_tokens < apart);
+    tokens = b->n_tokens;
+    for (int64_t k = 0; k < countof(micro); k++) {
+        struct result r = run(b, micro[k], BATCH_ROOTS, false);
+        CHECK(b->n_tokens <= tokens);
+        tokens = b->n_tokens;
+        CHECK(memcmp(r.logp, one.logp, (size_t)b->n_trained * sizeof(float)) == 0);
+        for (int64_t p = 0; p < b->n_packs; p++)
+            CHECK(b->pack[p].f.n_segs <= b->pack[p].f.n_tokens);
+        same_grad(&r, &one);
+    }
+    /* the two roots of 20 once, three goings on of 17, each question's own ids once (of the four
+     * that are there as a generated answer's prompt too, not again), choices but their last ids,
+     * five ids a generated answer, and the pairs */
+    int64_t own = 0, choices = 0;
+    for (int64_t i = 0; i < 8; i++) {
+        own += 3 + i % 3 + (i % 2 ? 0 : 3 + i % 3);
+        choices += 3 * (1 + i % 3);
+    }
+    CHECK(b->n_packs == 1);
+    CHECK(tokens == 2 * 20 + 3 * 17 + own + choices + 4 * 5 + 4 * 13);
+}
+
+/* A letter behind its question is only a target: it takes no place. */
+static void letters(void **state)
+{
+    struct batch *b;
+    struct rec q = question((int64_t[]){ 4, 0, 0 }, (uint64_t[]){ 1, 2, 3 }, 1);
+
+    (void)state;
+    q.choices[1].ids.n = q.choices[2].ids.n = 1;
+    CHECK_ST(batch_new(&b, &m->c, a), ST_OK);
+    CHECK_ST(batch_add(b, &q), ST_OK);
+    CHECK_ST(batch_pack(b, 64, BATCH_ROOTS), ST_OK);
+    const struct pack *k = b->pack;
+    CHECK(b->n_seqs == 3 && k->f.n_tokens == 4 && k->f.n_segs == 1 && k->n_targets == 3);
+    for (int64_t i = 0; i < 3; i++)
+        CHECK(k->at[i] == 3 && k->target[i] == (int32_t)ids_at(q.choices[i].ids, 0) &&
+              b->seq[i].side == i);
+}
+
 static int on(const char *golden)
 {
     struct config *c = ARENA_NEW(a, struct config, 1);
@@ -383,9 +481,11 @@ static int on(const char *golden)
     c->init_std = m->c.init_std = .3;          /* large enough that attention is not flat */
     model_init(m, 3);
     int failed = RUN(TEST(only_a_layout), TEST(any_number_of_threads),
-                     TEST(nothing_is_left_behind), TEST(inference_is_the_same));
+                     TEST(nothing_is_left_behind), TEST(inference_is_the_same),
+                     TEST(common_beginnings));
     if (strcmp(golden, "llama") == 0)
-        failed |= RUN(TEST(many_threads), TEST(layout), TEST(best_fit), TEST(refused), TEST(keys));
+        failed |= RUN(TEST(many_threads), TEST(layout), TEST(best_fit), TEST(refused), TEST(keys),
+                      TEST(letters));
     model_free(m);
     return failed;
 }

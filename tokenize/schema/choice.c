@@ -5,7 +5,7 @@
  *     MMLU        question, a line for each choice, `Answer:`; the letters are what is scored
  *     ARC         `Question: `, question, `Answer:`
  *     HellaSwag   the context, its markup taken out
- *     TruthfulQA  `Q: `, question, `A:` (mc1_targets)
+ *     TruthfulQA  `Q: `, question, `A:` (mc1_targets, or by --map mc2_targets)
  *
  * With --template none the choice follows the prompt and a space, and white space at the prompt's
  * end is the choice's; else prompt and choice are the turns of the user and the assistant. */
@@ -16,6 +16,7 @@ struct question {
     struct view  prompt;
     struct turns choices;
     int64_t      answer;
+    int64_t     *right, n_right;               /* all that are, where they are told by labels */
     size_t       at;                           /* where the answer stands */
 };
 
@@ -240,9 +241,12 @@ static enum st read_truthful(const struct fields *f, struct question *q)
             };
         labels = v;
     }
-    for (int64_t i = 0; i < labels->n && i < q->choices.n && q->answer < 0; i++)
+    if (!(q->right = ARENA_NEW(f->a, int64_t, MAX(q->choices.n, 1))))
+        return ST_SYS;
+    for (int64_t i = 0; i < labels->n && i < q->choices.n; i++)
         if (labels->item[i].type == SCAN_NUMBER && labels->item[i].number == 1)
-            q->answer = i;
+            q->right[q->n_right++] = i;
+    q->answer = q->n_right ? q->right[0] : -1;
     return st == ST_OK ? around(f, "Q: ", field(f, "question"), "A:", &q->prompt) : st;
 }
 
@@ -313,6 +317,8 @@ static enum st read_row(const struct fields *f, struct row *out)
     out->chosen = q.choices;
     out->chars = chars;
     out->answer = q.answer;
+    out->right = q.right;
+    out->n_right = q.n_right > 1 ? q.n_right : 0;
     return row_from_turns(f, out);
 }
 
