@@ -26,6 +26,7 @@ USES_unit_dev   := math base
 REF_ops         := ref
 USES_unit_model := model math base
 USES_unit_lora  := model math base
+USES_unit_gen   := model math base
 USES_unit_config := model math base
 USES_unit_weights := model math base
 USES_unit_policy := mix stream base
