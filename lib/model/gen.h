@@ -4,12 +4,12 @@
  * Every step takes the next tokens of all rows under way through the model in one pack: of a row
  * that is being written its last token, of one whose prompt is not read yet as much of it as the
  * pack has room for (Yu et al. 2022, Orca; Agrawal et al. 2023, arXiv:2308.16369).  A row's bits do
- * not depend on its company (decode.h), and its draws are a function of seed, key, sample and
+ * not depend on its company (next.h), and its draws are a function of seed, key, sample and
  * place: so what is written depends on neither batch, pack, cache nor threads. */
 #ifndef GEN_H
 #define GEN_H
 
-#include "model/decode.h"
+#include "model/next.h"
 #include "model/sample.h"
 
 enum gen_finish { GEN_GOING, GEN_STOP, GEN_LENGTH };

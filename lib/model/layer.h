@@ -16,7 +16,7 @@
 #ifndef LAYER_H
 #define LAYER_H
 
-#include "model/decode.h"
+#include "model/next.h"
 #include "model/lora.h"
 #include "model/model.h"
 

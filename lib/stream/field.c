@@ -303,7 +303,7 @@ bool field_take(struct take *t, struct rec *r)
     case REC_GEN:
         return get_ids(t, F_PROMPT, &r->prompt) && get_ids(t, F_IDS, &r->ids) &&
                get_text(t, F_TEXT, &r->text) && get_count(t, F_N, &r->n_gen) &&
-               get_text(t, F_FINISH, &r->finish);
+               get_text(t, F_FINISH, &r->finish) && get_text(t, F_ANSWER, &r->answer_text);
     case REC_STEP: case REC_METRIC:
         return take_step(t, r);
     default:

@@ -93,7 +93,7 @@ struct rec {
     struct ref     ref;
     struct choice *choices;                    /* choice */
     int64_t        n_choices, answer;
-    struct view    group, answer_text;         /* choice; prompt */
+    struct view    group, answer_text;         /* choice; prompt, gen */
     struct view    text, finish;               /* gen */
     int64_t        n_gen;                      /* gen: which sample */
     struct step_rec step;

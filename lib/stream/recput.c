@@ -214,7 +214,8 @@ static enum st put_kind(struct buf *b, const struct rec *r, int width)
     case REC_GEN:
         return mp_st(put_ids(b, "prompt", r->prompt, width) || put_ids(b, "ids", r->ids, width) ||
                      put_text(b, "text", r->text) || put_int(b, "n", r->n_gen) ||
-                     put_text(b, "finish", r->finish));
+                     put_text(b, "finish", r->finish) ||
+                     (r->answer_text.p && put_text(b, "answer", r->answer_text)));
     default:
         return put_step(b, &r->step);
     }

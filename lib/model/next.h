@@ -1,12 +1,12 @@
-/* decode.h - a model that goes on with rows: tokens in, logits of what follows out.
+/* next.h - a model that goes on with rows: tokens in, logits of what follows out.
  *
  * A cache keeps every row's keys and values in pages (math/cache.h), and model_next() takes the
  * tokens that come next of any rows together: whole prompts, parts of them, single tokens.  All
  * goes through the ops of a training forward, so the logits behind a token are those that
  * model_forward() gives for the whole row, to the bit: they depend neither on the row's company nor
  * on the portions it came in. */
-#ifndef DECODE_H
-#define DECODE_H
+#ifndef NEXT_H
+#define NEXT_H
 
 #include "model/model.h"
 

@@ -1,5 +1,5 @@
-/* decode.c - the cache of all layers in one block, and the forward over it. */
-#include "model/decode.h"
+/* next.c - the cache of all layers in one block, and the forward over it. */
+#include "model/next.h"
 #include "model/layer.h"
 
 static int64_t layer_floats(const struct config *c, int64_t n_pages)
