@@ -1,8 +1,8 @@
-/* alpaca.h - answers in the shape AlpacaEval reads: a JSON list of {instruction, output, generator}.
+/* alpaca.h - answers in the shape AlpacaEval reads.
  *
- * An instruction is what the user said, so what the row's template put around it is taken away
- * again: the template is asked to render a user's turn, and what stands before and behind the
- * user's text there must stand around the prompt. */
+ * A JSON list of {instruction, output, generator}.  An instruction is what the user said, so what
+ * the row's template put around it is taken away again: the template is asked to render a user's
+ * turn, and what stands before and behind the user's text there must stand around the prompt. */
 #ifndef ALPACA_H
 #define ALPACA_H
 

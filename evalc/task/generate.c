@@ -31,7 +31,8 @@ static struct buf bytes, ids, clean;
 static const struct opt opts[] = {
     { 0, "samples", OPT_INT, &samples, "N", "answers to each row", 1, 1 << 20 },
     MANNER_OPTS(manner),
-    { 0, "batch", OPT_INT, &batch, "N", "rows written at once; never changes a result", 1, 1 << 16 },
+    { 0, "batch", OPT_INT, &batch, "N", "rows written at once; never changes a result",
+      1, 1 << 16 },
     { 0, "cache-tokens", OPT_INT, &cache_tokens, "N",
       "positions whose keys and values are kept; never changes a result", 1, 1 << 30 },
     { 0, "alpaca", OPT_TEXT, &alpaca, "FILE", "the answers in AlpacaEval's shape as well", 0, 0 },

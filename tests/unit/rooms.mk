@@ -45,6 +45,7 @@ USES_bench_stream := stream base
 USES_bench_encode := text base
 USES_bench_hop  := stream base
 USES_bench_gemm := math base
+USES_bench_generate := model math stream base
 USES_bench_mix  := mix stream base
 USES_bench_rows := tokenize chat text stream base
 USES_bench_step := step batch model math stream base

@@ -44,7 +44,12 @@ void cpu_cache_put(struct dev *d, struct pages to, struct heads k, struct heads 
 }
 
 struct piece { int32_t stretch, begin, end; };
-struct looks { struct att a; struct pages c; const struct stretches *s; const struct piece *piece; };
+struct looks {
+    struct att              a;
+    struct pages            c;
+    const struct stretches *s;
+    const struct piece     *piece;
+};
 
 static void look_task(void *of, int64_t i, int worker)
 {
