@@ -105,6 +105,11 @@ enum st infer_open(struct infer **to, const struct folders *f, const struct head
     return st == ST_OK ? folders_open(&v->m, f, l, v->d, false, a) : st;
 }
 
+struct model *infer_model(const struct infer *v)
+{
+    return v->m;
+}
+
 /* A pass that holds the largest pack of the batch. */
 static enum st room(struct infer *v, const struct batch *b)
 {

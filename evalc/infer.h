@@ -39,6 +39,8 @@ const char *infer_folder(const struct folders *f);
 enum st infer_open(struct infer **v, const struct folders *f, const struct header *h,
                    const char *stream, const char *device, int threads, int64_t micro_tokens,
                    struct arena *a) must_use;
+struct model *infer_model(const struct infer *v);
+
 /* Scores the items that ask for it; results live in a.  p counts rows, pack by pack.
  *   ST_DATA  a row the model cannot take (its place is told), or a log-probability that is no
  *            finite number

@@ -79,7 +79,7 @@ enum st task_pick(const struct task *picked[], int64_t max, const struct opt_lis
         return unknown((struct view){ 0 });
     picked[n] = NULL;
     for (int64_t k = 0; k < n; k++)
-        if (n > 1 && (picked[k]->copies || picked[k]->reports))
+        if (n > 1 && (picked[k]->copies || picked[k]->reports || picked[k]->alone))
             return fail(ST_USAGE, "'%s' stands alone; run evalc once more for the others",
                         picked[k]->name);
     err_place(NULL);

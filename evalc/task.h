@@ -33,6 +33,8 @@ struct seen {
     const struct sum  *seq;                    /* [n_seqs], chosen before rejected, own before other */
 };
 
+struct setup;                                  /* walk.h */
+
 /* What a task is given.  Fields of `job` are the task's to read; it writes through figures_*()
  * and report_*(). */
 struct job {
@@ -41,6 +43,7 @@ struct job {
     struct infer         *infer;               /* the model; NULL where no task scores */
     const struct folders *folders;             /* its own, NULL likewise, */
     const char           *model;               /* and the one that names it */
+    int64_t               micro_tokens;        /* --micro-tokens */
     struct figures       *figures;             /* end(): the record of the run */
     struct figures       *item;                /* row(): its own figures; NULL: not wanted */
     struct report        *report;              /* for a task that puts records itself */
@@ -57,6 +60,7 @@ struct task {
     const char       *paper;                   /* where the figure comes from; may be NULL */
     unsigned          kinds;                   /* TASK_KIND()s that row() gets */
     unsigned          scored;                  /* those the model scores first; 0: runs without */
+    bool              model;                   /* it wants job.infer though nothing is scored */
     bool              copies;                  /* it gives the stream back: it stands alone */
     bool              reports;                 /* it puts records of its own: it stands alone */
     const struct opt *opts;                    /* its own, printed under its name; may be NULL */
@@ -67,6 +71,10 @@ struct task {
     enum st (*row)(struct job *j, const struct seen *s);
     /* After the last row; may be NULL.  A task that saw no row it could use says so: ST_DATA. */
     enum st (*end)(struct job *j);
+    /* At the very end, however it came: gives back what is not the arena's.  May be NULL. */
+    void (*leave)(struct job *j);
+    /* A task that reads no records does all its work here and has nothing of the above. */
+    enum st (*alone)(const struct setup *s, int n_operands, struct arena *a);
 };
 
 #define TASK(name) extern const struct task task_##name;

@@ -19,6 +19,7 @@ struct walk {
     const struct setup *s;
     const struct task  *task[TASKS_MAX + 1];   /* those that run, ended by NULL */
     unsigned            scored;                /* kinds that one of them wants scored */
+    bool                model;                 /* one of them wants the model */
     struct rows         rows;
     struct job          job;
     struct folders      folders;
@@ -39,14 +40,16 @@ static enum st check_usage(struct walk *w)
     const struct setup *s = w->s;
     const struct task *t = w->task[0];
 
-    for (int64_t k = 0; w->task[k]; k++)
+    for (int64_t k = 0; w->task[k]; k++) {
         w->scored |= w->task[k]->scored;
+        w->model |= w->task[k]->scored || w->task[k]->model;
+    }
     err_place("--model");
-    if (w->scored && !s->model)
+    if (w->model && !s->model)
         return fail(ST_USAGE, "--task %s needs one", t->name);
     static const char *const of_models[] = { "model", "adapter", "device", "threads",
                                              "micro-tokens" };
-    for (int64_t i = 0; !w->scored && i < countof(of_models); i++)
+    for (int64_t i = 0; !w->model && i < countof(of_models); i++)
         if (opt_given(of_models[i])) {
             err_place("--%s", of_models[i]);
             return fail(ST_USAGE, "--task %s reads scores and runs no model", t->name);
@@ -96,13 +99,14 @@ static enum st open_all(struct walk *w, char *const *name, int n, struct arena *
     w->figures = figures_in(a);
     w->job.a = a;
     w->job.header = &w->rows.header;
+    w->job.micro_tokens = s->micro_tokens;
     w->job.figures = &w->figures;
     w->job.stream = n ? (const char *const *)name : rows_stdin;
     w->job.n_streams = n ? n : 1;
-    if ((w->scored && (st = find_model(w, a)) != ST_OK) || (st = identity(w)) != ST_OK ||
-        (st = rows_open(&w->rows, name, n, w->scored || w->task[0]->copies, a)) != ST_OK)
+    if ((w->model && (st = find_model(w, a)) != ST_OK) || (st = identity(w)) != ST_OK ||
+        (st = rows_open(&w->rows, name, n, w->model || w->task[0]->copies, a)) != ST_OK)
         return st;
-    if (w->scored)
+    if (w->model)
         st = infer_open(&w->job.infer, &w->folders, &w->rows.header, rows_stream(&w->rows),
                         s->device, (int)s->threads, s->micro_tokens, a);
     if (st != ST_OK)
@@ -144,7 +148,7 @@ static enum st fill(struct walk *w, struct item *item, int64_t *n)
         if (w->job.others && to->scored && rec.kind == REC_LABEL &&
             (st = other_take(&w->other, &to->rec, w->window)) != ST_OK)
             return st;
-        tokens += to->scored ? to->rec.n_tokens : 0;
+        tokens += w->model ? to->rec.n_tokens : 0;
         bytes += (int64_t)to->rec.raw_bytes;
     }
     return ST_OK;
@@ -223,8 +227,11 @@ static enum st rows_through(struct walk *w)
             st = infer_items(w->job.infer, item, n, &w->progress, w->window);
         if (st != ST_OK)
             return st;
-        for (int64_t i = 0; st == ST_OK && i < n; i++)
+        for (int64_t i = 0; st == ST_OK && i < n; i++) {
             st = deliver(w, &item[i]);
+            if (!w->scored)
+                progress_at(&w->progress, (double)item[i].row + 1, NULL);
+        }
         arena_back(w->window, mark);
         if (st != ST_OK)
             return st;
@@ -274,8 +281,9 @@ enum st walk(const struct setup *s, char *const *name, int n, struct arena *a)
     enum st st;
 
     w = (struct walk){ .s = s, .window = arena_new(0) };
-    if ((st = task_pick(w.task, countof(w.task), &s->tasks)) == ST_OK &&
-        (st = check_usage(&w)) == ST_OK)
+    if ((st = task_pick(w.task, countof(w.task), &s->tasks)) == ST_OK && w.task[0]->alone)
+        return w.task[0]->alone(s, n, a);
+    if (st == ST_OK && (st = check_usage(&w)) == ST_OK)
         st = open_all(&w, name, n, a);
     if (st == ST_OK) {
         bool person = !s->quiet && isatty(STDERR_FILENO);
@@ -292,6 +300,9 @@ enum st walk(const struct setup *s, char *const *name, int n, struct arena *a)
     if (w.started)
         st = report_close(w.job.report, st, state);
     rows_close(&w.rows);
+    for (int64_t k = 0; w.task[k]; k++)
+        if (w.task[k]->leave)
+            w.task[k]->leave(&w.job);
     infer_close(w.job.infer);
     other_close(&w.other);
     buf_free(&w.item_bytes);

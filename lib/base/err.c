@@ -269,6 +269,11 @@ bool sig_stop(void)
     return stop != 0;
 }
 
+void sig_again(void)
+{
+    stop = 0;
+}
+
 bool sig_stop_wait(int wait_ms)
 {
     struct timespec now, end;

@@ -74,6 +74,8 @@ int done(enum st st) must_use;
  * reads and waits return early with EINTR (no SA_RESTART).  sig_init also installs nothing else. */
 void sig_init(void);
 bool sig_stop(void);
+/* Forgets the wish, where it was for a part of the work alone: one answer of a chat. */
+void sig_again(void);
 /* True when a stop signal came, waiting up to wait_ms for one: a cut stream counts as a stop where
  * the same signal that killed the writer reaches us within a second. */
 bool sig_stop_wait(int wait_ms);

@@ -15,6 +15,7 @@
 #ifndef OPS_H
 #define OPS_H
 
+#include "math/cache.h"
 #include "math/dev.h"
 #include "math/forest.h"
 
@@ -85,6 +86,15 @@ struct ops {
                           struct heads k, struct heads v, const struct forest *f, double scale,
                           int64_t window);
 
+    /* The pack's keys and values (G heads, n_tokens rows) go to their places in the cache. */
+    void (*cache_put)(struct dev *d, struct pages to, struct heads k, struct heads v,
+                      const struct stretches *s);
+    /* attention() of tokens whose keys and values, and those of all positions of their rows before
+     * them, cache_put() has put: token i sees positions 0 to its own.  The bits of o are those
+     * attention() gives for the whole row, wherever it was cut into stretches. */
+    void (*attention_cache)(struct dev *d, struct heads o, struct heads q, struct pages c,
+                            const struct stretches *s, double scale, int64_t window);
+
     /* y[N F] = silu(gate) * up.  bwd: dgate, dup = (may alias gate's and up's own buffers). */
     void (*swiglu)(struct dev *d, struct tensor y, struct tensor gate, struct tensor up);
     void (*swiglu_bwd)(struct dev *d, struct tensor dgate, struct tensor dup, struct tensor dy,
@@ -118,6 +128,9 @@ struct ops {
     void (*logprob_bwd)(struct dev *d, struct tensor dx, struct tensor dw, struct tensor x,
                         struct tensor w, struct tensor lse, const int32_t *target,
                         const float *coef);
+
+    /* best[i] = where the largest of x[i V] is, the first of equals; -1 where one is NaN. */
+    void (*argmax)(struct dev *d, int32_t *best, struct tensor x);
 
     /* *sum (device, double) += sum of x^2 in a fixed order, accumulated in double. */
     void (*sumsq)(struct dev *d, double *sum, struct tensor x);

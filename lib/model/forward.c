@@ -93,15 +93,22 @@ static void attend(const struct model *m, struct pass *p, const struct layer *l,
     const struct config *c = &m->c;
     int64_t N = p->f.n_tokens;
     struct heads q = layer_heads(c, k->qkv, N, HEADS_Q), key = layer_heads(c, k->qkv, N, HEADS_K);
-    struct heads o = { k->o, c->H, c->E, c->H * c->E, c->E };
+    struct heads v = layer_heads(c, k->qkv, N, HEADS_V), o = { k->o, c->H, c->E, c->H * c->E,
+                                                               c->E };
+    double scale = 1 / sqrt((double)c->E);
 
     project(m, p, l, k);
     if (c->n_freq) {
         d->op->rope(d, q, &p->f, c->freq, c->n_freq, 1);
         d->op->rope(d, key, &p->f, c->freq, c->n_freq, 1);
     }
-    d->op->attention(d, o, tensor2(k->lse, N, c->H), q, key, layer_heads(c, k->qkv, N, HEADS_V),
-                     &p->f, 1 / sqrt((double)c->E), l->window);
+    if (p->cache) {
+        struct pages to = cache_pages(p->cache, l - m->layer);
+        d->op->cache_put(d, to, key, v, &p->cache->s);
+        d->op->attention_cache(d, o, q, to, &p->cache->s, scale, l->window);
+        return;
+    }
+    d->op->attention(d, o, tensor2(k->lse, N, c->H), q, key, v, &p->f, scale, l->window);
 }
 
 void layer_activation(const struct model *m, const struct act *k, float *act, int64_t rows)
@@ -211,6 +218,7 @@ static void put_pack(struct pass *p, const struct pack *pack, const float *coef)
     p->f.n_tokens = pack->f.n_tokens;
     p->f.n_segs = pack->f.n_segs;
     p->n_targets = pack->n_targets;
+    p->cache = NULL;
     dev_put(p->d, p->f.seg, pack->f.seg, (size_t)pack->f.n_segs * sizeof(struct seg));
     dev_put(p->d, p->f.pos, pack->f.pos, N * sizeof(int32_t));
     dev_put(p->d, p->token, pack->token, N * sizeof(int32_t));
@@ -238,14 +246,35 @@ static void embed(struct model *m, struct pass *p, float *x)
                                       0 });
 }
 
+void model_layers(struct model *m, struct pass *p)
+{
+    struct dev *d = m->d;
+    const struct config *c = &m->c;
+    int64_t last = c->L - 1, N = p->f.n_tokens, n = p->n_targets;
+    struct norm final = model_final_norm(m);
+
+    embed(m, p, p->act[0].x);
+    for (int64_t i = 0; i < last; i++) {
+        const struct act *k = &p->act[i];
+        attend(m, p, &m->layer[i], k);
+        finish(m, p, &m->layer[i], k, p->act[i + 1].x, k->x, k->o, N);
+    }
+    attend(m, p, &m->layer[last], &p->act[last]);
+    if (n == 0)
+        return;
+    d->op->gather(d, tensor2(p->xg, n, c->D), tensor2(p->act[last].x, N, c->D), p->at);
+    d->op->gather(d, tensor2(p->og, n, c->H * c->E), tensor2(p->act[last].o, N, c->H * c->E),
+                  p->at);
+    finish(m, p, &m->layer[last], &p->act[last], p->xf, p->xg, p->og, n);
+    layer_norm(m, p, &final, p->h, p->xf, n);
+}
+
 static void head(struct model *m, struct pass *p, bool with_grad)
 {
     struct dev *d = m->d;
     int64_t n = p->n_targets;
-    struct norm final = model_final_norm(m);
     struct tensor h = tensor2(p->h, n, m->c.D);
 
-    layer_norm(m, p, &final, p->h, p->xf, n);
     d->op->logprob(d, tensor1(p->logp, n), tensor1(p->lse, n), tensor1(p->hit, n),
                    tensor1(p->entropy, n), h, m->head->w, p->target, with_grad ? p->coef : NULL,
                    tensor2(p->dh, n, m->c.D), m->head->g);
@@ -255,27 +284,15 @@ void model_forward(struct model *m, struct pass *p, const struct pack *pack, con
                    float *logp, uint8_t *hit)
 {
     struct dev *d = m->d;
-    const struct config *c = &m->c;
-    int64_t last = c->L - 1;
 
     BUG_IF(coef && !(p->keep && model_trained(m).g));
     put_pack(p, pack, coef);
     if (p->noise.neftune > 0)
-        put_sizes(p, &pack->f, c->D);
-    int64_t N = p->f.n_tokens, n = p->n_targets;
+        put_sizes(p, &pack->f, m->c.D);
+    int64_t n = p->n_targets;
     if (n == 0)
         return;
-    embed(m, p, p->act[0].x);
-    for (int64_t i = 0; i < last; i++) {
-        const struct act *k = &p->act[i];
-        attend(m, p, &m->layer[i], k);
-        finish(m, p, &m->layer[i], k, p->act[i + 1].x, k->x, k->o, N);
-    }
-    attend(m, p, &m->layer[last], &p->act[last]);
-    d->op->gather(d, tensor2(p->xg, n, c->D), tensor2(p->act[last].x, N, c->D), p->at);
-    d->op->gather(d, tensor2(p->og, n, c->H * c->E), tensor2(p->act[last].o, N, c->H * c->E),
-                  p->at);
-    finish(m, p, &m->layer[last], &p->act[last], p->xf, p->xg, p->og, n);
+    model_layers(m, p);
     head(m, p, coef != NULL);
     if (logp)
         dev_get(d, logp, p->logp, (size_t)n * sizeof(float));

@@ -17,6 +17,7 @@
 #ifndef LAYER_H
 #define LAYER_H
 
+#include "model/next.h"
 #include "model/lora.h"
 #include "model/model.h"
 
@@ -81,16 +82,33 @@ struct pass {
     float        *dx, *dxg, *dxn, *dqkv, *dqk, *dout, *dog, *fb, *fc;    /* of the backward */
     float        *host;                        /* [max_targets], host */
     float        *lt, *ldt, *lx;               /* of adapters: s A x, its gradient; dropped x */
+    const struct cache *cache;                 /* attention goes over it; NULL: over the forest */
     uint64_t     *key;                         /* [N] of the pack, for noise */
     float        *size;                        /* [N] of NEFTune's */
     struct noise  noise;
     bool          noisy, dropout;              /* the pass in hand is with noise; that of lora.c */
 };
 
+struct cache {
+    struct model    *m;
+    int64_t          n_pages, n_rows;
+    float           *mem;                      /* keys, then values, of layer after layer */
+    size_t           layer;                    /* floats of a layer's keys, or values */
+    struct stretches s;                        /* of the pack in hand, on the device */
+    float           *logits;                   /* [n_rows V] on the device */
+    int32_t         *best;                     /* [n_rows] likewise */
+};
+
+/* Layer i's part of it. */
+struct pages cache_pages(const struct cache *c, int64_t i);
+
 /* q, k, v inside a qkv buffer of N tokens: NeoX lies [N H 3 E], Llama [N (H + 2G) E], with q and k
  * norms three blocks [N H E], [N G E], [N G E]. */
 enum { HEADS_Q, HEADS_K, HEADS_V };
 struct heads layer_heads(const struct config *c, float *qkv, int64_t N, int which);
+
+/* The layers over what lies in p->token and p->f: p->h of the rows p->at. */
+void model_layers(struct model *m, struct pass *p);
 
 /* y = norm(x) for `rows` rows; mean and rstd go to the pass's scratch.  bwd: dx += */
 void layer_norm(const struct model *m, struct pass *p, const struct norm *w, float *y, float *x,

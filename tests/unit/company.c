@@ -1,7 +1,7 @@
 /* company.c - the two promises of math/ops.h, to the bit: no result shows the number of threads,
  * and no forward row shows its company: how many rows there are, where it stands, what its
  * neighbours are (NaN among them), or where its path is cut. */
-#include "tests/unit/arr.h"
+#include "tests/unit/paged.h"
 
 /* ---- a row's company */
 
@@ -224,6 +224,28 @@ static void paths(void **state)
     }
 }
 
+/* Tokens that came in stretches, beside other rows, look back into a cache as whole rows do. */
+static void stretches(void **state)
+{
+    static const int64_t width[] = { 16, 64, 24, 7 };
+
+    (void)state;
+    for (int round = 0; round < 24; round++) {
+        arr_open(1 + round % 4);
+        int64_t H = 4, G = round % 2 ? 2 : 4, E = width[round % 4];
+        struct paged p = paged_rows(300, H, G, E, round % 3 ? 0 : 1 + (int64_t)draw(80));
+        struct forest f = paged_forest(&p);
+        struct arr o = poisoned(p.o.n), lse = poisoned(f.n_tokens * H);
+        struct heads ho = { o.p, H, E, H * E, E }, q = { p.q.p, H, E, H * E, E },
+                     k = { p.k.p, G, E, G * E, E }, v = { p.v.p, G, E, G * E, E };
+        while (paged_step(&p))
+            ;
+        dev->op->attention(dev, ho, tensor2(lse.p, f.n_tokens, H), q, k, v, &f, p.scale, p.window);
+        CHECK(same_bits(p.o.p, o.p, o.n));
+        arr_close();
+    }
+}
+
 /* ---- threads */
 
 enum { OUTS = 14 };
@@ -302,5 +324,6 @@ static void threads(void **state)
 
 int main(void)
 {
-    return RUN(TEST(product_rows), TEST(point_rows), TEST(head_rows), TEST(paths), TEST(threads));
+    return RUN(TEST(product_rows), TEST(point_rows), TEST(head_rows), TEST(paths), TEST(stretches),
+               TEST(threads));
 }

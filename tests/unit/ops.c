@@ -5,6 +5,7 @@
  * odd, tiny, and past every block size.  Here: what works on the forest, number by number, the
  * head; ops_dense.h has the rest. */
 #include "tests/unit/ops_dense.h"
+#include "tests/unit/paged.h"
 
 /* ---- the forest */
 
@@ -144,6 +145,81 @@ static void attention_long(void **state)
     NEAR(dk, 3e-6);
     NEAR(dv, 3e-6);
     arr_close();
+}
+
+/* ---- the cache */
+
+static void test_attention_cache(void **state)
+{
+    static const int64_t width[] = { 16, 8, 64, 20, 128, 33 };
+
+    (void)state;
+    for (int round = 0; round < 12; round++) {
+        arr_open(1 + round % 3);
+        int64_t G = 1 + (int64_t)draw(3), H = G * (1 + (int64_t)draw(3));
+        struct paged p = paged_rows(round < 4 ? 9 : 200, H, G, width[round % 6],
+                                    round % 3 == 2 ? 1 + (int64_t)draw(90) : 0);
+        struct forest f = paged_forest(&p);
+        double *lse = heap((size_t)(f.n_tokens * H) * sizeof(*lse));
+        while (paged_step(&p))
+            ;
+        ref_attention(p.o.x, lse, p.q.x, p.k.x, p.v.x, &f, H, G, p.E, p.scale, p.window);
+        NEAR(p.o, 2e-6);
+        arr_close();
+    }
+}
+
+/* What is put twice is there as it was put last; other places of a page keep what they had. */
+static void test_cache_put(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 6; round++) {
+        arr_open(1 + round % 3);
+        struct paged p = paged_rows(round < 3 ? 9 : 150, 2, 2, 24, 0), twice = p;
+        struct forest f = paged_forest(&p);
+        double *lse = heap((size_t)(f.n_tokens * 2) * sizeof(*lse));
+        float *kept = p.v.p, *wrong = poisoned(p.v.n).p;
+        twice.v.p = wrong;                     /* NaN first */
+        while (paged_step(&twice))
+            ;
+        p.v.p = kept;
+        while (paged_step(&p))
+            ;
+        ref_attention(p.o.x, lse, p.q.x, p.k.x, p.v.x, &f, 2, 2, 24, p.scale, 0);
+        NEAR(p.o, 2e-6);
+        arr_close();
+    }
+}
+
+static void test_argmax(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 12; round++) {
+        arr_open(1 + round % 3);
+        int64_t n = 1 + (int64_t)draw(20), V = 1 + (int64_t)draw(round % 2 ? 40 : 5000);
+        struct arr x = fresh(n * V, 1);
+        int32_t *best = indices(n, V);
+        for (int64_t i = 0; i < n; i++) {      /* equals: the first; NaN: none; -inf is a number */
+            int64_t a = (int64_t)draw((uint64_t)V), b = (int64_t)draw((uint64_t)V);
+            if (i % 3 == 1)
+                x.p[i * V + a] = x.p[i * V + b] = 9;
+            if (i % 5 == 4)
+                x.p[i * V + a] = NAN;
+            for (int64_t j = 0; i % 7 == 6 && j < V; j++)
+                x.p[i * V + j] = -INFINITY;
+        }
+        dev->op->argmax(dev, best, tensor2(x.p, n, V));
+        for (int64_t i = 0; i < n; i++) {
+            int64_t want = 0;
+            for (int64_t j = 1; j < V; j++)
+                if (x.p[i * V + j] > x.p[i * V + want])
+                    want = j;
+            for (int64_t j = 0; j < V; j++)
+                want = isnan(x.p[i * V + j]) ? -1 : want;
+            CHECK(best[i] == want);
+        }
+        arr_close();
+    }
 }
 
 /* ---- number by number */

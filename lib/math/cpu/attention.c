@@ -65,14 +65,14 @@ static void weigh_row(float *o, const float *s, const float *v, int64_t lo, int6
 
 /* o[rows Ep] += weights times values: each row over the keys it sees and no others, in one chain
  * wherever that is cut. */
-static void weigh(const struct att *a, const struct att_scratch *t, float *o, int64_t rows,
+static void weigh(const struct att *a, const float *scores, const float *v, float *o, int64_t rows,
                   int64_t pos, int64_t b0, int64_t b1)
 {
     int64_t Ep = a->Ep;
 
     for (int64_t i = 0; i < rows; i += GEMM_R) {
         int64_t n = MIN(GEMM_R, rows - i), lo[GEMM_R], hi[GEMM_R], from = 0, to = KEYS;
-        const float *s = t->s + i * KEYS;
+        const float *s = scores + i * KEYS;
         for (int64_t r = 0; r < n; r++) {
             att_seen(a, pos + i + r, b0, b1, &lo[r], &hi[r]);
             from = MAX(from, lo[r]);
@@ -80,18 +80,35 @@ static void weigh(const struct att *a, const struct att_scratch *t, float *o, in
         }
         to = MAX(to, from);
         for (int64_t r = 0; r < n; r++)
-            weigh_row(o + (i + r) * Ep, s + r * KEYS, t->v, lo[r], MIN(from, hi[r]), Ep);
+            weigh_row(o + (i + r) * Ep, s + r * KEYS, v, lo[r], MIN(from, hi[r]), Ep);
         if (from < to)
-            att_product(n, Ep, to - from, (struct view2){ s + from, KEYS, 1 }, t->v + from * Ep, Ep,
+            att_product(n, Ep, to - from, (struct view2){ s + from, KEYS, 1 }, v + from * Ep, Ep,
                         o + i * Ep, Ep, GEMM_CHAIN);
         for (int64_t r = 0; r < n; r++)
-            weigh_row(o + (i + r) * Ep, s + r * KEYS, t->v, to, hi[r], Ep);
+            weigh_row(o + (i + r) * Ep, s + r * KEYS, v, to, hi[r], Ep);
     }
 }
 
-/* The sums of one head's rows, kept from `at` on, -> o and lse. */
-static void finish(const struct att *a, const struct att_scratch *t, int64_t i0, int64_t rows,
-                   int64_t head, int64_t at)
+void att_begin(const struct att *a, const struct att_scratch *t, int64_t at, int64_t rows)
+{
+    memset(t->o + at * a->Ep, 0, (size_t)(rows * a->Ep) * sizeof(float));
+    for (int64_t r = at; r < at + rows; r++) {
+        t->m[r] = -INFINITY;
+        t->l[r] = 0;
+    }
+}
+
+void att_block(const struct att *a, const struct att_scratch *t, int64_t at, const float *q,
+               int64_t rows, int64_t pos, int64_t b0, int64_t b1, const float *kt, const float *v)
+{
+    att_product(rows, round_lanes(b1 - b0), a->q.E, (struct view2){ q, a->q.row, 1 }, kt, KEYS,
+                t->s, KEYS, GEMM_SET);
+    soften(a, t->s, t->m + at, t->l + at, t->o + at * a->Ep, rows, pos, b0, b1);
+    weigh(a, t->s, v, t->o + at * a->Ep, rows, pos, b0, b1);
+}
+
+void att_finish(const struct att *a, const struct att_scratch *t, int64_t i0, int64_t rows,
+                int64_t head, int64_t at)
 {
     for (int64_t r = 0; r < rows; r += LANES) {
         vec lse = v_load(t->m + at + r) + v_log(v_row(t->l + at, r, rows));
@@ -99,7 +116,8 @@ static void finish(const struct att *a, const struct att_scratch *t, int64_t i0,
             float *o = a->o.p + (i0 + i) * a->o.row + head * a->o.head;
             for (int64_t e = 0; e < a->o.E; e += LANES)
                 v_row_put(o, e, a->o.E, v_load(t->o + (at + i) * a->Ep + e) / t->l[at + i]);
-            a->lse[(i0 + i) * a->o.n + head] = lse[i - r];
+            if (a->lse)
+                a->lse[(i0 + i) * a->o.n + head] = lse[i - r];
         }
     }
 }
@@ -110,13 +128,8 @@ static void attend(const struct att *a, const struct att_scratch *t, int64_t s, 
 {
     int64_t rows = i1 - i0, pos = a->start[s] + (i0 - a->f->seg[s].begin);
 
-    for (int64_t h = 0; h < a->group; h++) {
-        memset(t->o + h * RUN * a->Ep, 0, (size_t)(rows * a->Ep) * sizeof(float));
-        for (int64_t r = h * RUN; r < h * RUN + rows; r++) {
-            t->m[r] = -INFINITY;
-            t->l[r] = 0;
-        }
-    }
+    for (int64_t h = 0; h < a->group; h++)
+        att_begin(a, t, h * RUN, rows);
     for (int64_t b0 = att_first(a, pos); b0 < pos + rows; b0 += KEYS) {
         int64_t b1 = MIN(b0 + KEYS, pos + rows), n = b1 - b0;
         att_take(a, t->k, a->k, g, s, b0, b1);
@@ -125,16 +138,12 @@ static void attend(const struct att *a, const struct att_scratch *t, int64_t s, 
         for (int64_t h = 0; h < a->group; h++)
             for (int64_t r = MAX(0, b0 - pos), many; r < rows; r += many) {
                 const float *q = a->q.p + (i0 + r) * a->q.row + (g * a->group + h) * a->q.head;
-                int64_t at = h * RUN + r;
                 many = MIN(ROWS, rows - r);
-                att_product(many, round_lanes(n), a->q.E, (struct view2){ q, a->q.row, 1 }, t->kt,
-                            KEYS, t->s, KEYS, GEMM_SET);
-                soften(a, t->s, t->m + at, t->l + at, t->o + at * a->Ep, many, pos + r, b0, b1);
-                weigh(a, t, t->o + at * a->Ep, many, pos + r, b0, b1);
+                att_block(a, t, h * RUN + r, q, many, pos + r, b0, b1, t->kt, t->v);
             }
     }
     for (int64_t h = 0; h < a->group; h++)
-        finish(a, t, i0, rows, g * a->group + h, h * RUN);
+        att_finish(a, t, i0, rows, g * a->group + h, h * RUN);
 }
 
 struct run { int32_t seg, begin, end; };

@@ -53,6 +53,16 @@ void att_turn(float *to, const float *from, int64_t n, int64_t Ep);
 void att_product(int64_t rows, int64_t cols, int64_t K, struct view2 a, const float *b, int64_t ldb,
                  float *c, int64_t ldc, enum gemm_mode mode);
 
+/* The forward, for who brings the keys (attention.c, cache.c).  begin: `rows` rows of a head, their
+ * sums kept from `at` on, have seen nothing yet.  block: rows from position pos on, q theirs, see
+ * keys [b0, b1), which lie turned as [E][KEYS] in kt and, their values, as [KEYS][Ep] in v.
+ * finish: the sums are o, and a->lse where it is wanted, of tokens i0 and on. */
+void att_begin(const struct att *a, const struct att_scratch *t, int64_t at, int64_t rows);
+void att_block(const struct att *a, const struct att_scratch *t, int64_t at, const float *q,
+               int64_t rows, int64_t pos, int64_t b0, int64_t b1, const float *kt, const float *v);
+void att_finish(const struct att *a, const struct att_scratch *t, int64_t i0, int64_t rows,
+                int64_t head, int64_t at);
+
 /* Keys of block [b0, b1) that the row at position pos sees: [*lo, *hi) within the block. */
 static inline void att_seen(const struct att *a, int64_t pos, int64_t b0, int64_t b1, int64_t *lo,
                             int64_t *hi)

@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""generate_peers.py - rows written by plait and by transformers' generate() on the same weights, greedy.
+
+    generate_peers.py [CONFIG [NEW]]       (torch, transformers; build/release/tests/bench/generate is built)
+
+Both get two threads (or as many as there are), float32, one prompt and then 32 of 8 to 127 tokens.  Answers are
+compared first: transformers alone of each prompt; where two logits are nearer than rounding the rest of a row may
+differ, which is counted and told.  Each speed is the best of three turns.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+OURS = os.path.join(HERE, "../../build/release/tests/bench/generate")
+
+
+def ours(folder, prompts, new):
+    lines = "".join(" ".join(map(str, p)) + "\n" for p in prompts)
+    best, answers = 1e9, None
+    for _ in range(3):
+        out = subprocess.run([OURS, folder, str(new)], input=lines, capture_output=True, text=True, check=True).stdout
+        out = out.strip().split("\n")
+        best = min(best, float(out[-1].split()[1]))
+        answers = [list(map(int, l.split())) for l in out[:-1]]
+    return best, answers
+
+
+def theirs(model, prompts, new, turns=3):
+    longest = max(map(len, prompts))
+    ids = torch.tensor([[0] * (longest - len(p)) + p for p in prompts])
+    mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts])
+    best, out = 1e9, None
+    for _ in range(turns):
+        start = time.perf_counter()
+        with torch.inference_mode():
+            out = model.generate(ids, attention_mask=mask, do_sample=False, max_new_tokens=new, min_new_tokens=new,
+                                 pad_token_id=0, eos_token_id=None)
+        best = min(best, time.perf_counter() - start)
+    return best, out[:, longest:].tolist()
+
+
+def main():
+    config = sys.argv[1] if len(sys.argv) > 1 else os.path.join(HERE, "70m.json")
+    new = int(sys.argv[2]) if len(sys.argv) > 2 else 32
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.manual_seed(1)
+    with open(config) as f:
+        c = json.load(f)
+    c["eos_token_id"] = None
+    conf = AutoConfig.for_model(c.pop("model_type"), **c)
+    model = AutoModelForCausalLM.from_config(conf, attn_implementation="sdpa").eval()
+    for p in model.parameters():
+        if p.ndim == 2:
+            p.data.mul_(3)                               # larger logits: fewer near ties
+    gen = torch.Generator().manual_seed(2)
+    draw = lambda n: torch.randint(2, conf.vocab_size, (n,), generator=gen).tolist()
+    one, many = [draw(16)], [draw(8 + i * 37 % 120) for i in range(32)]
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        for name, prompts in (("one row", one), ("32 rows", many)):
+            t, got = ours(folder, prompts, new)
+            same = sum(theirs(model, [p], new, 1)[1][0] == g for p, g in zip(prompts, got))
+            u, _ = theirs(model, prompts, new)
+            n = len(prompts) * new
+            print(f"{name}: {same} of {len(prompts)} answers equal; plait {n / t:.1f} tok/s, transformers "
+                  f"{n / u:.1f} tok/s, {u / t:.2f} times", flush=True)
+
+
+if __name__ == "__main__":
+    main()
