@@ -83,7 +83,8 @@ def made_string(r, words):
     for _ in range(r.randrange(1, r.choice([3, 8, 20]))):
         k = r.random()
         if k < .45:
-            out.append(char(r) * (r.randrange(1, 6) if r.random() < .2 else 1))
+            few = r.random()
+            out.append(char(r) * (r.randrange(30, 400) if few < .02 else r.randrange(1, 6) if few < .2 else 1))
         elif k < .75:
             out.append(r.choice(BITS))
         else:
