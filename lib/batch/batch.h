@@ -2,9 +2,10 @@
  * records become tokens.
  *
  * `step` and `evalc` both pack here, so that equal rows get equal bits in both.  An sft or text row
- * is one root segment, a pair is a prompt with two children, a label a prompt with one (its mismatched
- * completion is another row, where somebody wants it).  A tree is never split.  Packing is best-fit decreasing to `micro_tokens`, a function of the rows alone; a
- * tree longer than that has a pack of its own. */
+ * is one root segment, a pair is a prompt with two children, a label a prompt with one (its
+ * mismatched completion is another row, where somebody wants it).  A tree is never split.  Packing
+ * is best-fit decreasing to `micro_tokens`, a function of the rows alone; a tree longer than that
+ * has a pack of its own. */
 #ifndef BATCH_H
 #define BATCH_H
 
@@ -65,8 +66,8 @@ int64_t batch_max_targets(const struct batch *b);
 
 /* The key of the reference column, 8 bytes, is the XXH3 of the reference weights' hash and of the
  * row's key; the row's key is that of its ids (as 32-bit numbers) and spans (prompt, chosen,
- * rejected or completion, other, their spans; an absent span is all of its side).  So a row can be checked against
- * weights without its record. */
+ * rejected or completion, other, their spans; an absent span is all of its side).  So a row can be
+ * checked against weights without its record. */
 void batch_row_key(uint8_t key[8], const struct rec *r);
 void batch_ref_key(uint8_t key[8], const uint8_t weights[32], const struct rec *r);
 void batch_ref_key_of(uint8_t key[8], const uint8_t weights[32], const uint8_t row_key[8]);
