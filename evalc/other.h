@@ -1,12 +1,12 @@
 /* other.h - mismatched completions: beside its own, a label gets one that answers another prompt,
  * for losses that hold rewards against what the policy gives any answer (kto).
  *
- * The rule knows the order of the stream alone.  Labels in a row with one prompt are a group, and the
- * k-th of a group takes the k-th completion of the group before it, counted round and round where
- * that has fewer; so good and bad answers are as frequent among them as among the rows' own.  The
- * first group, which has none before it, takes the first completion behind it.  What is taken is cut
- * to the positions the model has left behind the prompt, its spans likewise (all of it where that
- * leaves none).  A label that has one already keeps it. */
+ * The rule knows the order of the stream alone.  Labels in a row with one prompt are a group, and
+ * the k-th of a group takes the k-th completion of the group before it, counted round and round
+ * where that has fewer; so good and bad answers are as frequent among them as among the rows' own.
+ * The first group, which has none before it, takes the first completion behind it.  What is taken
+ * is cut to the positions the model has left behind the prompt, its spans likewise (all of it where
+ * that leaves none).  A label that has one already keeps it. */
 #ifndef OTHER_H
 #define OTHER_H
 
@@ -24,7 +24,7 @@ struct other_group {
 struct other {
     int64_t            positions;              /* of the model */
     struct other_group group[2];
-    int                now;                    /* the group that goes on; the other came before it */
+    int                now;                    /* the group that goes on; the other came before */
     struct rec        *waiting[OTHER_WAIT];    /* the window's labels of the first group */
     int64_t            n_waiting;
     int64_t            without;                /* labels that waited in vain */

@@ -30,7 +30,8 @@ struct seen {
     int64_t            stream;                 /* where it came from: index into job.stream[] */
     int64_t            n_seqs;                 /* scored: pref 2, text, sft and label 1, a label
                                                 * with `other` 2, else 0 */
-    const struct sum  *seq;                    /* [n_seqs], chosen before rejected, own before other */
+    const struct sum  *seq;                    /* [n_seqs], chosen before rejected, own before
+                                                * other */
 };
 
 struct setup;                                  /* walk.h */

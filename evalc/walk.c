@@ -265,7 +265,7 @@ static enum st finish(struct walk *w)
         if (w->task[k]->end)
             st = w->task[k]->end(&w->job);
     if (st == ST_OK && w->other.without)
-        warn("%lld labels go without a mismatched completion: no label of another prompt came near",
+        warn("labels without a mismatched completion: %lld; there is none of another prompt nearby",
              (long long)w->other.without);
     if (st != ST_OK || first->copies || first->reports)
         return st;

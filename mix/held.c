@@ -40,7 +40,7 @@ static enum st choose(struct mixer *m, const struct side *s, struct batch *b)
         int64_t row = (int64_t)((__int128)j * all / n);
         for (; row - before >= s->c[k]->n_rows; k++)
             before += s->c[k]->n_rows;
-        struct coming c = { s->c[k], row - before };
+        struct coming c = { s->c[k], row - before, 0 };
         if (buf_add(&b->rows, &c, sizeof c) != ST_OK)
             return ST_SYS;
     }

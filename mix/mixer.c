@@ -47,37 +47,12 @@ static enum st decide(struct mixer *m, struct pick *p)
     return st;
 }
 
-/* The policy's figures, and how many epochs of each objective were read. */
-static enum st put_figures(struct mixer *m)
-{
-    static const char *const epoch[2] = { "mix/epoch_sft", "mix/epoch_pref" };
-    struct figure f[POLICY_FIGURES_MAX + 2];
-    int n = m->policy->figures ? m->policy->figures(&m->study, m->state, m->i, f) : 0;
-
-    for (int o = 0; o < 2; o++) {
-        int64_t rows = 0, taken = 0;
-        for (int64_t k = 0; k < m->side[o].n_sources; k++) {
-            rows += m->side[o].c[k]->n_rows;
-            taken += m->side[o].c[k]->n_rows ? m->side[o].c[k]->taken : 0;
-        }
-        if (rows)
-            f[n++] = (struct figure){ epoch[o], (double)taken / (double)rows };
-    }
-    m->figures.n = 0;
-    if (mp_map(&m->figures, n))
-        return ST_SYS;
-    for (int k = 0; k < n; k++)
-        if (mp_text(&m->figures, view_of(f[k].name)) || mp_real(&m->figures, f[k].value))
-            return ST_SYS;
-    return ST_OK;
-}
-
 /* Both objectives or one, as p says.  ST_END: a pipe has no row left for it. */
 static enum st update(struct mixer *m, const struct pick *p)
 {
     const struct batch *b[2] = { NULL, NULL };
     bool use = true;
-    enum st st = put_figures(m);
+    enum st st = figures_put(m);
 
     for (int o = 0; o < 2 && st == ST_OK; o++) {
         if (p->obj != OBJ_BOTH && p->obj != (enum obj)o)
@@ -94,7 +69,7 @@ static enum st update(struct mixer *m, const struct pick *p)
     st = send_step(m, &s, b);
     for (int o = 0; o < 2; o++)
         if (b[o]) {
-            side_take(b[o]);
+            side_take(b[o], m->i);
             m->measured[o] = false;
         }
     return st;

@@ -79,6 +79,12 @@ enum st held_ids(struct mixer *m) must_use;
 bool    held_due(const struct mixer *m);
 enum st held_send(struct mixer *m) must_use;
 
+/* figures.c: the name of every source in figures: that of its rows where the file has one alone and
+ * no file before has it, else sft.1, pref.2 by their places.  And the map for update i, into
+ * m->figures. */
+enum st figures_names(struct mixer *m) must_use;
+enum st figures_put(struct mixer *m) must_use;
+
 /* state.c: what must be known to go on from here. */
 enum st state_print(struct mixer *m) must_use;               /* fills m->print */
 enum st state_put(struct mixer *m) must_use;                 /* into m->saved */

@@ -3,27 +3,31 @@
 #include "log.h"
 #include "mixer.h"
 
-/* Rows of one objective: sent unless step holds them, counted for --plan, told to the log. */
+/* Rows of one objective: sent unless step holds them, counted for --plan, told to the log.  Those
+ * of an update that was sent before a resume are only looked at. */
 static enum st send_rows(struct mixer *m, const struct step_rec *s, const struct batch *b)
 {
     struct line l;
     enum st st;
 
     for (int64_t k = 0; k < batch_n(b); k++) {
-        struct coming row = batch_rows(b)[k];
-        if ((st = source_row(row.c, row.at, &l)) != ST_OK)
+        struct coming *row = &batch_rows(b)[k];
+        if ((st = source_row(row->c, row->at, &l)) != ST_OK)
             return st;
+        row->n_trained = l.n_trained;
+        if (m->i < m->first)
+            continue;
         if (m->out && !s->use && (st = out_put(m->out, l.raw, l.n_bytes, l.n_tokens)) != ST_OK)
             return st;
-        if (m->log && (st = log_row(m->log, row.c->how.index, l.row)) != ST_OK)
+        if (m->log && (st = log_row(m->log, row->c->how.index, l.row)) != ST_OK)
             return st;
         if (m->dry && s->train) {
-            row.c->used.rows++;
-            row.c->used.tokens += l.n_tokens;
-            row.c->used.trained += l.n_trained;
+            row->c->used.rows++;
+            row->c->used.tokens += l.n_tokens;
+            row->c->used.trained += l.n_trained;
         } else if (m->dry) {
-            row.c->measured.rows++;
-            row.c->measured.tokens += l.n_tokens;
+            row->c->measured.rows++;
+            row->c->measured.tokens += l.n_tokens;
         }
     }
     return ST_OK;
@@ -34,8 +38,12 @@ enum st send_step(struct mixer *m, struct step_rec *s, const struct batch *const
     struct rec r = { .kind = REC_STEP, .w = 1 };
     enum st st;
 
-    if (m->i < m->first)                               /* decided again after a resume */
+    if (m->i < m->first) {                             /* decided again after a resume */
+        for (int o = 0; o < 2; o++)
+            if (b[o] && s->train && (st = send_rows(m, s, b[o])) != ST_OK)
+                return st;
         return ST_OK;
+    }
     s->i = m->i;
     s->state = (struct view){ m->saved.p, m->saved.n };
     s->n = 0;

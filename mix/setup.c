@@ -276,5 +276,6 @@ enum st mixer_setup(struct mixer *m)
     m->header->steps = m->study.steps;
     m->header->mixed = true;
     m->losses.last[0] = m->losses.last[1] = NAN;
-    return state_print(m);
+    st = figures_names(m);
+    return st == ST_OK ? state_print(m) : st;
 }

@@ -34,7 +34,7 @@ enum st side_next(struct side *s, struct batch *b)
     while (s->rows ? batch_n(b) < s->rows : tokens < s->tokens) {
         if ((k = next_source(s, more)) < 0)
             break;
-        struct coming next = { s->c[k], s->c[k]->taken + more[k] };
+        struct coming next = { s->c[k], s->c[k]->taken + more[k], 0 };
         if (!s->rows || s->c[k]->n_rows == 0) {        /* how long is it, or is it there */
             enum st st = source_row(next.c, next.at, &l);
             if (st == ST_END) {
@@ -57,8 +57,12 @@ enum st side_next(struct side *s, struct batch *b)
     return batch_n(b) ? ST_OK : ST_END;
 }
 
-void side_take(const struct batch *b)
+void side_take(const struct batch *b, int64_t i)
 {
-    for (int64_t i = 0; i < batch_n(b); i++)
-        source_take(batch_rows(b)[i].c, 1);
+    for (int64_t k = 0; k < batch_n(b); k++) {
+        const struct coming *row = &batch_rows(b)[k];
+        source_take(row->c, 1);
+        row->c->tokens += row->n_trained;
+        row->c->last = i + 1;
+    }
 }

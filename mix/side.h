@@ -17,7 +17,8 @@ struct side {
     int64_t        tokens;                     /* rows until so many of their tokens are trained */
 };
 
-struct coming { struct cursor *c; int64_t at; };       /* a row by its position */
+/* A row by its position, and once it was sent how many of its tokens are trained. */
+struct coming { struct cursor *c; int64_t at, n_trained; };
 
 struct batch {                                 /* the rows of one objective in a step */
     struct buf rows;                           /* of struct coming; starts from {0} */
@@ -34,7 +35,7 @@ static inline struct coming *batch_rows(const struct batch *b)
 /* The rows next in line, which stay in line.  Fewer than a batch where the pipes end.
  *   ST_OK;  ST_END  not one is left;  else as source_row() */
 enum st side_next(struct side *s, struct batch *b) must_use;
-/* They are used. */
-void side_take(const struct batch *b);
+/* They are used, by update i. */
+void side_take(const struct batch *b, int64_t i);
 
 #endif

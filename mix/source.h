@@ -41,6 +41,9 @@ struct cursor {
     int64_t  n_rows;                           /* of the file; 0: a pipe, nobody knows */
     int64_t  n_tokens;                         /* likewise */
     int64_t  taken;                            /* rows given so far: the state */
+    int64_t  tokens, last;                     /* trained tokens of these; updates made once one of
+                                                * them was given, 0: none was */
+    const char *label;                         /* its name in figures */
     struct {                                   /* what was sent, for --plan */
         int64_t rows, tokens, trained;
     } used, measured;

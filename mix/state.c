@@ -2,11 +2,12 @@
  * that shapes the sequence, so that a resume under other options is refused by name instead of
  * going another way.
  *
- * Little-endian: u8 version; i64 i; u32 n, n x u32 prints; u32 n, n x i64 rows given of each
- * source, sft first; u32 n, n x f64 of the policy. */
+ * Little-endian: u8 version; i64 i; u32 n, n x u32 prints; u32 n, and of each source, sft first,
+ * i64 rows given, i64 trained tokens of these, u32 updates made at the last; u32 n, n x f64 of the
+ * policy. */
 #include "mixer.h"
 
-enum { STATE_VERSION = 1 };
+enum { STATE_VERSION = 2 };
 
 static enum st put(struct buf *b, uint64_t v, int n_bytes)
 {
@@ -102,6 +103,12 @@ enum st state_print(struct mixer *m)
 
 /* ---- the state ---- */
 
+static enum st put_source(struct buf *b, const struct cursor *c)
+{
+    return mp_st(put(b, (uint64_t)c->taken, 8) || put(b, (uint64_t)c->tokens, 8) ||
+                 put(b, (uint64_t)MIN(c->last, UINT32_MAX), 4));
+}
+
 enum st state_put(struct mixer *m)
 {
     struct buf *b = &m->saved;
@@ -117,7 +124,7 @@ enum st state_put(struct mixer *m)
         return ST_SYS;
     for (int o = 0; o < 2; o++)
         for (int64_t k = 0; k < m->side[o].n_sources; k++)
-            if (put(b, (uint64_t)m->side[o].c[k]->taken, 8))
+            if (put_source(b, m->side[o].c[k]) != ST_OK)
                 return ST_SYS;
     if (put(b, (uint64_t)m->policy->n_state, 4))
         return ST_SYS;
@@ -162,8 +169,12 @@ enum st state_take(struct mixer *m, struct view saved)
         return st;
     whole = whole && (int64_t)take(&r, 4) == n;
     for (int o = 0; o < 2; o++)
-        for (int64_t k = 0; k < m->side[o].n_sources; k++)
-            m->side[o].c[k]->taken = (int64_t)(take(&r, 8) & INT64_MAX);
+        for (int64_t k = 0; k < m->side[o].n_sources; k++) {
+            struct cursor *c = m->side[o].c[k];
+            c->taken = (int64_t)(take(&r, 8) & INT64_MAX);
+            c->tokens = (int64_t)(take(&r, 8) & INT64_MAX);
+            c->last = (int64_t)take(&r, 4);
+        }
     whole = whole && (int64_t)take(&r, 4) == m->policy->n_state;
     for (int64_t k = 0; k < m->policy->n_state; k++) {
         uint64_t bits = take(&r, 8);

@@ -1,8 +1,8 @@
 /* loss.h - what a loss may see, and what it owes: one number, and dl/d log p of every sequence.
  *
- * A loss is a function of the log-probabilities of whole sequences, or of tokens, so its gradient is
- * one coefficient for each; the fused head turns those into gradients of the weights (lib/model).
- * A loss is one file and one line in loss.def; tests/unit/loss.c walks that list. */
+ * A loss is a function of the log-probabilities of whole sequences, or of tokens, so its gradient
+ * is one coefficient for each; the fused head turns those into gradients of the weights
+ * (lib/model).  A loss is one file and one line in loss.def; tests/unit/loss.c walks that list. */
 #ifndef LOSS_H
 #define LOSS_H
 

@@ -18,7 +18,8 @@ static enum st at_row(const struct run *r, enum st st)
     return st;
 }
 
-/* The reference column of a pair or label must be there, and of this row under the run's reference weights. */
+/* The reference column of a pair or label must be there, and of this row under the run's reference
+ * weights. */
 static enum st check_ref(const struct run *r, const struct rec *rec)
 {
     const struct folders *f = r->ref.base ? &r->ref : &r->from;

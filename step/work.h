@@ -34,8 +34,8 @@ struct work {
     uint8_t           *hit;
 };
 
-/* The columns of the loss over all sequences, in the order of the rows, and where each lies.  Where the
- * loss wants a baseline of the whole step, `other` has every label again with its mismatched
+/* The columns of the loss over all sequences, in the order of the rows, and where each lies.  Where
+ * the loss wants a baseline of the whole step, `other` has every label again with its mismatched
  * completion: forwarded first, and never differentiated. */
 struct rows {
     struct work       *work;
@@ -48,7 +48,7 @@ struct rows {
     double            *token;                  /* of each trained token; NULL unless NEED_TOKENS */
     int64_t           *place;                  /* [n_seqs] of a sequence in token and dlogp */
     bool              *good;                   /* NULL unless NEED_LABELS */
-    double            *entropy;                /* of what was expected, summed over trained tokens */
+    double            *entropy;                /* at each trained token, summed */
     int32_t           *len, *hit;              /* trained tokens; those that were the arg max */
     int64_t           *order, *first;          /* of pack p: order[first[p]..first[p + 1]] */
     bool               together;               /* no pair has its sides in two packs */
@@ -87,5 +87,17 @@ enum st rows_gradient(struct rows *r, double weight, bool use_kept) must_use;
 double rows_loss(const struct rows *r);
 /* The same over the rows of one source alone, and its own divisor. */
 double rows_source_loss(const struct rows *r, int64_t source, double *norm);
+
+/* For work.c (rows.c): the columns of all sequences, or of a part, which has none at first; its
+ * dlogp goes to part.dlogp.  add: sequence i to the part; *k is where its tokens go. */
+struct seen rows_seen(const struct rows *r, double norm);
+struct seen rows_part(const struct rows *r, double norm);
+void rows_part_add(const struct rows *r, struct seen *s, int64_t *k, int64_t i);
+
+/* Derivatives of sequence i: one, or one for each token. */
+static inline int64_t rows_places(const struct rows *r, int64_t i)
+{
+    return r->place[i + 1] - r->place[i];
+}
 
 #endif

@@ -72,8 +72,8 @@ int64_t batch_max_targets(const struct batch *b);
 
 /* The key of the reference column, 8 bytes, is the XXH3 of the reference weights' hash and of the
  * row's key; the row's key is that of its ids (as 32-bit numbers) and spans (prompt, chosen,
- * rejected or completion, other, their spans; an absent span is all of its side).  So a row can be checked against
- * weights without its record. */
+ * rejected or completion, other, their spans; an absent span is all of its side).  So a row can be
+ * checked against weights without its record. */
 void batch_row_key(uint8_t key[8], const struct rec *r);
 void batch_ref_key(uint8_t key[8], const uint8_t weights[32], const struct rec *r);
 void batch_ref_key_of(uint8_t key[8], const uint8_t weights[32], const uint8_t row_key[8]);

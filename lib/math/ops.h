@@ -19,8 +19,8 @@
 #include "math/dev.h"
 #include "math/forest.h"
 
-/* Where the draws of noise come from: row i of x has the key key[i], or key[at[i]] where at is given
- * (arrays on the device); p of the numbers, in whole 65536ths, become 0. */
+/* Where the draws of noise come from: row i of x has the key key[i], or key[at[i]] where at is
+ * given (arrays on the device); p of the numbers, in whole 65536ths, become 0. */
 struct draws { uint64_t seed, stream; const uint64_t *key; const int32_t *at; double p; };
 
 /* step counts from 1, for bias correction. */

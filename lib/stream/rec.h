@@ -90,7 +90,7 @@ struct rec {
     struct ids     completion;                 /* label */
     struct spans   completion_span;
     bool           good;                       /* label */
-    struct ids     other;                      /* label: a completion of another prompt; n 0: none */
+    struct ids     other;                      /* label: completion of another prompt; n 0: none */
     struct spans   other_span;
     struct ref     ref;
     struct choice *choices;                    /* choice */

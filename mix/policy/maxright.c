@@ -17,11 +17,16 @@ enum { DRAW_TIE, DRAW_EPSILON };               /* uses of RNG_DRAW */
 static double opt_sft, opt_pref, scale_sft = 1, scale_pref = 1, epsilon;
 static int64_t refresh_every = 10, refresh_rows;
 
+/* Signed, and not yet weighted. */
+static double scaled(const double *state, enum obj o)
+{
+    return o == OBJ_SFT ? (state[LOSS] - opt_sft) / scale_sft
+                        : (state[LOSS + 1] - opt_pref) / scale_pref;
+}
+
 static double gap(const struct study *s, const double *state, enum obj o)
 {
-    double f = o == OBJ_SFT ? (state[LOSS] - opt_sft) / scale_sft
-                            : (state[LOSS + 1] - opt_pref) / scale_pref;
-    return (o == OBJ_SFT ? 1 - s->lambda : s->lambda) * fmax(f, 0);
+    return (o == OBJ_SFT ? 1 - s->lambda : s->lambda) * fmax(scaled(state, o), 0);
 }
 
 static enum st check(const struct study *s)
@@ -70,7 +75,9 @@ static int figures(const struct study *s, const double *state, int64_t i, struct
     f[1] = (struct figure){ "mix/gap_pref", gap(s, state, OBJ_PREF) };
     f[2] = (struct figure){ "mix/stale_sft", (double)i - state[AT] };
     f[3] = (struct figure){ "mix/stale_pref", (double)i - state[AT + 1] };
-    return 4;
+    f[4] = (struct figure){ "mix/scaled_sft", scaled(state, OBJ_SFT) };
+    f[5] = (struct figure){ "mix/scaled_pref", scaled(state, OBJ_PREF) };
+    return 6;
 }
 
 const struct policy policy_maxright = {

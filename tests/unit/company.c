@@ -123,8 +123,9 @@ static void head_rows(void **state)
             struct arr dx = poisoned(N * D), dw = fresh(V * D, 0);
             int32_t *target = indices(N, V);
             dev->op->logprob(dev, tensor1(a.p, N), tensor1(a.p + N, N), tensor1(a.p + 2 * N, N),
-                             tensor1(a.p + 3 * N, N), tensor2(x.p, N, D), tensor2(w.p, V, D), target,
-                             gradient ? coef.p : NULL, tensor2(dx.p, N, D), tensor2(dw.p, V, D));
+                             tensor1(a.p + 3 * N, N), tensor2(x.p, N, D), tensor2(w.p, V, D),
+                             target, gradient ? coef.p : NULL, tensor2(dx.p, N, D),
+                             tensor2(dw.p, V, D));
             for (int64_t from = 0; from < N; from += n) {
                 n = 1 + (int64_t)draw(90);         /* draw() by itself: MIN looks twice */
                 n = MIN(n, N - from);

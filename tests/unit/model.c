@@ -143,8 +143,8 @@ static void company(void **state)
     }
 }
 
-/* NEFTune's noise on a token's embedding is within alpha / sqrt(n D), n what its path has at the end
- * of its segment, and reaches near that; without it there is none. */
+/* NEFTune's noise on a token's embedding is within alpha / sqrt(n D), n what its path has at the
+ * end of its segment, and reaches near that; without it there is none. */
 static void neftune(void **state)
 {
     (void)state;
@@ -289,6 +289,6 @@ static void recomputed(void **state)
 
 int main(void)
 {
-    return RUN(TEST(logits_and_gradients), TEST(company), TEST(preference), TEST(neftune), TEST(ten_steps),
-               TEST(recomputed));
+    return RUN(TEST(logits_and_gradients), TEST(company), TEST(preference), TEST(neftune),
+               TEST(ten_steps), TEST(recomputed));
 }

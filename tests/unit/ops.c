@@ -294,8 +294,8 @@ static void test_dropout(void **state)
     }
 }
 
-/* Every number moves by less than its row's size, up as often as down, all over the range; where to is
- * its key's and column's alone. */
+/* Every number moves by less than its row's size, up as often as down, all over the range; where to
+ * is its key's and column's alone. */
 static void test_jitter(void **state)
 {
     (void)state;

@@ -301,7 +301,7 @@ static void maxright_stale(void **state)
     policy_maxright.learn(&s, own, &(struct seen){ 0, OBJ_SFT, WHY_REFRESH, 2 });
     policy_maxright.learn(&s, own, &(struct seen){ 0, OBJ_PREF, WHY_REFRESH, 4 });
     policy_maxright.learn(&s, own, &(struct seen){ 3, OBJ_SFT, WHY_UPDATE, 1 });
-    CHECK(policy_maxright.figures(&s, own, 7, f) == 4);
+    CHECK(policy_maxright.figures(&s, own, 7, f) == 6);
     CHECK_STR(f[0].name, "mix/gap_sft");
     CHECK_NEAR(f[0].value, 0.75, 0);                   /* renewed by its own training loss */
     CHECK_NEAR(f[1].value, 1.00, 0);                   /* as it was measured, seven steps ago */
@@ -310,7 +310,8 @@ static void maxright_stale(void **state)
     policy_maxright.pick(&s, own, 7, &k);
     CHECK(k.obj == OBJ_PREF);
     policy_maxright.learn(&s, own, &(struct seen){ 8, OBJ_PREF, WHY_UPDATE, -1 });
-    CHECK(policy_maxright.figures(&s, own, 9, f) == 4 && f[1].value == 0);     /* no gap */
+    CHECK(policy_maxright.figures(&s, own, 9, f) == 6 && f[1].value == 0);     /* no gap, */
+    CHECK(f[5].value == -1 && f[4].value == 1);        /* but told with its sign, unweighted */
 }
 
 int main(void)

@@ -252,7 +252,7 @@ static void shares(void **state)
         struct coming first = batch_rows(&b)[0];
         CHECK_ST(side_next(&s, &b), ST_OK);            /* what is not taken stays in line */
         CHECK(batch_rows(&b)[0].c == first.c && batch_rows(&b)[0].at == first.at);
-        side_take(&b);
+        side_take(&b, 0);
         for (int k = 0; k < 3; k++)
             CHECK_NEAR(s.c[k]->taken, (double)n * weight[k] / 8, 1 + 1e-9);
     }
@@ -287,7 +287,7 @@ static void pipes_end(void **state)
     while ((st = side_next(&s, &b)) == ST_OK) {
         CHECK(batch_n(&b) == 8 || rows + batch_n(&b) == 59);
         rows += batch_n(&b);
-        side_take(&b);
+        side_take(&b, 0);
     }
     CHECK_ST(st, ST_END);
     CHECK(rows == 59);

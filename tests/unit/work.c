@@ -386,7 +386,7 @@ static void dropout(void **state)
     w = plain;
 }
 
-/* NEFTune moves sft rows alone, the same in every pack and anew in every step, and no measurement. */
+/* NEFTune moves sft rows alone, the same in every pack, anew in every step, and no measurement. */
 static void neftune(void **state)
 {
     struct work plain = w;
