@@ -18,8 +18,9 @@ static enum st at_row(const struct run *r, enum st st)
     return st;
 }
 
-/* A pair's reference column must be there, and of this row under the run's reference weights. */
-static enum st check_ref(const struct run *r, const struct rec *rec)
+/* A pair's reference column must be of this row under the run's reference weights; it must be there
+ * unless the base can say it. */
+static enum st check_ref(struct run *r, const struct rec *rec)
 {
     const struct folders *f = r->ref.base ? &r->ref : &r->from;
     const char *dir = f->adapter ? f->adapter : f->base ? f->base : "REF";
@@ -27,6 +28,13 @@ static enum st check_ref(const struct run *r, const struct rec *rec)
 
     if (rec->kind != REC_PREF || !(r->work.loss[OBJ_PREF]->needs & NEED_REF))
         return ST_OK;
+    if (!rec->ref.given && r->bare) {
+        if (!r->bare_told)
+            warn("%s: pairs without a reference: each is asked of the base, a forward more every "
+                 "time it comes; evalc --task logprob --model %s asks once", in_name(r->in), dir);
+        r->bare_told = true;
+        return ST_OK;
+    }
     if (!rec->ref.given)
         return fail(ST_DATA, "a pair without a reference; evalc --task logprob --model %s adds it",
                     dir);

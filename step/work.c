@@ -124,6 +124,7 @@ static enum st columns(struct rows *r, struct arena *a)
         r->len[i] = (int32_t)s->n;
         r->w[i] = row->w;
         r->ref[i] = s->side ? row->ref.rejected.sum : row->ref.chosen.sum;
+        r->bare |= !row->ref.given && r->loss->needs & NEED_REF;
     }
     return ST_OK;
 }
@@ -196,6 +197,15 @@ double rows_source_loss(const struct rows *r, int64_t source, double *norm)
 
 /* ---- packs ---- */
 
+static double sum_of(const struct work *w, const struct seq *s)
+{
+    double sum = 0;
+
+    for (int64_t j = s->first; j < s->first + s->n; j++)
+        sum += (double)w->logp[j];
+    return sum;
+}
+
 /* logp and hits of pack p from what its forward left in the scratch. */
 static void collect(struct rows *r, int64_t p)
 {
@@ -203,13 +213,10 @@ static void collect(struct rows *r, int64_t p)
 
     for (int64_t k = r->first[p]; k < r->first[p + 1]; k++) {
         const struct seq *s = &r->b->seq[r->order[k]];
-        double sum = 0;
         int32_t hits = 0;
-        for (int64_t j = s->first; j < s->first + s->n; j++) {
-            sum += (double)w->logp[j];
+        for (int64_t j = s->first; j < s->first + s->n; j++)
             hits += w->hit[j];
-        }
-        r->logp[r->order[k]] = sum;
+        r->logp[r->order[k]] = sum_of(w, s);
         r->hit[r->order[k]] = hits;
     }
 }
@@ -267,12 +274,40 @@ static enum st forward(struct rows *r, struct pass *pass, int64_t p, const float
     return dev_sync(w->m->d);
 }
 
-/* The training pass and the scratch, large enough for the largest pack. */
+/* The references of pack p that are not there, from the base. */
+static void refer(struct rows *r, int64_t p)
+{
+    struct work *w = r->work;
+    bool asked = false;
+
+    for (int64_t k = r->first[p]; k < r->first[p + 1]; k++) {
+        const struct seq *s = &r->b->seq[r->order[k]];
+        if (r->b->row[s->row].ref.given)
+            continue;
+        if (!asked)
+            model_forward(w->m, w->pass, &r->b->pack[p], NULL, w->logp, NULL);
+        asked = true;
+        r->ref[r->order[k]] = sum_of(w, s);
+    }
+}
+
+/* The training pass and the scratch, large enough for the largest pack; all references. */
 static enum st ready(struct rows *r)
 {
-    enum st st = fit(r->work, &r->work->pass, batch_max_tokens(r->b), batch_max_targets(r->b));
+    struct work *w = r->work;
+    enum st st = fit(w, &w->pass, batch_max_tokens(r->b), batch_max_targets(r->b));
 
-    return st != ST_OK ? st : scratch(r->work, batch_max_targets(r->b));
+    if (st == ST_OK)
+        st = scratch(w, batch_max_targets(r->b));
+    if (st != ST_OK || !r->bare)
+        return st;
+    pass_noise(w->pass, NULL);
+    pass_bare(w->pass, true);
+    for (int64_t p = 0; p < r->b->n_packs; p++)
+        refer(r, p);
+    pass_bare(w->pass, false);
+    r->bare = false;
+    return dev_sync(w->m->d);
 }
 
 static enum st measure(struct rows *r, bool keep, bool training)

@@ -84,6 +84,7 @@ struct pass {
     uint64_t     *key;                         /* [N] of the pack, for dropout */
     uint64_t      noise;                       /* its seed, of the step */
     bool          noisy;                       /* the pass in hand is with dropout */
+    bool          bare;                        /* without adapters */
 };
 
 /* q, k, v inside a qkv buffer of N tokens: NeoX lies [N H 3 E], Llama [N (H + 2G) E], with q and k

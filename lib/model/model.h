@@ -144,6 +144,10 @@ void model_backward(struct model *m, struct pass *p, const float *coef);
  * at first.  Nothing changes where the adapters have none.  Not between forward and backward. */
 void pass_noise(struct pass *p, const uint64_t *seed);
 
+/* Forwards from now on are those of the base, its adapters off, and have no backward; or, as at
+ * first, with them. */
+void pass_bare(struct pass *p, bool bare);
+
 /* Logits of every target's place after a forward, [n_targets V] into host memory; for goldens and
  * small models.  ST_SYS: no device memory for a chunk of them. */
 enum st model_logits(struct model *m, struct pass *p, float *logits) must_use;

@@ -157,6 +157,11 @@ void pass_noise(struct pass *p, const uint64_t *seed)
     p->noise = seed ? *seed : 0;
 }
 
+void pass_bare(struct pass *p, bool bare)
+{
+    p->bare = bare;
+}
+
 void pass_free(struct pass *p)
 {
     dev_free(p->d, p->mem);
