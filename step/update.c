@@ -30,7 +30,7 @@ static enum st check_ref(struct run *r, const struct rec *rec)
         return ST_OK;
     if (!rec->ref.given && r->bare) {
         if (!r->bare_told)
-            warn("%s: pairs without a reference: each is asked of the base, a forward more every "
+            warn("%s: rows without a reference: each is asked of the base, a forward more every "
                  "time it comes; evalc --task logprob --model %s asks once", in_name(r->in), dir);
         r->bare_told = true;
         return ST_OK;

@@ -124,7 +124,6 @@ static enum st columns(struct rows *r, struct arena *a)
         r->len[i] = (int32_t)s->n;
         r->w[i] = row->w;
         r->ref[i] = s->side ? row->ref.rejected.sum : row->ref.chosen.sum;
-        r->bare |= !row->ref.given && r->loss->needs & NEED_REF;
     }
     return ST_OK;
 }
@@ -197,15 +196,6 @@ double rows_source_loss(const struct rows *r, int64_t source, double *norm)
 
 /* ---- packs ---- */
 
-static double sum_of(const struct work *w, const struct seq *s)
-{
-    double sum = 0;
-
-    for (int64_t j = s->first; j < s->first + s->n; j++)
-        sum += (double)w->logp[j];
-    return sum;
-}
-
 /* logp and hits of pack p from what its forward left in the scratch. */
 static void collect(struct rows *r, int64_t p)
 {
@@ -213,10 +203,13 @@ static void collect(struct rows *r, int64_t p)
 
     for (int64_t k = r->first[p]; k < r->first[p + 1]; k++) {
         const struct seq *s = &r->b->seq[r->order[k]];
+        double sum = 0;
         int32_t hits = 0;
-        for (int64_t j = s->first; j < s->first + s->n; j++)
+        for (int64_t j = s->first; j < s->first + s->n; j++) {
+            sum += (double)w->logp[j];
             hits += w->hit[j];
-        r->logp[r->order[k]] = sum_of(w, s);
+        }
+        r->logp[r->order[k]] = sum;
         r->hit[r->order[k]] = hits;
     }
 }
@@ -282,12 +275,15 @@ static void refer(struct rows *r, int64_t p)
 
     for (int64_t k = r->first[p]; k < r->first[p + 1]; k++) {
         const struct seq *s = &r->b->seq[r->order[k]];
+        double sum = 0;
         if (r->b->row[s->row].ref.given)
             continue;
         if (!asked)
             model_forward(w->m, w->pass, &r->b->pack[p], NULL, w->logp, NULL);
         asked = true;
-        r->ref[r->order[k]] = sum_of(w, s);
+        for (int64_t j = s->first; j < s->first + s->n; j++)
+            sum += (double)w->logp[j];
+        r->ref[r->order[k]] = sum;
     }
 }
 
@@ -299,14 +295,14 @@ static enum st ready(struct rows *r)
 
     if (st == ST_OK)
         st = scratch(w, batch_max_targets(r->b));
-    if (st != ST_OK || !r->bare)
+    if (st != ST_OK || r->referred || !w->m->adapters.n || !(r->loss->needs & NEED_REF))
         return st;
     pass_noise(w->pass, NULL);
     pass_bare(w->pass, true);
     for (int64_t p = 0; p < r->b->n_packs; p++)
         refer(r, p);
     pass_bare(w->pass, false);
-    r->bare = false;
+    r->referred = true;
     return dev_sync(w->m->d);
 }
 

@@ -41,7 +41,7 @@ struct rows {
     struct batch      *b;
     int64_t            n_kept;                 /* forwards in work->kept[obj]; 0: none */
     bool               seen;                   /* logp and hit hold a forward */
-    bool               bare;                   /* some came without the reference the loss needs */
+    bool               referred;               /* the references that were missing are in ref */
     double            *logp, *ref, *w, *dlogp;
     int32_t           *len, *hit;              /* trained tokens; those that were the arg max */
     int64_t           *order, *first;          /* of pack p: order[first[p]..first[p + 1]] */
@@ -64,8 +64,8 @@ enum st rows_pack(struct rows *r, struct arena *a) must_use;
 double rows_norm(const struct rows *r);        /* the divisor of the loss */
 
 /* Rows without a reference column, where the loss needs one, get it in the first of these: the base
- * says it, with the adapters off, in a forward of their packs.  The caller has none for another
- * model.
+ * says it, with the adapters off, in a forward of their packs.  A model without adapters must have
+ * the column.
  *
  * Forward only.  keep: keep it for rows_gradient(), where the memory for it is there and no dropout
  * makes that another. */

@@ -66,6 +66,7 @@ struct pass {
     struct dev   *d;
     int64_t       max_tokens, max_targets;
     enum keep     keep;
+    bool          bare;                        /* without adapters */
     size_t        n_bytes;
     void         *mem;                         /* one block for all of what follows */
     struct forest f;                           /* on the device */
@@ -84,7 +85,6 @@ struct pass {
     uint64_t     *key;                         /* [N] of the pack, for dropout */
     uint64_t      noise;                       /* its seed, of the step */
     bool          noisy;                       /* the pass in hand is with dropout */
-    bool          bare;                        /* without adapters */
 };
 
 /* q, k, v inside a qkv buffer of N tokens: NeoX lies [N H 3 E], Llama [N (H + 2G) E], with q and k

@@ -108,7 +108,7 @@ enum keep {
     KEEP_ALL,                                  /* every layer's activations */
     KEEP_INPUTS,                               /* every layer's input: the backward computes the
                                                 * rest again, layer by layer, to the same bits, for
-                                                * about a third more time.  Chen et al. 2016,
+                                                * up to a third more time.  Chen et al. 2016,
                                                 * arXiv:1604.06174 */
 };
 
