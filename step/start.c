@@ -347,6 +347,7 @@ enum st train_start(struct run *r)
         st = open_model(r, from);
     if (st == ST_OK)
         st = find_reference(r, from != NULL);
+    r->bare = r->lora && memcmp(r->state.ref, r->ckpt.base_hash, 32) == 0;
     if (st == ST_OK)
         st = memory_check(r);
     if (st == ST_OK)

@@ -51,6 +51,7 @@ struct run {
     double               lr[2];                /* by enum obj */
     bool                 fresh;                /* a new phase clears the moments */
     bool                 each;                 /* of each objective */
+    bool                 bare, bare_told;      /* the adapters' base is the reference */
     struct in           *in;
     const struct header *h;
     struct log           log;

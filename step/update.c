@@ -18,9 +18,9 @@ static enum st at_row(const struct run *r, enum st st)
     return st;
 }
 
-/* The reference column of a pair or label must be there, and of this row under the run's reference
- * weights. */
-static enum st check_ref(const struct run *r, const struct rec *rec)
+/* The reference column of a pair or label must be of this row under the run's reference weights; it
+ * must be there, but for a pair's that the base can say. */
+static enum st check_ref(struct run *r, const struct rec *rec)
 {
     const struct folders *f = r->ref.base ? &r->ref : &r->from;
     const char *dir = f->adapter ? f->adapter : f->base ? f->base : "REF";
@@ -29,6 +29,13 @@ static enum st check_ref(const struct run *r, const struct rec *rec)
     if ((rec->kind != REC_PREF && rec->kind != REC_LABEL) ||
         !(r->work.loss[OBJ_PREF]->needs & NEED_REF))
         return ST_OK;
+    if (!rec->ref.given && r->bare && rec->kind == REC_PREF) {
+        if (!r->bare_told)
+            warn("%s: rows without a reference: each is asked of the base, a forward more every "
+                 "time it comes; evalc --task logprob --model %s asks once", in_name(r->in), dir);
+        r->bare_told = true;
+        return ST_OK;
+    }
     if (!rec->ref.given)
         return fail(ST_DATA, "a %s without a reference; evalc --task logprob --model %s adds it",
                     rec->kind == REC_PREF ? "pair" : "label", dir);

@@ -151,12 +151,43 @@ static enum st forward(struct rows *r, struct pass *pass, int64_t p, const float
     return dev_sync(w->m->d);
 }
 
-/* The training pass and the scratch, large enough for the largest pack. */
+/* The references of pack p that are not there, from the base. */
+static void refer(struct rows *r, int64_t p)
+{
+    struct work *w = r->work;
+    bool asked = false;
+
+    for (int64_t k = r->first[p]; k < r->first[p + 1]; k++) {
+        const struct seq *s = &r->b->seq[r->order[k]];
+        double sum = 0;
+        if (r->b->row[s->row].ref.given)
+            continue;
+        if (!asked)
+            model_forward(w->m, w->pass, &r->b->pack[p], NULL, w->logp, NULL);
+        asked = true;
+        for (int64_t j = s->first; j < s->first + s->n; j++)
+            sum += (double)w->logp[j];
+        r->ref[r->order[k]] = sum;
+    }
+}
+
+/* The training pass and the scratch, large enough for the largest pack; all references. */
 static enum st ready(struct rows *r)
 {
-    enum st st = fit(r->work, &r->work->pass, batch_max_tokens(r->b), batch_max_targets(r->b));
+    struct work *w = r->work;
+    enum st st = fit(w, &w->pass, batch_max_tokens(r->b), batch_max_targets(r->b));
 
-    return st != ST_OK ? st : scratch(r->work, batch_max_targets(r->b));
+    if (st == ST_OK)
+        st = scratch(w, batch_max_targets(r->b));
+    if (st != ST_OK || r->referred || !w->m->adapters.n || !(r->loss->needs & NEED_REF))
+        return st;
+    pass_noise(w->pass, NULL);
+    pass_bare(w->pass, true);
+    for (int64_t p = 0; p < r->b->n_packs; p++)
+        refer(r, p);
+    pass_bare(w->pass, false);
+    r->referred = true;
+    return dev_sync(w->m->d);
 }
 
 static enum st measure(struct rows *r, bool keep, bool training)

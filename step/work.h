@@ -44,6 +44,7 @@ struct rows {
     struct batch      *b;
     int64_t            n_kept;                 /* forwards in work->kept[obj]; 0: none */
     bool               seen;                   /* logp and hit hold a forward */
+    bool               referred;               /* the references that were missing are in ref */
     double            *logp, *ref, *w, *dlogp;
     double            *token;                  /* of each trained token; NULL unless NEED_TOKENS */
     int64_t           *place;                  /* [n_seqs] of a sequence in token and dlogp */
@@ -75,7 +76,11 @@ enum st rows_pack(struct rows *r, struct arena *a) must_use;
 double rows_norm(const struct rows *r);        /* the divisor of the loss */
 int64_t rows_tokens(const struct rows *r);     /* tokens a forward computes */
 
-/* Forward only.  keep: keep it for rows_gradient(), where the memory for it is there and no dropout
+/* Rows without a reference column, where the loss needs one, get it in the first of these: the base
+ * says it, with the adapters off, in a forward of their packs.  A model without adapters must have
+ * the column.
+ *
+ * Forward only.  keep: keep it for rows_gradient(), where the memory for it is there and no dropout
  * makes that another. */
 enum st rows_measure(struct rows *r, bool keep) must_use;
 /* Adds weight * gradient of the loss to the model's gradients, and leaves logp and hit as

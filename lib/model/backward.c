@@ -185,7 +185,7 @@ void model_backward(struct model *m, struct pass *p, const float *coef)
     struct dev *d = m->d;
     int64_t n = p->n_targets, D = m->c.D, last = m->c.L - 1, lowest = MAX(m->lowest, 0) / 4;
 
-    BUG_IF(!p->keep || !model_trained(m).g);
+    BUG_IF(!p->keep || p->bare || !model_trained(m).g);
     if (n == 0)
         return;
     if (coef) {

@@ -53,7 +53,7 @@ static void linear(const struct model *m, struct pass *p, const struct linear *l
         d->op->matmul_t(d, ty, tx, l->w, l->b, add);
     else
         d->op->matmul(d, ty, tx, l->w, l->b, add);
-    if (l->adapter.n)
+    if (l->adapter.n && !p->bare)
         lora_forward(m, p, l, y, x, rows);
 }
 

@@ -67,6 +67,7 @@ struct pass {
     struct dev   *d;
     int64_t       max_tokens, max_targets;
     enum keep     keep;
+    bool          bare;                        /* without adapters */
     size_t        n_bytes;
     void         *mem;                         /* one block for all of what follows */
     struct forest f;                           /* on the device */

@@ -108,7 +108,7 @@ enum keep {
     KEEP_ALL,                                  /* every layer's activations */
     KEEP_INPUTS,                               /* every layer's input: the backward computes the
                                                 * rest again, layer by layer, to the same bits, for
-                                                * about a third more time.  Chen et al. 2016,
+                                                * up to a third more time.  Chen et al. 2016,
                                                 * arXiv:1604.06174 */
 };
 
@@ -152,6 +152,10 @@ void pass_noise(struct pass *p, const struct noise *n);
 /* After a forward: the entropy, in nats, of what the model expects at every target's place,
  * [n_targets] into host memory. */
 void model_entropy(const struct pass *p, float *entropy);
+
+/* Forwards from now on are those of the base, its adapters off, and have no backward; or, as at
+ * first, with them. */
+void pass_bare(struct pass *p, bool bare);
 
 /* Logits of every target's place after a forward, [n_targets V] into host memory; for goldens and
  * small models.  ST_SYS: no device memory for a chunk of them. */

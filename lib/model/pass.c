@@ -160,6 +160,11 @@ void pass_noise(struct pass *p, const struct noise *n)
     p->noise = n ? *n : (struct noise){ 0 };
 }
 
+void pass_bare(struct pass *p, bool bare)
+{
+    p->bare = bare;
+}
+
 void pass_free(struct pass *p)
 {
     dev_free(p->d, p->mem);

@@ -259,6 +259,34 @@ static void starts_as_base(void **state)
     }
 }
 
+/* With the adapters off, to the bit what the base says; on again, as before. */
+static void off(void **state)
+{
+    static const char *const base[] = { "llama", "neox", "qwen3" };
+
+    (void)state;
+    for (int64_t i = 0; i < countof(base); i++) {
+        struct golden g, b;
+        struct lora l = { .rank = 4, .alpha = 8 };
+        float on[64], x[64], y[64];
+        open_fresh(&g, base[i], &l, "all-linear", true);
+        golden_open(&b, "tests/golden/model-", base[i], 2);
+        CHECK_ST(model_new(&b.m, &b.c, b.d, false, b.a), ST_OK);
+        golden_formula(b.m, 0);
+        CHECK_ST(pass_new(&b.pass, b.m, 64, 40, KEEP_NOTHING, b.a), ST_OK);
+        model_forward(b.m, b.pass, &b.pack, NULL, y, NULL);
+        for (int bare = 2; bare >= 0; bare--) {
+            pass_bare(g.pass, bare == 1);
+            model_forward(g.m, g.pass, &g.pack, NULL, bare == 2 ? on : x, NULL);
+            if (bare < 2)
+                CHECK(memcmp(x, bare ? y : on, (size_t)g.pack.n_targets * sizeof *x) == 0);
+        }
+        CHECK(on[0] != y[0]);
+        golden_close(&g);
+        golden_close(&b);
+    }
+}
+
 /* A merged model, without its adapters, says the same. */
 static void merged(void **state)
 {
@@ -448,8 +476,8 @@ int main(int argc, char **argv)
     if (!mkdtemp(dir))
         return 1;
     int bad = RUN(TEST(logits_and_gradients), TEST(ten_steps), TEST(differences),
-                  TEST(recomputed), TEST(starts_as_base), TEST(merged), TEST(written_and_read),
-                  TEST(refused), TEST(no_place));
+                  TEST(recomputed), TEST(starts_as_base), TEST(off), TEST(merged),
+                  TEST(written_and_read), TEST(refused), TEST(no_place));
     bad |= dir_remove(dir) != ST_OK;
     arena_free(mem);
     return bad;
