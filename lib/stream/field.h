@@ -10,7 +10,8 @@
     X(T, "t")                                                                                      \
     X(W, "w") X(N, "n") X(I, "i") X(ID, "id") X(SRC, "src") X(IDS, "ids") X(REF, "ref")            \
         X(OBJ, "obj") X(WHY, "why") X(USE, "use") X(MIX, "mix") X(SPAN, "span") X(GOOD, "good")    \
-            X(TEXT, "text") X(CHARS, "chars") X(GROUP, "group") X(RIGHT, "right") X(TRAIN, "train")                  \
+            X(TEXT, "text") X(CHARS, "chars") X(GROUP, "group") X(RIGHT, "right")        \
+                X(TRAIN, "train")                                                                  \
                 X(PHASE, "phase") X(STATE, "state") X(PROMPT, "prompt") X(CHOSEN, "chosen")        \
                     X(ANSWER, "answer") X(FINISH, "finish") X(CHOICES, "choices")                  \
                         X(REJECTED, "rejected") X(COMPLETION, "completion")                        \
