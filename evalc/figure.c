@@ -11,7 +11,7 @@
 
 struct figures figures_in(struct arena *a)
 {
-    return (struct figures){ .a = a, .prefix = VIEW("") };
+    return (struct figures){ .a = a, .prefix = VIEW(""), .suffix = VIEW("") };
 }
 
 void figures_prefix(struct figures *f, const char *fmt, ...)
@@ -28,10 +28,19 @@ void figures_prefix(struct figures *f, const char *fmt, ...)
     f->prefix = view_of(copy ? copy : "");
 }
 
+void figures_suffix(struct figures *f, const char *text)
+{
+    char *copy = arena_text(f->a, view_of(text));
+
+    if (!copy)
+        f->st = ST_SYS;
+    f->suffix = view_of(copy ? copy : "");
+}
+
 static struct figure *add(struct figures *f, struct view name, enum figure_type type)
 {
     static struct figure nowhere;
-    size_t n = f->prefix.n + name.n;
+    size_t n = f->prefix.n + name.n + f->suffix.n;
 
     if (f->n == f->cap) {                      /* the old array stays in the arena: it doubles */
         int64_t cap = f->cap ? 2 * f->cap : 32;
@@ -52,6 +61,7 @@ static struct figure *add(struct figures *f, struct view name, enum figure_type 
     }
     memcpy(copy, f->prefix.p, f->prefix.n);
     memcpy(copy + f->prefix.n, name.p, name.n);
+    memcpy(copy + n - f->suffix.n, f->suffix.p, f->suffix.n);
     f->v[f->n] = (struct figure){ .name = { copy, n }, .type = type, .aside = f->aside };
     return &f->v[f->n++];
 }
@@ -79,6 +89,13 @@ void figures_bin(struct figures *f, const char *name, const void *p, size_t n)
     struct view copy = kept(f, (struct view){ p, n });
 
     add(f, view_of(name), FIGURE_BIN)->text = copy;
+}
+
+void figures_list(struct figures *f, const char *name, const float *v, int64_t n)
+{
+    struct view copy = kept(f, (struct view){ (const char *)v, (size_t)n * sizeof *v });
+
+    add(f, view_of(name), FIGURE_LIST)->text = copy;
 }
 
 void figures_int(struct figures *f, const char *name, int64_t v)
@@ -182,11 +199,25 @@ void figures_read(struct figures *f, const struct rec *r)
     }
 }
 
+static enum st write_list(struct buf *b, struct view list)
+{
+    int64_t n = (int64_t)(list.n / sizeof(float));
+    enum st st = mp_array(b, n);
+
+    for (int64_t i = 0; i < n && st == ST_OK; i++) {
+        float v;
+        memcpy(&v, list.p + (size_t)i * sizeof v, sizeof v);
+        st = mp_real(b, (double)v);
+    }
+    return st;
+}
+
 static enum st write_value(struct buf *b, const struct figure *g)
 {
     switch (g->type) {
     case FIGURE_TEXT: return mp_text(b, g->text);
     case FIGURE_BIN:  return mp_bin(b, g->text.p, g->text.n);
+    case FIGURE_LIST: return write_list(b, g->text);
     case FIGURE_INT:  return mp_int(b, g->i);
     case FIGURE_BOOL: return mp_bool(b, g->i != 0);
     case FIGURE_REAL: return mp_real(b, g->v);

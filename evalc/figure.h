@@ -9,20 +9,20 @@
 #include "stream/io.h"
 #include "score.h"
 
-enum figure_type { FIGURE_TEXT, FIGURE_INT, FIGURE_REAL, FIGURE_BOOL, FIGURE_BIN };
+enum figure_type { FIGURE_TEXT, FIGURE_INT, FIGURE_REAL, FIGURE_BOOL, FIGURE_BIN, FIGURE_LIST };
 
 struct figure {
     struct view      name;
     enum figure_type type;
     bool             aside;                    /* in the record, but not a column of a table */
-    struct view      text;                     /* TEXT, BIN */
+    struct view      text;                     /* TEXT, BIN; LIST: floats */
     int64_t          i;                        /* INT; BOOL: 0 or 1 */
     double           v;                        /* REAL */
 };
 
 struct figures {
     struct arena  *a;
-    struct view    prefix;                     /* put before every name that follows; "" at first */
+    struct view    prefix, suffix;             /* put around every name that follows; "" at first */
     bool           aside;                      /* given to the figures that follow */
     int64_t        n, cap;
     struct figure *v;
@@ -31,12 +31,14 @@ struct figures {
 
 struct figures figures_in(struct arena *a);    /* an empty one */
 void figures_prefix(struct figures *f, const char *fmt, ...) like_printf(2, 3);
+void figures_suffix(struct figures *f, const char *text);      /* copied */
 
 void figures_text(struct figures *f, const char *name, struct view text);
 void figures_int(struct figures *f, const char *name, int64_t v);
 void figures_real(struct figures *f, const char *name, double v);      /* not a number: left out */
 void figures_bool(struct figures *f, const char *name, bool v);
 void figures_bin(struct figures *f, const char *name, const void *p, size_t n);
+void figures_list(struct figures *f, const char *name, const float *v, int64_t n);
 /* The mean, and as NAME_se its standard error (left out below two rows). */
 void figures_score(struct figures *f, const char *name, const struct score *s);
 /* opt_OBJ, unless a label says it already, and gap_OBJ = loss - optimum, signed. */

@@ -8,15 +8,20 @@
 
 #include "base/file.h"
 #include "infer.h"
+#include "whole.h"
 
 #define TOKENIZER_BYTES_MAX (256 << 20)
 
+enum { LOGITS_MAX = 1 << 24 };                 /* of a model in host memory at a time */
+
 struct infer {
     const char   *folder;
+    struct config c;                           /* what rows must fit */
     struct dev   *d;
-    struct model *m;
-    struct pass  *pass;
-    struct arena *pass_a;                      /* of the pass alone, which may be made anew */
+    struct model *m, *ref;                     /* ref NULL: none */
+    struct pass  *pass, *ref_pass;
+    struct arena *pass_a;                      /* of the passes alone, which may be made anew */
+    bool          ranks;
     int64_t       micro_tokens, max_tokens, max_targets;
 };
 
@@ -101,8 +106,11 @@ enum st infer_open(struct infer **to, const struct folders *f, const struct head
                     "belong together", (long long)h->vocab, shown(view_of(v->folder)),
                     (long long)c.V);
     }
-    st = dev_open(&v->d, device, threads, a);
-    return st == ST_OK ? folders_open(&v->m, f, l, v->d, false, a) : st;
+    if ((st = dev_open(&v->d, device, threads, a)) != ST_OK ||
+        (st = folders_open(&v->m, f, l, v->d, false, a)) != ST_OK)
+        return st;
+    v->c = v->m->c;
+    return ST_OK;
 }
 
 struct model *infer_model(const struct infer *v)
@@ -110,7 +118,32 @@ struct model *infer_model(const struct infer *v)
     return v->m;
 }
 
-/* A pass that holds the largest pack of the batch. */
+void infer_ranks(struct infer *v)
+{
+    v->ranks = true;
+}
+
+enum st infer_against(struct infer *v, const struct folders *ref, const struct header *h,
+                      const char *stream, struct arena *a)
+{
+    struct lora *l = ARENA_NEW(a, struct lora, 1);
+    enum st st = check_tokenizer(ref, h, stream, a);
+
+    if (!l)
+        return ST_SYS;
+    if (st != ST_OK || (st = folders_open(&v->ref, ref, l, v->d, false, a)) != ST_OK)
+        return st;
+    if (v->ref->c.V != v->m->c.V) {
+        err_place("%s", shown(view_of(infer_folder(ref))));
+        return fail(ST_DATA, "a vocabulary of %lld, that of '%s' is %lld; no divergence can be "
+                    "taken", (long long)v->ref->c.V, shown(view_of(v->folder)),
+                    (long long)v->m->c.V);
+    }
+    v->c.positions = MIN(v->m->c.positions, v->ref->c.positions);
+    return ST_OK;
+}
+
+/* Passes that hold the largest pack of the batch. */
 static enum st room(struct infer *v, const struct batch *b)
 {
     int64_t tokens = MAX(batch_max_tokens(b), v->micro_tokens);
@@ -120,11 +153,69 @@ static enum st room(struct infer *v, const struct batch *b)
         return ST_OK;
     if (v->pass)
         pass_free(v->pass);
-    v->pass = NULL;
+    if (v->ref_pass)
+        pass_free(v->ref_pass);
+    v->pass = v->ref_pass = NULL;
     arena_back(v->pass_a, 0);
     v->max_tokens = MAX(tokens, v->max_tokens);
     v->max_targets = MAX(targets, v->max_targets);
-    return pass_new(&v->pass, v->m, v->max_tokens, v->max_targets, false, v->pass_a);
+    enum st st = pass_new(&v->pass, v->m, v->max_tokens, v->max_targets, false, v->pass_a);
+    if (st == ST_OK && v->ref)
+        st = pass_new(&v->ref_pass, v->ref, v->max_tokens, v->max_targets, false, v->pass_a);
+    return st;
+}
+
+/* What is known of a pack's targets once it has gone through. */
+struct known {
+    float   *logp, *ref;                       /* [n_targets]; ref, rank and kl NULL unless asked */
+    uint8_t *hit;
+    int32_t *rank;
+    double  *kl;
+};
+
+static enum st known_new(struct known *k, const struct infer *v, int64_t n, struct arena *a)
+{
+    *k = (struct known){ .logp = ARENA_NEW(a, float, n), .hit = ARENA_NEW(a, uint8_t, n) };
+    if (!k->logp || !k->hit || (v->ranks && !(k->rank = ARENA_NEW(a, int32_t, n))) ||
+        (v->ref && (!(k->ref = ARENA_NEW(a, float, n)) || !(k->kl = ARENA_NEW(a, double, n)))))
+        return ST_SYS;
+    return ST_OK;
+}
+
+/* What takes the logits, some targets at a time. */
+static enum st look_at_all(struct infer *v, const struct pack *pack, struct known *k,
+                           struct arena *a)
+{
+    int64_t V = v->m->c.V, n = pack->n_targets, some = MIN(n, MAX(1, LOGITS_MAX / V));
+    size_t mark = arena_mark(a);
+    float *x = ARENA_NEW(a, float, some * V), *y = v->ref ? ARENA_NEW(a, float, some * V) : NULL;
+    enum st st = x && (y || !v->ref) ? ST_OK : ST_SYS;
+
+    for (int64_t at = 0; at < n && st == ST_OK; at += some) {
+        int64_t many = MIN(some, n - at);
+        if ((st = model_logits_of(v->m, v->pass, at, many, x)) == ST_OK && v->ref)
+            st = model_logits_of(v->ref, v->ref_pass, at, many, y);
+        if (st == ST_OK)
+            st = dev_sync(v->d);
+        if (st == ST_OK && v->ranks)
+            whole_rank(k->rank + at, x, pack->target + at, many, V, v->d->threads);
+        if (st == ST_OK && v->ref)
+            whole_kl(k->kl + at, x, y, many, V, v->d->threads);
+    }
+    arena_back(a, mark);
+    return st;
+}
+
+static enum st run_pack(struct infer *v, const struct pack *pack, struct known *k, struct arena *a)
+{
+    enum st st = known_new(k, v, pack->n_targets, a);
+
+    if (st != ST_OK)
+        return st;
+    model_forward(v->m, v->pass, pack, NULL, k->logp, k->hit);
+    if (v->ref)
+        model_forward(v->ref, v->ref_pass, pack, NULL, k->ref, NULL);
+    return v->ranks || v->ref ? look_at_all(v, pack, k, a) : ST_OK;
 }
 
 /* A label's mismatched completion, as a row of its own behind it. */
@@ -155,8 +246,22 @@ static enum st collect(struct batch *b, struct item *item, int64_t n)
 
 /* From the targets' log-probabilities of all packs to a sum per sequence, in the order of the
  * targets. */
-static enum st spread(const struct infer *v, const struct batch *b, const float *const *logp,
-                      const uint8_t *const *hit, struct item *item, int64_t n, struct arena *a)
+static struct sum sum_of(const struct seq *s, const struct known *k)
+{
+    struct sum sum = { .n = s->n, .token = k->logp + s->first,
+                       .rank = k->rank ? k->rank + s->first : NULL };
+
+    for (int64_t j = s->first; j < s->first + s->n; j++) {
+        sum.logp += (double)k->logp[j];
+        sum.hits += k->hit[j];
+        sum.kl += k->kl ? k->kl[j] : 0;
+        sum.ref += k->ref ? (double)k->ref[j] : 0;
+    }
+    return sum;
+}
+
+static enum st spread(const struct infer *v, const struct batch *b, const struct known *known,
+                      struct item *item, int64_t n, struct arena *a)
 {
     int64_t row = 0;
     struct sum *sum = ARENA_NEW(a, struct sum, b->n_seqs);
@@ -172,16 +277,11 @@ static enum st spread(const struct infer *v, const struct batch *b, const float 
         if (item[i].rec.other.n)
             item[i].n_seqs += b->row[row++].n_seqs;
         for (int64_t k = r->seq; k < r->seq + item[i].n_seqs; k++) {
-            const struct seq *s = &b->seq[k];
-            sum[k] = (struct sum){ .n = s->n, .token = logp[s->pack] + s->first };
-            for (int64_t j = s->first; j < s->first + s->n; j++) {
-                sum[k].logp += (double)logp[s->pack][j];
-                sum[k].hits += hit[s->pack][j];
-            }
-            if (!isfinite(sum[k].logp)) {
+            sum[k] = sum_of(&b->seq[k], &known[b->seq[k].pack]);
+            if (!isfinite(sum[k].logp) || !isfinite(sum[k].kl + sum[k].ref)) {
                 err_place("%s:%lld", shown(view_of(item[i].stream)), (long long)item[i].at);
-                return fail(ST_DATA, "its log-probability is no finite number; the weights in '%s' "
-                            "are broken", shown(view_of(v->folder)));
+                return fail(ST_DATA, "its log-probability is no finite number; the weights in '%s'%s "
+                            "are broken", shown(view_of(v->folder)), v->ref ? " or --ref" : "");
             }
         }
     }
@@ -194,30 +294,25 @@ enum st infer_items(struct infer *v, struct item *item, int64_t n, struct progre
     struct batch *b;
     enum st st;
 
-    if ((st = batch_new(&b, &v->m->c, a)) != ST_OK || (st = collect(b, item, n)) != ST_OK ||
+    if ((st = batch_new(&b, &v->c, a)) != ST_OK || (st = collect(b, item, n)) != ST_OK ||
         b->n_rows == 0 || (st = batch_pack(b, v->micro_tokens, BATCH_ROOTS)) != ST_OK ||
         (st = room(v, b)) != ST_OK)
         return st;
 
-    float **logp = ARENA_NEW(a, float *, b->n_packs);
-    uint8_t **hit = ARENA_NEW(a, uint8_t *, b->n_packs);
-    if (!logp || !hit)
+    struct known *known = ARENA_NEW(a, struct known, b->n_packs);
+    if (!known)
         return ST_SYS;
     for (int64_t p = 0; p < b->n_packs; p++) {
-        const struct pack *pack = &b->pack[p];
         if (sig_stop())
             return ST_STOP;
-        logp[p] = ARENA_NEW(a, float, pack->n_targets);
-        hit[p] = ARENA_NEW(a, uint8_t, pack->n_targets);
-        if (!logp[p] || !hit[p])
-            return ST_SYS;
-        model_forward(v->m, v->pass, pack, NULL, logp[p], hit[p]);
+        if ((st = run_pack(v, &b->pack[p], &known[p], a)) != ST_OK)
+            return st;
         progress_at(progress, (double)item[0].row + (double)(n * (p + 1)) / (double)b->n_packs,
                     NULL);
     }
     if ((st = dev_sync(v->d)) != ST_OK)
         return st;
-    return spread(v, b, (const float *const *)logp, (const uint8_t *const *)hit, item, n, a);
+    return spread(v, b, known, item, n, a);
 }
 
 int64_t infer_positions(const struct infer *v)
@@ -231,6 +326,8 @@ void infer_close(struct infer *v)
         return;
     if (v->pass)
         pass_free(v->pass);
+    if (v->ref_pass)
+        pass_free(v->ref_pass);
     arena_free(v->pass_a);
     if (v->d)
         dev_close(v->d);

@@ -2,7 +2,8 @@
  *
  * Rows come in windows, are packed as step packs them, and go through the model pack by pack.  A
  * row's sums are taken in double over its targets in order, and the forward's bits do not depend
- * on a row's company, so neither --micro-tokens nor the neighbours show in them. */
+ * on a row's company, so neither --micro-tokens nor the neighbours show in them.  Prompts that begin
+ * alike are computed once. */
 #ifndef INFER_H
 #define INFER_H
 
@@ -15,6 +16,9 @@ struct sum {                                   /* one sequence */
     double       logp;                         /* of its trained tokens together, natural log */
     int64_t      n, hits;                      /* how many; how many are the model's first choice */
     const float *token;                        /* [n] the log-probability of each */
+    const int32_t *rank;                       /* [n] how many ids are likelier; infer_ranks() */
+    double       kl, ref;                      /* infer_against(): sum over the tokens of KL(model
+                                                * || reference), and their sum under the latter */
 };
 
 struct item {                                  /* a row of a window */
@@ -24,8 +28,9 @@ struct item {                                  /* a row of a window */
     int64_t     at, row;                       /* ... its number there from 1, in all from 0 */
     bool        scored;                        /* in: score it; n_seqs stays 0 otherwise */
     int64_t     n_seqs;
-    struct sum *seq;                           /* [n_seqs], chosen before rejected; of a label its
-                                                * completion, and `other` where it has one */
+    struct sum *seq;                           /* [n_seqs], sides in the record's order; a label's
+                                                * `other`, where it has one, after its own */
+    void       *own;                           /* what a task keeps with it: task.look() */
 };
 
 struct infer;
@@ -40,6 +45,13 @@ enum st infer_open(struct infer **v, const struct folders *f, const struct heade
                    const char *stream, const char *device, int threads, int64_t micro_tokens,
                    struct arena *a) must_use;
 struct model *infer_model(const struct infer *v);
+
+/* Asks for more from now on, at the cost of the logits of every target.  infer_against() loads a
+ * second model: ST_DATA where its tokenizer is not that of the rows, or its vocabulary another than
+ * the first one's. */
+void infer_ranks(struct infer *v);
+enum st infer_against(struct infer *v, const struct folders *ref, const struct header *h,
+                      const char *stream, struct arena *a) must_use;
 
 /* Scores the items that ask for it; results live in a.  p counts rows, pack by pack.
  *   ST_DATA  a row the model cannot take (its place is told), or a log-probability that is no

@@ -28,10 +28,11 @@ struct seen {
     int64_t            row;                    /* its number, from 0: with src and id its key */
     int64_t            source;                 /* index of its src into job.source[] */
     int64_t            stream;                 /* where it came from: index into job.stream[] */
-    int64_t            n_seqs;                 /* scored: pref 2, text, sft and label 1, a label
-                                                * with `other` 2, else 0 */
-    const struct sum  *seq;                    /* [n_seqs], chosen before rejected, own before
+    int64_t            n_seqs;                 /* scored: pref 2, choice as many as it has, a label
+                                                * with `other` 2, else 1 */
+    const struct sum  *seq;                    /* [n_seqs], sides in the record's order, own before
                                                 * other */
+    void              *own;                    /* what look() left with it */
 };
 
 struct setup;                                  /* walk.h */
@@ -68,6 +69,11 @@ struct task {
 
     /* Before the first row; may be NULL.  Anything but ST_OK ends the run with nothing written. */
     enum st (*start)(struct job *j);
+    /* The rows of a window before they are scored; may be NULL.  It may ask for more of them
+     * (item.scored), or score versions of them by infer_items() itself; what it leaves in item.own,
+     * made in a, comes with the row.  A task that copies and has this has figures per row too. */
+    enum st (*look)(struct job *j, struct item *item, int64_t n, struct progress *p,
+                    struct arena *a);
     /* Each row of its kinds.  *s is a view. */
     enum st (*row)(struct job *j, const struct seen *s);
     /* After the last row; may be NULL.  A task that saw no row it could use says so: ST_DATA. */

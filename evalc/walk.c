@@ -14,6 +14,7 @@
 #define WINDOW_PACKS     16                    /* a window has about this many packs of tokens, */
 #define WINDOW_BYTES_MAX (64 << 20)            /* and about this many bytes of records */
 #define TASKS_MAX        16
+#define KEY_FIGURES      3                     /* of an item: src, id, row */
 
 struct walk {
     const struct setup *s;
@@ -58,7 +59,7 @@ static enum st check_usage(struct walk *w)
     if (s->labels.n > 0 && (t->copies || t->reports))
         return fail(ST_USAGE, "--task %s has no record of its own to label", t->name);
     err_place("--items");
-    if (s->items && (t->copies || t->reports))
+    if (s->items && !t->look && (t->copies || t->reports))
         return fail(ST_USAGE, "--task %s has no figures per row", t->name);
     err_place(NULL);
     return ST_OK;
@@ -103,6 +104,7 @@ static enum st open_all(struct walk *w, char *const *name, int n, struct arena *
     w->job.figures = &w->figures;
     w->job.stream = n ? (const char *const *)name : rows_stdin;
     w->job.n_streams = n ? n : 1;
+    w->job.item = s->items ? &w->item : NULL;
     if ((w->model && (st = find_model(w, a)) != ST_OK) || (st = identity(w)) != ST_OK ||
         (st = rows_open(&w->rows, name, n, w->model || w->task[0]->copies, a)) != ST_OK)
         return st;
@@ -183,7 +185,7 @@ static enum st put_item(struct walk *w)
 /* One row to every task that takes its kind. */
 static enum st deliver(struct walk *w, const struct item *item)
 {
-    struct seen seen = { &item->rec, item->row, 0, item->n_stream, item->n_seqs, item->seq };
+    struct seen seen = { &item->rec, item->row, 0, item->n_stream, item->n_seqs, item->seq, item->own };
     bool taken = false;
     uint8_t id[8];
     enum st st = source_of(w, item, &seen.source);
@@ -201,7 +203,7 @@ static enum st deliver(struct walk *w, const struct item *item)
             figures_int(&w->item, "row", item->row);
         }
         st = w->task[k]->row(&w->job, &seen);
-        if (st == ST_OK && w->items)
+        if (st == ST_OK && w->items && w->item.n > KEY_FIGURES)
             st = put_item(w);
     }
     if (st != ST_OK)
@@ -216,14 +218,16 @@ static enum st rows_through(struct walk *w)
     enum st st = item ? ST_OK : ST_SYS;
     int64_t n = 0;
 
-    w->job.item = w->items ? &w->item : NULL;
     while (st == ST_OK) {
         size_t mark = arena_mark(w->window);
         enum st more = fill(w, item, &n);
         if (more != ST_OK && more != ST_END)
             return more;
         other_end(&w->other);
-        if (w->job.infer)
+        for (int64_t k = 0; st == ST_OK && w->task[k]; k++)
+            if (w->task[k]->look)
+                st = w->task[k]->look(&w->job, item, n, &w->progress, w->window);
+        if (st == ST_OK && w->job.infer)
             st = infer_items(w->job.infer, item, n, &w->progress, w->window);
         if (st != ST_OK)
             return st;

@@ -310,9 +310,15 @@ void model_entropy(const struct pass *p, float *entropy)
 
 enum st model_logits(struct model *m, struct pass *p, float *logits)
 {
-    struct dev *d = m->d;
-    int64_t V = m->c.V, n = p->n_targets, chunk = MIN(n, MAX(1, (1 << 24) / V));
+    return model_logits_of(m, p, 0, p->n_targets, logits);
+}
 
+enum st model_logits_of(struct model *m, struct pass *p, int64_t first, int64_t n, float *logits)
+{
+    struct dev *d = m->d;
+    int64_t V = m->c.V, chunk = MIN(n, MAX(1, (1 << 24) / V));
+
+    BUG_IF(first < 0 || n < 0 || first + n > p->n_targets);
     if (n == 0)
         return ST_OK;
     float *y = dev_alloc(d, (size_t)(chunk * V) * sizeof(float));
@@ -320,7 +326,7 @@ enum st model_logits(struct model *m, struct pass *p, float *logits)
         return ST_SYS;
     for (int64_t at = 0; at < n; at += chunk) {
         int64_t k = MIN(chunk, n - at);
-        d->op->matmul(d, layer_mat(y, k, V), layer_mat(p->h + at * m->c.D, k, m->c.D), m->head->w,
+        d->op->matmul(d, layer_mat(y, k, V), layer_mat(p->h + (first + at) * m->c.D, k, m->c.D), m->head->w,
                       (struct tensor){ 0 }, false);
         dev_get(d, logits + at * V, y, (size_t)(k * V) * sizeof(float));
     }

@@ -160,6 +160,9 @@ void pass_bare(struct pass *p, bool bare);
 /* Logits of every target's place after a forward, [n_targets V] into host memory; for goldens and
  * small models.  ST_SYS: no device memory for a chunk of them. */
 enum st model_logits(struct model *m, struct pass *p, float *logits) must_use;
+/* The same of n targets from the first on, [n V]. */
+enum st model_logits_of(struct model *m, struct pass *p, int64_t first, int64_t n,
+                        float *logits) must_use;
 
 /* Multiply-adds times two of what a forward computes over n_tokens with n_targets rows that are
  * read (attention's scores left out): the speeds' denominator.  The backward takes twice as much.

@@ -65,6 +65,15 @@ def logps(model, prefix, side, spans):
     return [lp[j - 1, whole[0, j]].item() for j in at], [int(lp[j - 1].argmax() == whole[0, j]) for j in at]
 
 
+def divergence(policy, reference, prefix, side, spans):
+    """KL(policy || reference) at every trained token of the side, over the whole vocabulary."""
+    whole = torch.tensor([list(prefix) + list(side)])
+    with torch.no_grad():
+        p, q = (torch.log_softmax(m(whole).logits[0].double(), -1) for m in (policy, reference))
+    kl = (p.exp() * (p - q)).sum(-1)
+    return [kl[len(prefix) + j - 1].item() for b, e in spans for j in range(b, e) if len(prefix) + j > 0]
+
+
 def ratio(a, b):
     a, b = np.array(a, float), np.array(b, float)
     r, n = a.sum() / b.sum(), len(a)
@@ -74,7 +83,8 @@ def ratio(a, b):
 def want(folder, figures):
     with open(os.path.join(folder, "want"), "w") as f:
         for name, value in figures:
-            f.write(f"{name} {value:.9g}\n")
+            small = name.startswith("items/") and "difference" in name       # of large sums: an error of its own
+            f.write(f"{name} {value:.9g}{' 1e-5' if small else ''}\n")
 
 
 def both(name, pair):
@@ -132,8 +142,9 @@ def preference(folder, policy, reference):
     rows, f = [], []
     for i, (row, spans) in enumerate(pairs(5)):
         w = [1.0, 0.5, 1.0, 2.0, 1.0][i]
-        lp, ref, n = {}, {}, {}
+        lp, ref, n, kl = {}, {}, {}, {}
         for side in ("chosen", "rejected"):
+            kl[side] = sum(divergence(policy, reference, row["prompt"], row[side], spans[side]))
             lp[side] = sum(logps(policy, row["prompt"], row[side], spans[side])[0])
             one = logps(reference, row["prompt"], row[side], spans[side])[0]
             ref[side], n[side] = sum(one), len(one)
@@ -142,19 +153,27 @@ def preference(folder, policy, reference):
         rows.append(row)
         c, r = lp["chosen"] - ref["chosen"], lp["rejected"] - ref["rejected"]
         f.append(dict(w=w, loss=math.log1p(math.exp(-BETA * (c - r))), chosen=BETA * c, rejected=BETA * r, margins=BETA * (c - r),
-                      accuracies=c > r, ratio_c=c, ratio_r=r, policy=lp["chosen"] > lp["rejected"],
+                      accuracies=c > r, accuracies_token=c / n["chosen"] > r / n["rejected"], ratio_c=c, ratio_r=r, each=n, kl=kl, policy=lp["chosen"] > lp["rejected"],
                       token=lp["chosen"] / n["chosen"] > lp["rejected"] / n["rejected"], lp_c=lp["chosen"],
                       lp_r=lp["rejected"], n=n["chosen"] + n["rejected"]))
     stream(os.path.join(folder, "rows.rec"), rows)
+    stream(os.path.join(folder, "bare.rec"), [{k: v for k, v in row.items() if k != "ref"} for row in rows])
     w = [x["w"] for x in f]
     names = [("eval/pref/loss", "loss"), ("eval/rewards/chosen", "chosen"), ("eval/rewards/rejected", "rejected"),
              ("eval/rewards/margins", "margins"), ("eval/rewards/accuracies", "accuracies"),
+             ("eval/rewards/accuracies_per_token", "accuracies_token"),
              ("eval/logratio/chosen", "ratio_c"), ("eval/logratio/rejected", "ratio_r"), ("eval/policy_accuracy", "policy"),
              ("eval/policy_accuracy_per_token", "token"), ("eval/logps/chosen", "lp_c"), ("eval/logps/rejected", "lp_r")]
     lines = []
     for name, k in names:
         lines += both(name, ratio([x["w"] * x[k] for x in f], w))
+    for side, k in (("chosen", "ratio_c"), ("rejected", "ratio_r")):
+        lines += both(f"eval/logratio/{side}_per_token", ratio([x["w"] * x[k] for x in f], [x["w"] * x["each"][side] for x in f]))
     lines += [("eval/pref/rows", 5), ("eval/pref/tokens", sum(x["n"] for x in f))]
+    lines += [("both/" + name, value) for name, value in lines]             # both models loaded, no column
+    for side in ("chosen", "rejected"):
+        lines += both(f"both/eval/kl/{side}", ratio([x["w"] * x["kl"][side] for x in f], [x["w"] * x["each"][side] for x in f]))
+    lines += both("both/eval/kl", ratio([x["w"] * sum(x["kl"].values()) for x in f], [x["w"] * x["n"] for x in f]))
     lines.append(("gap_pref", ratio([x["w"] * x["loss"] for x in f], w)[0] - 0.5))
     want(folder, lines)
 
@@ -171,6 +190,27 @@ def logprob(folder, reference):
     lines += [("3/chosen", sum(lp)), ("3/chosen/n", 7), ("3/rejected", 0), ("3/rejected/n", 0)]
     rows += [record(row), {"t": "sft", "src": "two", "id": key(201), "ids": packed(ids(6)), "span": [[2, 6]]}]
     stream(os.path.join(folder, "rows.rec"), rows)
+    rng_of_all, prefixes = globals()["rng"], []
+    globals()["rng"] = np.random.default_rng(18)           # what follows leaves the other goldens as they are
+    for name in ("good", "bad"):
+        prefixes.append([0, *ids(6 if name == "good" else 9)])
+        stream(os.path.join(folder, name + ".rec"), [{"t": "prompt", "src": "p", "id": key(300), "prompt": packed(prefixes[-1][:4])},
+                                                     {"t": "text", "src": "p", "id": key(301), "ids": packed(np.array(prefixes[-1][4:]))}])
+    rows = []
+    for i, (row, spans) in enumerate(pairs(3)):
+        row["prompt"] = np.array([0, *row["prompt"]])
+        for side in ("chosen", "rejected"):
+            lines += score(reference, f"{i}", "/" + side, row["prompt"], row[side], spans[side], prefixes)
+        rows.append(record(row))
+    gen = {"t": "gen", "src": "two", "id": key(400), "prompt": ids(5), "ids": ids(8)}
+    lines += score(reference, "3", "", gen["prompt"], gen["ids"], [[0, 8]], prefixes)
+    sft = {"t": "sft", "src": "two", "id": key(401), "ids": np.array([0, *ids(11)]), "span": [[2, 6], [9, 12]]}
+    lines += score(reference, "4", "", [], sft["ids"], sft["span"], prefixes)
+    text = {"t": "text", "src": "two", "id": key(402), "ids": ids(9)}
+    lines += score(reference, "5", "", [], text["ids"], [[1, 9]], prefixes)
+    rows += [record(r) for r in (gen, sft, text)]
+    stream(os.path.join(folder, "items.rec"), rows)
+    globals()["rng"] = rng_of_all
     want(folder, lines)
 
 
@@ -210,6 +250,29 @@ def label(folder, policy, reference):
     lines.append(("eval/label/rewards/margins", mean["rewards", "chosen"][0] - mean["rewards", "rejected"][0]))
     lines += [("eval/label/rows", 6), ("eval/label/good", 4), ("eval/label/tokens", sum(x["n"] for x in f))]
     want(folder, lines)
+
+
+def score(model, row, side, prompt, ids, spans, prefixes):
+    """What logprob --items says of a side: sums, the median loss among the top 5, and after the prefixes."""
+    whole = [*prompt, *ids]
+    lp, hit = logps(model, prompt, ids, spans)
+    after = []
+    for p in prefixes:                                     # the row's own begin token goes
+        begin = int(len(whole) > 0 and whole[0] == 0)
+        cut = [[b - (begin and not len(prompt)), e - (begin and not len(prompt))] for b, e in spans]
+        after.append(sum(logps(model, [*p, *prompt[begin:]], ids if len(prompt) else ids[begin:], cut)[0]))
+    with torch.no_grad():
+        top = model(torch.tensor([whole])).logits[0].topk(5).indices
+    at = [len(prompt) + j for b, e in spans for j in range(b, e)]
+    at = [j for j in at if j > 0]
+    some = [-v for j, v in zip(at, lp) if whole[j] in top[j - 1]]
+    lines = [("logps", sum(lp)), ("tokens", len(lp)), ("hits", sum(hit)), ("in_top_k", len(some)), ("logps_first", after[0]),
+             ("logps_second", after[1]), ("difference", after[0] - after[1]),
+             ("difference_per_token", (after[0] - after[1]) / len(lp)), ("one/difference", after[0] - sum(lp))]
+    if some:
+        lines.append(("median_loss", float(np.median(some))))
+    lines += [(f"token/{k}", v) for k, v in enumerate(lp)]
+    return [(f"items/{row}/{name}{side}" if "token/" not in name else f"items/{row}{side}/{name}", v) for name, v in lines]
 
 
 def pareto(folder):
