@@ -1,7 +1,7 @@
 /* chat.c - a conversation with a checkpoint: a line from a person, an answer as it is written.
  *
- * The whole conversation goes through the model's chat template each time, as in training; what the
- * cache still holds of it is not computed again.  Stdin and stdout may be pipes. */
+ * The whole conversation goes through the model's chat template each time, as in training, and
+ * through the model.  Stdin and stdout may be pipes. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -35,7 +35,7 @@ struct talker {
     struct answer   answer;
     struct buf      turns, id, in, shown;      /* turns: struct turn, whose texts the arena has */
     size_t          printed;                   /* bytes of the answer that are out */
-    bool            terminal, eof;
+    bool            terminal, eof, begun;      /* begun: the answer in hand is being written */
 };
 
 /* ---- lines in ---- */
@@ -137,6 +137,7 @@ static enum st reply(struct talker *t)
     int64_t n = 0;
     enum st st = encode(t);
 
+    t->begun = false;
     if (st != ST_OK)
         return st;
     n = (int64_t)(t->id.n / sizeof(int32_t));
@@ -147,6 +148,7 @@ static enum st reply(struct talker *t)
     t->printed = 0;
     if ((st = gen_add(t->gen, &t->answer.row)) != ST_OK)
         return st;
+    t->begun = true;
     while (st == ST_OK && t->answer.row.finish == GEN_GOING) {
         st = gen_step(t->gen);
         if (st == ST_OK && sig_stop()) {       /* this answer alone */
@@ -190,7 +192,7 @@ static enum st talk(struct talker *t)
         }
         if ((st = add_turn(t, ROLE_USER, line)) == ST_OK)
             st = reply(t);
-        if (st == ST_DATA && t->answer.row.n == t->answer.row.n_prompt) {
+        if (st == ST_DATA && !t->begun) {
             warn("%s; /new begins afresh", err_text());
             err_clear();
             t->turns.n = mark;

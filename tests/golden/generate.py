@@ -9,6 +9,9 @@ token 1, positions stretched to 512 where they are not learned.  A pair of lines
 
 sample.txt: what the logits processors leave of drawn logits, in the order of generate():
     rules temperature top_k top_p min_p repetition / row IDS / logits NUMBERS / left PROBABILITIES
+
+OUT/task-generate/: a tiny model over the 256 bytes and markers of the tokenizer `bytes`, five prompts, and its greedy
+answers token by token (tests/tool/evalc-golden.sh).
 """
 import json
 import os
@@ -89,7 +92,29 @@ def sample(out):
         out.write(f"logits {line(logits[0].tolist())}\nleft {line(left.tolist())}\n")
 
 
+def task(folder):
+    os.makedirs(os.path.join(folder, "model"), exist_ok=True)
+    torch.manual_seed(4)
+    conf = AutoConfig.for_model("llama", vocab_size=264, hidden_size=16, intermediate_size=24, num_hidden_layers=2,
+                                num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=256,
+                                bos_token_id=256, eos_token_id=257, initializer_range=.6)
+    m = AutoModelForCausalLM.from_config(conf)
+    m.save_pretrained(os.path.join(folder, "model"))
+    m = m.double().eval()
+    texts = ["a", "What is two and two?", "Say nothing at all.", "x" * 100, "One, two, three, "]
+    with open(os.path.join(folder, "rows.jsonl"), "w") as f:
+        f.writelines(json.dumps({"prompt": t}) + "\n" for t in texts)
+    with open(os.path.join(folder, "want"), "w") as f:
+        for r, t in enumerate(texts):
+            ids = torch.tensor([[256] + list(t.encode())])
+            got = m.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=24,
+                             pad_token_id=0)[0, ids.shape[1]:].tolist()
+            print(r, got)
+            f.writelines(f"answer.{r}.{i} {x}\n" for i, x in enumerate(got))
+
+
 if __name__ == "__main__":
+    task(os.path.join(sys.argv[1], "task-generate"))
     folder = os.path.join(sys.argv[1], "generate")
     os.makedirs(folder, exist_ok=True)
     for n in CASES:

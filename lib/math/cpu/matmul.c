@@ -2,7 +2,7 @@
  * transposed.
  *
  * All are one product with its views turned; what makes their bits stand still is in gemm.h. */
-#include "math/cpu/gemm.h"
+#include "math/cpu/few.h"
 
 void cpu_matmul(struct dev *d, struct mat y, struct mat x, struct tensor w, struct tensor bias,
                 bool add)
@@ -13,7 +13,10 @@ void cpu_matmul(struct dev *d, struct mat y, struct mat x, struct tensor w, stru
 
     SHAPE2(w, y.cols, x.cols);
     BUG_IF(y.rows != x.rows || (bias.p && tensor_n(bias) != y.cols));
-    gemm_all(d, &g);
+    if (g.I <= FEW_ROWS)
+        few_all(d, &g);
+    else
+        gemm_all(d, &g);
 }
 
 void cpu_matmul_dx(struct dev *d, struct mat dx, struct mat dy, struct tensor w, bool add)
