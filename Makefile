@@ -4,6 +4,8 @@
 MODE ?= release
 B    := build/$(MODE)
 CC   := $(if $(filter default,$(origin CC)),gcc,$(CC))
+# C++ is for CUDA's sources alone, and for the emulator of tests/emu
+CXX  := $(if $(filter default,$(origin CXX)),$(patsubst %gcc,%g++,$(CC)),$(CXX))
 
 VERSION := 0.1
 PREFIX  ?= /usr/local
@@ -33,6 +35,15 @@ ifeq ($(CUDA),1)
   $(if $(NVCC),,$(error CUDA=1: no nvcc; install the CUDA toolkit or say CUDA=0))
 endif
 
+# Machine code for A100 and Hopper, and for what comes after the driver makes its own of 8.0's
+CUDA_ARCH  ?= 80 90a
+CUDA_ROOT  := $(patsubst %/bin/nvcc,%,$(realpath $(shell command -v $(NVCC) 2>/dev/null)))
+NVCCFLAGS  := -std=c++17 -O3 -lineinfo -gencode=arch=compute_80,code=compute_80 \
+              $(foreach a,$(CUDA_ARCH),-gencode=arch=compute_$a,code=sm_$a)
+# The runtime is linked in and the driver found by it, cuBLASLt is opened when a GPU is: so a program
+# starts where there is neither
+LIBS_cuda  := -L$(CUDA_ROOT)/lib64 -Wl,-rpath,$(CUDA_ROOT)/lib64 -lcudart_static -ldl -lrt
+
 # Who may use whom: this table is the architecture, and the linker enforces it
 ROOMS := base stream text chat math model batch
 TOOLS := tokenize mix step evalc
@@ -46,7 +57,7 @@ LIBS_base   := -ljansson -lz -lzstd -lcrypto -lm
 LIBS_stream := -lmsgpackc -lzstd -lxxhash
 LIBS_text   := -lutf8proc -lpcre2-8
 LIBS_chat   := -lutf8proc -lm
-LIBS_math   := -lm
+LIBS_math   := -lm $(if $(filter 1,$(CUDA)),$(LIBS_cuda))
 LIBS_model  := -lm
 LIBS_batch  := -lxxhash
 
@@ -60,7 +71,7 @@ include tests/unit/rooms.mk
 all: $(TOOLS:%=bin/%) man
 
 # Rebuild when the flags change, not only when the files do
-FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(CUDA)
+FLAGS := $(CC) $(CXX) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(CUDA) $(if $(filter 1,$(CUDA)),$(NVCC) $(NVCCFLAGS))
 $B/flags: FORCE
 	@mkdir -p $(@D); echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' >$@
 
@@ -71,6 +82,10 @@ say = $(if $(filter 1,$V),,@$(if $(silent),,printf '  %-5s %s\n' $1 $@;))
 $B/%.c.o: %.c $B/flags
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(INC_$(firstword $(subst /, ,$<))) $(CFLAGS) -MMD -MP -c $< -o $@
+$B/%.cu.o: %.cu $B/flags
+	@mkdir -p $(@D)
+	$(call say,NVCC)$(NVCC) $(CPPFLAGS) $(NVCCFLAGS) -MMD -MP -c $< -o $@
+$B/lib/math/cuda/%.c.o: CPPFLAGS += -isystem $(CUDA_ROOT)/include
 # Random numbers are the same bits on every machine: no fused multiply-add
 $B/lib/base/rng.c.o: CFLAGS += -ffp-contract=off
 INC_tokenize := -Itokenize
@@ -80,10 +95,12 @@ INC_evalc    := -Ievalc
 
 # A room is an archive; a tool's parts besides main.c are one too, so that unit tests can walk its lists
 define room
-$B/$1.a: $(patsubst %.c,$B/%.c.o,$2)
+$B/$1.a: $(patsubst %,$B/%.o,$2)
 	$$(call say,AR)rm -f $$@; ar rcs $$@ $$^
 endef
-$(foreach r,$(ROOMS),$(eval $(call room,$r,$(wildcard lib/$r/*.c lib/$r/cpu/*.c))))
+MATH_CUDA := $(if $(filter 1,$(CUDA)),$(CUDA_SRC),lib/math/nocuda.c)
+$(foreach r,$(filter-out math,$(ROOMS)),$(eval $(call room,$r,$(wildcard lib/$r/*.c))))
+$(eval $(call room,math,$(filter-out lib/math/nocuda.c,$(wildcard lib/math/*.c lib/math/cpu/*.c)) $(MATH_CUDA)))
 $(foreach t,$(TOOLS),$(eval $(call room,$t,$(filter-out $t/main.c,$(wildcard $t/*.c $t/*/*.c)))))
 
 libs = $(foreach r,$1,$(LIBS_$r))
@@ -96,8 +113,26 @@ $B/bin/$1: $B/$1/main.c.o $B/$1.a $(call archives,$(USES_$1))
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool,$t)))
 
+# The CUDA backend compiled for the CPU: before math.a on a link it takes the backend's place
+EMU_CU  := $(patsubst %,$B/emu/%.o,$(filter %.cu,$(CUDA_SRC)) lib/math/cuda/device.c)
+EMU     := $(EMU_CU) $(patsubst %,$B/%.o,$(wildcard tests/emu/*.c tests/emu/*.cpp))
+EMU_CPP  = -Itests/emu $(CPPFLAGS)
+EMU_CXX := -std=c++17 -pthread -Wall -Wextra -Wno-unknown-pragmas -fno-exceptions -fno-rtti \
+           $(CFLAGS_$(MODE)) $(if $(filter release,$(MODE)),-O2)
+$B/emu/%.cu.o: %.cu $B/flags
+	@mkdir -p $(@D)
+	$(call say,EMU)$(CXX) -x c++ $(EMU_CPP) $(EMU_CXX) -MMD -MP -c $< -o $@
+$B/emu/%.c.o: %.c $B/flags
+	@mkdir -p $(@D)
+	$(call say,EMU)$(CC) $(EMU_CPP) $(CFLAGS) -MMD -MP -c $< -o $@
+$B/tests/emu/%.cpp.o: tests/emu/%.cpp $B/flags
+	@mkdir -p $(@D)
+	$(call say,EMU)$(CXX) $(EMU_CPP) $(EMU_CXX) -MMD -MP -c $< -o $@
+$B/tests/emu/%.c.o: CPPFLAGS := -Itests/emu $(CPPFLAGS)
+$(foreach u,$(EMULATED),$(eval $B/tests/unit/$u.c.o: CPPFLAGS := -Itests/emu $(CPPFLAGS)))
+
 define unit
-$B/tests/unit/$1: $B/tests/unit/$1.c.o $(if $(findstring ref,$(REF_$1)),$B/tests/unit/ref.c.o) $(call archives,$(USES_unit_$1))
+$B/tests/unit/$1: $B/tests/unit/$1.c.o $(if $(findstring ref,$(REF_$1)),$B/tests/unit/ref.c.o) $(if $(filter $1,$(EMULATED)),$(EMU)) $(call archives,$(USES_unit_$1))
 	$$(call say,LINK)$$(CC) $$(LDFLAGS) $$^ $(call libs,$(USES_unit_$1)) -lcmocka -o $$@
 endef
 $(foreach u,$(UNITS),$(eval $(call unit,$u)))
@@ -150,7 +185,7 @@ tests: $(UNITS:%=$B/tests/unit/%) $(FUZZERS:%=$B/tests/fuzz/%) $B/fault.so
 check: all tests
 	@MODE=$(MODE) sh tests/check
 # Every source compiled, nothing linked: what another compiler has to say
-objects: $(patsubst %.c,$B/%.c.o,$(wildcard $(foreach d,lib/* lib/*/cpu $(TOOLS) $(TOOLS:%=%/*) tests tests/*,$d/*.c)))
+objects: $(patsubst %.c,$B/%.c.o,$(wildcard $(foreach d,lib/* lib/math/cpu $(TOOLS) $(TOOLS:%=%/*) tests tests/*,$d/*.c)))
 fuzz: $(FUZZERS:%=build/fuzz/%)
 bench: all $(BENCHES:%=$B/tests/bench/%)
 	@sh tests/bench/run

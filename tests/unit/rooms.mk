@@ -23,7 +23,10 @@ USES_unit_ops   := math base
 USES_unit_company := math base
 USES_unit_vec   := math base
 USES_unit_dev   := math base
+USES_unit_cuda  := math base
 REF_ops         := ref
+# Those that run the CUDA backend too, on the emulator of tests/emu
+EMULATED        := ops company cuda model
 USES_unit_model := model math base
 USES_unit_lora  := model math base
 USES_unit_config := model math base
