@@ -38,7 +38,8 @@ endif
 # Machine code for A100 and Hopper, and for what comes after the driver makes its own of 8.0's
 CUDA_ARCH  ?= 80 90a
 CUDA_ROOT  := $(patsubst %/bin/nvcc,%,$(realpath $(shell command -v $(NVCC) 2>/dev/null)))
-NVCCFLAGS  := -std=c++17 -O3 -lineinfo -gencode=arch=compute_80,code=compute_80 \
+NVCCFLAGS  := -std=c++17 -O3 -lineinfo -Xcompiler -fno-threadsafe-statics,-fno-exceptions \
+              -gencode=arch=compute_80,code=compute_80 \
               $(foreach a,$(CUDA_ARCH),-gencode=arch=compute_$a,code=sm_$a)
 # The runtime is linked in and the driver found by it, cuBLASLt is opened when a GPU is: so a program
 # starts where there is neither

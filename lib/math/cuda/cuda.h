@@ -9,11 +9,11 @@
  *                       number, which is float32 but for the last bit.  For checks; slow
  *
  * Promises of ops.h, here: same bits from the same numbers on the same card and libraries, always:
- * no float atomics, and cuBLASLt is never asked which of its kernels is fastest today.  A row's bits
- * do not show its company as far as cuBLASLt goes, which is asked once per weight matrix, not per
- * number of tokens, and never for a product with a split sum; tests/gpu holds it to that.  In
- * attention a key that is not finite reaches the queries of its own tile of 64 that stand before
- * it, since their weight for it, 0, is multiplied all the same. */
+ * no float atomics, and cuBLASLt is never asked which of its kernels is fastest today.  A row's
+ * bits do not show its company as far as cuBLASLt goes, which is asked once per weight matrix, not
+ * per number of tokens, and never for a product with a split sum; `make check-gpu` holds it to
+ * that.  In attention a key that is not finite reaches the queries of its own tile of 64 that stand
+ * before it, since their weight for it, 0, is multiplied all the same. */
 #ifndef CUDA_H
 #define CUDA_H
 

@@ -144,9 +144,9 @@ static void *no_memory(struct dev *d, size_t n_bytes)
 
     cudaGetLastError();                        /* an allocation's failure is not kept */
     cudaMemGetInfo(&left, &all);
-    fail(ST_SYS, "%.1f MB of device memory asked for, %.1f MB of %.1f MB are taken; fewer tokens at "
-         "once, or a smaller model", (double)n_bytes / 1e6, (double)d->own->used_bytes / 1e6,
-         (double)all / 1e6);
+    fail(ST_SYS, "%.1f MB of device memory asked for, %.1f MB of %.1f MB are taken; "
+         "fewer tokens at once, or a smaller model", (double)n_bytes / 1e6,
+         (double)d->own->used_bytes / 1e6, (double)all / 1e6);
     return NULL;
 }
 
