@@ -116,7 +116,7 @@ $(foreach t,$(TOOLS),$(eval $(call tool,$t)))
 
 # The CUDA backend compiled for the CPU: before math.a on a link it takes the backend's place
 EMU_CU  := $(patsubst %,$B/emu/%.o,$(filter %.cu,$(CUDA_SRC)) lib/math/cuda/device.c)
-EMU     := $(EMU_CU) $(patsubst %,$B/%.o,$(wildcard tests/emu/*.c tests/emu/*.cpp))
+EMU     := $(EMU_CU) $(patsubst %,$B/%.o,$(wildcard tests/emu/*.c tests/emu/*.cpp)) $B/emu/tests/emu/race.cu.o
 EMU_CPP  = -Itests/emu $(CPPFLAGS)
 EMU_CXX := -std=c++17 -pthread -Wall -Wextra -Wno-unknown-pragmas -fno-exceptions -fno-rtti \
            $(CFLAGS_$(MODE)) $(if $(filter release,$(MODE)),-O2)
@@ -147,6 +147,23 @@ $B/tests/bench/$1: $B/tests/bench/$1.c.o $(call archives,$(USES_bench_$1))
 endef
 BENCHES := $(basename $(notdir $(wildcard tests/bench/*.c)))
 $(foreach u,$(BENCHES),$(eval $(call bench,$u)))
+
+# Checks and speeds on a GPU: built from the few sources they need, so that a machine with nvcc and a
+# C compiler will do; tests/gpu has the little they take from libraries
+GPU_SRC := $(patsubst %,lib/base/%.c,err mem progress rng run utf8) \
+           $(patsubst %,lib/model/%.c,backward forward lora model pass) lib/math/dev.c \
+           $(wildcard lib/math/cpu/*.c) $(filter %.c,$(CUDA_SRC))
+GPU_LIB := $(patsubst %,$B/gpu/%.o,$(wildcard $(GPU_SRC))) $(patsubst %,$B/%.o,$(filter %.cu,$(CUDA_SRC)))
+$B/gpu/%.c.o: %.c $B/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) -Itests/gpu $(CPPFLAGS) -isystem $(CUDA_ROOT)/include $(CFLAGS) -MMD -MP -c $< -o $@
+$B/gpu/ops $B/gpu/company: $B/gpu/%: $B/gpu/tests/unit/%.c.o $B/gpu/tests/unit/ref.c.o $B/tests/gpu/place.cu.o $(GPU_LIB)
+	$(call say,LINK)$(CC) $(LDFLAGS) $^ $(LIBS_cuda) -lm -o $@
+$B/gpu/agree: $B/gpu/tests/unit/agree.c.o $(GPU_LIB)
+	$(call say,LINK)$(CC) $(LDFLAGS) $^ $(LIBS_cuda) -lm -o $@
+$B/gpu/bench: $B/gpu/tests/gpu/bench.c.o $(GPU_LIB)
+	$(call say,LINK)$(CC) $(LDFLAGS) $^ $(LIBS_cuda) -lm -o $@
+need_cuda = $(if $(filter 1,$(CUDA)),,$(error $@ needs a build with CUDA, and there is no nvcc))
 
 # Fuzzers: clang's libFuzzer when asked for by `make fuzz`; otherwise a driver that replays the corpus
 FUZZERS := $(filter-out replay,$(basename $(notdir $(wildcard tests/fuzz/*.c))))
@@ -191,6 +208,14 @@ fuzz: $(FUZZERS:%=build/fuzz/%)
 bench: all $(BENCHES:%=$B/tests/bench/%)
 	@sh tests/bench/run
 
+check-gpu: $B/gpu/ops $B/gpu/company $B/gpu/agree
+	$(need_cuda)@sh tests/gpu/check $B/gpu
+bench-gpu: $B/gpu/bench
+	$(need_cuda)@$<
+# Registers, spills and shared memory of every kernel, as the compiler tells them
+cuda-report:
+	$(need_cuda)@NVCC='$(NVCC)' sh tests/gpu/report $(CUDA_ARCH)
+
 install: all
 	mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 755 $(TOOLS:%=bin/%) $(DESTDIR)$(PREFIX)/bin
@@ -204,6 +229,8 @@ help:
 	@echo 'make            the four programs into bin/, manual pages into build/man'
 	@echo 'make check      all tests (sh tests/run also installs what they need)'
 	@echo 'make bench      every speed beside its yardstick (sh pipelines/setup.sh bench installs oneDNN)'
+	@echo 'make check-gpu  every op and a training run on a GPU; make bench-gpu: their speeds'
+	@echo 'make cuda-report  registers and spills of every kernel'
 	@echo 'make objects    every source compiled and nothing linked, for another compiler: CC=clang'
 	@echo 'make fuzz       coverage-guided fuzzers into build/fuzz (clang)'
 	@echo 'make install    PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
@@ -212,4 +239,4 @@ help:
 	@echo 'CUDA=$(CUDA) $(if $(NVCC),with $(NVCC),(no nvcc))$(if $(CUDA_SRC),,; this version has no CUDA backend)'
 
 FORCE:
-.PHONY: all man tests check objects fuzz bench install clean help FORCE
+.PHONY: all man tests check objects fuzz bench check-gpu bench-gpu cuda-report install clean help FORCE

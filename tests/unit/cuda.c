@@ -2,9 +2,17 @@
  * lacks, memory and copies, every call that can fail, and that the emulator finds a missing
  * barrier. */
 #include <cuda_runtime_api.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "math/cuda/cuda.h"
 #include "tests/check.h"
+
+void race_turn(struct dev *d, int *to, const int *from, bool barrier);    /* tests/emu/race.cu */
+void race_shift(struct dev *d, int *to, const int *from, bool barrier);
+void race_part(struct dev *d, bool apart);
 
 static struct arena *a;
 
@@ -156,7 +164,59 @@ static void limits(void **state)
     arena_free(a);
 }
 
+/* How many of the orders of turns give a kernel's right result. */
+static int right(struct dev *d, void (*kernel)(struct dev *, int *, const int *, bool), int *want,
+                 bool barrier)
+{
+    int from[128], to[128], n = 0;
+
+    for (int i = 0; i < 128; i++)
+        from[i] = i * i;
+    for (int order = EMU_FORWARD; order <= EMU_RANDOM; order++) {
+        emu_turns((enum emu_order)order, 5);
+        kernel(d, to, from, barrier);
+        n += memcmp(to, want, sizeof to) == 0;
+    }
+    emu_turns(EMU_FORWARD, 0);
+    return n;
+}
+
+/* Without their barrier kernels come out wrong in some order, and threads that part before one are
+ * told of. */
+static void races(void **state)
+{
+    struct dev *d;
+    int turned[128], shifted[128], status;
+
+    (void)state;
+    a = arena_new(0);
+    CHECK_ST(dev_open(&d, "cuda", 1, a), ST_OK);
+    for (int i = 0; i < 128; i++) {
+        turned[i] = (127 - i) * (127 - i);
+        shifted[i] = i * i + (i ? (i - 1) * (i - 1) : 0);
+    }
+    CHECK(right(d, race_turn, turned, true) == 3);
+    CHECK(right(d, race_turn, turned, false) < 3);
+    CHECK(right(d, race_shift, shifted, true) == 3);
+    CHECK(right(d, race_shift, shifted, false) < 3);
+    race_part(d, false);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        signal(SIGABRT, SIG_DFL);
+        setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+        close(2);
+        race_part(d, true);
+        _exit(0);
+    }
+    CHECK(child > 0 && waitpid(child, &status, 0) == child);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    dev_close(d);
+    arena_free(a);
+}
+
 int main(void)
 {
-    return RUN(TEST(opens), TEST(memory), TEST(failures), TEST(limits));
+    return RUN(TEST(opens), TEST(memory), TEST(failures), TEST(limits),
+               TEST(races));
 }

@@ -25,8 +25,9 @@ USES_unit_vec   := math base
 USES_unit_dev   := math base
 USES_unit_cuda  := math base
 REF_ops         := ref
+USES_unit_agree := model math base
 # Those that run the CUDA backend too, on the emulator of tests/emu
-EMULATED        := ops company cuda model
+EMULATED        := ops company cuda model agree
 USES_unit_model := model math base
 USES_unit_lora  := model math base
 USES_unit_config := model math base

@@ -128,7 +128,7 @@ static __device__ __forceinline__ void soften(const struct att &a, float (&s)[T]
     }
 }
 
-template <int E, int P> static __global__ void __launch_bounds__(ATT_THREADS(E))
+template <int E, int P> static __global__ void __launch_bounds__(ATT_THREADS(E), 1)
 k_attend(struct att a)
 {
     enum { OWN = forward<E>::OWN, OTHER = forward<E>::OTHER, T = forward<E>::T };

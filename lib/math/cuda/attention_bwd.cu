@@ -44,7 +44,7 @@ static __device__ __forceinline__ float weight(const struct att &a, float s, flo
     return seen ? expf(s * a.scale - lse) : 0;
 }
 
-template <int E, int P> static __global__ void __launch_bounds__(ATT_THREADS(E))
+template <int E, int P> static __global__ void __launch_bounds__(ATT_THREADS(E), 1)
 k_attend_dq(struct att a)
 {
     enum { OWN = backward<E>::OWN, OTHER = backward<E>::OTHER, T = backward<E>::T };
@@ -151,7 +151,7 @@ static __device__ __forceinline__ void meet(const struct att &a, sums<E, WANT> &
         weigh<P, E, T>(c.dk, ds, q);
 }
 
-template <int E, int P, int WANT> static __global__ void __launch_bounds__(ATT_THREADS(E))
+template <int E, int P, int WANT> static __global__ void __launch_bounds__(ATT_THREADS(E), 1)
 k_attend_dkv(struct att a)
 {
     enum { OWN = backward<E>::OWN, OTHER = backward<E>::OTHER };
