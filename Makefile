@@ -4,6 +4,8 @@
 MODE ?= release
 B    := build/$(MODE)
 CC   := $(if $(filter default,$(origin CC)),gcc,$(CC))
+# C++ is for CUDA's sources alone, and for the emulator of tests/emu
+CXX  := $(if $(filter default,$(origin CXX)),$(patsubst %gcc,%g++,$(CC)),$(CXX))
 
 VERSION := 0.1
 PREFIX  ?= /usr/local
@@ -33,6 +35,16 @@ ifeq ($(CUDA),1)
   $(if $(NVCC),,$(error CUDA=1: no nvcc; install the CUDA toolkit or say CUDA=0))
 endif
 
+# Machine code for A100 and Hopper, and for what comes after the driver makes its own of 8.0's
+CUDA_ARCH  ?= 80 90a
+CUDA_ROOT  := $(patsubst %/bin/nvcc,%,$(realpath $(shell command -v $(NVCC) 2>/dev/null)))
+NVCCFLAGS  := -std=c++17 -O3 -lineinfo -Xcompiler -fno-threadsafe-statics,-fno-exceptions \
+              -gencode=arch=compute_80,code=compute_80 \
+              $(foreach a,$(CUDA_ARCH),-gencode=arch=compute_$a,code=sm_$a)
+# The runtime is linked in and the driver found by it, cuBLASLt is opened when a GPU is: so a program
+# starts where there is neither
+LIBS_cuda  := -L$(CUDA_ROOT)/lib64 -Wl,-rpath,$(CUDA_ROOT)/lib64 -lcudart_static -ldl -lrt
+
 # Who may use whom: this table is the architecture, and the linker enforces it
 ROOMS := base stream text chat math model batch
 TOOLS := tokenize mix step evalc
@@ -46,7 +58,7 @@ LIBS_base   := -ljansson -lz -lzstd -lcrypto -lm
 LIBS_stream := -lmsgpackc -lzstd -lxxhash
 LIBS_text   := -lutf8proc -lpcre2-8
 LIBS_chat   := -lutf8proc -lm
-LIBS_math   := -lm
+LIBS_math   := -lm $(if $(filter 1,$(CUDA)),$(LIBS_cuda))
 LIBS_model  := -lm
 LIBS_batch  := -lxxhash
 
@@ -60,7 +72,7 @@ include tests/unit/rooms.mk
 all: $(TOOLS:%=bin/%) man
 
 # Rebuild when the flags change, not only when the files do
-FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(CUDA)
+FLAGS := $(CC) $(CXX) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(CUDA) $(if $(filter 1,$(CUDA)),$(NVCC) $(NVCCFLAGS))
 $B/flags: FORCE
 	@mkdir -p $(@D); echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' >$@
 
@@ -71,6 +83,10 @@ say = $(if $(filter 1,$V),,@$(if $(silent),,printf '  %-5s %s\n' $1 $@;))
 $B/%.c.o: %.c $B/flags
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(INC_$(firstword $(subst /, ,$<))) $(CFLAGS) -MMD -MP -c $< -o $@
+$B/%.cu.o: %.cu $B/flags
+	@mkdir -p $(@D)
+	$(call say,NVCC)$(NVCC) $(CPPFLAGS) $(NVCCFLAGS) -MMD -MP -c $< -o $@
+$B/lib/math/cuda/%.c.o: CPPFLAGS += -isystem $(CUDA_ROOT)/include
 # Random numbers are the same bits on every machine: no fused multiply-add
 $B/lib/base/rng.c.o: CFLAGS += -ffp-contract=off
 INC_tokenize := -Itokenize
@@ -80,10 +96,12 @@ INC_evalc    := -Ievalc
 
 # A room is an archive; a tool's parts besides main.c are one too, so that unit tests can walk its lists
 define room
-$B/$1.a: $(patsubst %.c,$B/%.c.o,$2)
+$B/$1.a: $(patsubst %,$B/%.o,$2)
 	$$(call say,AR)rm -f $$@; ar rcs $$@ $$^
 endef
-$(foreach r,$(ROOMS),$(eval $(call room,$r,$(wildcard lib/$r/*.c lib/$r/cpu/*.c))))
+MATH_CUDA := $(if $(filter 1,$(CUDA)),$(CUDA_SRC),lib/math/nocuda.c)
+$(foreach r,$(filter-out math,$(ROOMS)),$(eval $(call room,$r,$(wildcard lib/$r/*.c))))
+$(eval $(call room,math,$(filter-out lib/math/nocuda.c,$(wildcard lib/math/*.c lib/math/cpu/*.c)) $(MATH_CUDA)))
 $(foreach t,$(TOOLS),$(eval $(call room,$t,$(filter-out $t/main.c,$(wildcard $t/*.c $t/*/*.c)))))
 
 libs = $(foreach r,$1,$(LIBS_$r))
@@ -96,8 +114,26 @@ $B/bin/$1: $B/$1/main.c.o $B/$1.a $(call archives,$(USES_$1))
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool,$t)))
 
+# The CUDA backend compiled for the CPU: before math.a on a link it takes the backend's place
+EMU_CU  := $(patsubst %,$B/emu/%.o,$(filter %.cu,$(CUDA_SRC)) lib/math/cuda/device.c)
+EMU     := $(EMU_CU) $(patsubst %,$B/%.o,$(wildcard tests/emu/*.c tests/emu/*.cpp)) $B/emu/tests/emu/race.cu.o
+EMU_CPP  = -Itests/emu $(CPPFLAGS)
+EMU_CXX := -std=c++17 -pthread -Wall -Wextra -Wno-unknown-pragmas -fno-exceptions -fno-rtti \
+           $(CFLAGS_$(MODE)) $(if $(filter release,$(MODE)),-O2)
+$B/emu/%.cu.o: %.cu $B/flags
+	@mkdir -p $(@D)
+	$(call say,EMU)$(CXX) -x c++ $(EMU_CPP) $(EMU_CXX) -MMD -MP -c $< -o $@
+$B/emu/%.c.o: %.c $B/flags
+	@mkdir -p $(@D)
+	$(call say,EMU)$(CC) $(EMU_CPP) $(CFLAGS) -MMD -MP -c $< -o $@
+$B/tests/emu/%.cpp.o: tests/emu/%.cpp $B/flags
+	@mkdir -p $(@D)
+	$(call say,EMU)$(CXX) $(EMU_CPP) $(EMU_CXX) -MMD -MP -c $< -o $@
+$B/tests/emu/%.c.o: CPPFLAGS := -Itests/emu $(CPPFLAGS)
+$(foreach u,$(EMULATED),$(eval $B/tests/unit/$u.c.o: CPPFLAGS := -Itests/emu $(CPPFLAGS)))
+
 define unit
-$B/tests/unit/$1: $B/tests/unit/$1.c.o $(if $(findstring ref,$(REF_$1)),$B/tests/unit/ref.c.o) $(call archives,$(USES_unit_$1))
+$B/tests/unit/$1: $B/tests/unit/$1.c.o $(if $(findstring ref,$(REF_$1)),$B/tests/unit/ref.c.o) $(if $(filter $1,$(EMULATED)),$(EMU)) $(call archives,$(USES_unit_$1))
 	$$(call say,LINK)$$(CC) $$(LDFLAGS) $$^ $(call libs,$(USES_unit_$1)) -lcmocka -o $$@
 endef
 $(foreach u,$(UNITS),$(eval $(call unit,$u)))
@@ -111,6 +147,23 @@ $B/tests/bench/$1: $B/tests/bench/$1.c.o $(call archives,$(USES_bench_$1))
 endef
 BENCHES := $(basename $(notdir $(wildcard tests/bench/*.c)))
 $(foreach u,$(BENCHES),$(eval $(call bench,$u)))
+
+# Checks and speeds on a GPU: built from the few sources they need, so that a machine with nvcc and a
+# C compiler will do; tests/gpu has the little they take from libraries
+GPU_SRC := $(patsubst %,lib/base/%.c,err mem progress rng run utf8) \
+           $(patsubst %,lib/model/%.c,backward forward lora model pass) lib/math/dev.c \
+           $(wildcard lib/math/cpu/*.c) $(filter %.c,$(CUDA_SRC))
+GPU_LIB := $(patsubst %,$B/gpu/%.o,$(wildcard $(GPU_SRC))) $(patsubst %,$B/%.o,$(filter %.cu,$(CUDA_SRC)))
+$B/gpu/%.c.o: %.c $B/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) -Itests/gpu $(CPPFLAGS) -isystem $(CUDA_ROOT)/include $(CFLAGS) -MMD -MP -c $< -o $@
+$B/gpu/ops $B/gpu/company: $B/gpu/%: $B/gpu/tests/unit/%.c.o $B/gpu/tests/unit/ref.c.o $B/tests/gpu/place.cu.o $(GPU_LIB)
+	$(call say,LINK)$(CC) $(LDFLAGS) $^ $(LIBS_cuda) -lm -o $@
+$B/gpu/agree: $B/gpu/tests/unit/agree.c.o $(GPU_LIB)
+	$(call say,LINK)$(CC) $(LDFLAGS) $^ $(LIBS_cuda) -lm -o $@
+$B/gpu/bench: $B/gpu/tests/gpu/bench.c.o $(GPU_LIB)
+	$(call say,LINK)$(CC) $(LDFLAGS) $^ $(LIBS_cuda) -lm -o $@
+need_cuda = $(if $(filter 1,$(CUDA)),,$(error $@ needs a build with CUDA, and there is no nvcc))
 
 # Fuzzers: clang's libFuzzer when asked for by `make fuzz`; otherwise a driver that replays the corpus
 FUZZERS := $(filter-out replay,$(basename $(notdir $(wildcard tests/fuzz/*.c))))
@@ -150,10 +203,18 @@ tests: $(UNITS:%=$B/tests/unit/%) $(FUZZERS:%=$B/tests/fuzz/%) $B/fault.so
 check: all tests
 	@MODE=$(MODE) sh tests/check
 # Every source compiled, nothing linked: what another compiler has to say
-objects: $(patsubst %.c,$B/%.c.o,$(wildcard $(foreach d,lib/* lib/*/cpu $(TOOLS) $(TOOLS:%=%/*) tests tests/*,$d/*.c)))
+objects: $(patsubst %.c,$B/%.c.o,$(wildcard $(foreach d,lib/* lib/math/cpu $(TOOLS) $(TOOLS:%=%/*) tests tests/*,$d/*.c)))
 fuzz: $(FUZZERS:%=build/fuzz/%)
 bench: all $(BENCHES:%=$B/tests/bench/%)
 	@sh tests/bench/run
+
+check-gpu: $B/gpu/ops $B/gpu/company $B/gpu/agree
+	$(need_cuda)@sh tests/gpu/check $B/gpu
+bench-gpu: $B/gpu/bench
+	$(need_cuda)@$<
+# Registers, spills and shared memory of every kernel, as the compiler tells them
+cuda-report:
+	$(need_cuda)@NVCC='$(NVCC)' sh tests/gpu/report $(CUDA_ARCH)
 
 install: all
 	mkdir -p $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
@@ -168,6 +229,8 @@ help:
 	@echo 'make            the four programs into bin/, manual pages into build/man'
 	@echo 'make check      all tests (sh tests/run also installs what they need)'
 	@echo 'make bench      every speed beside its yardstick (sh pipelines/setup.sh bench installs oneDNN)'
+	@echo 'make check-gpu  every op and a training run on a GPU; make bench-gpu: their speeds'
+	@echo 'make cuda-report  registers and spills of every kernel'
 	@echo 'make objects    every source compiled and nothing linked, for another compiler: CC=clang'
 	@echo 'make fuzz       coverage-guided fuzzers into build/fuzz (clang)'
 	@echo 'make install    PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
@@ -176,4 +239,4 @@ help:
 	@echo 'CUDA=$(CUDA) $(if $(NVCC),with $(NVCC),(no nvcc))$(if $(CUDA_SRC),,; this version has no CUDA backend)'
 
 FORCE:
-.PHONY: all man tests check objects fuzz bench install clean help FORCE
+.PHONY: all man tests check objects fuzz bench check-gpu bench-gpu cuda-report install clean help FORCE

@@ -1,5 +1,5 @@
 /* dev.h - a device: memory, copies, its ops, and the fault it keeps.  The only owner of device
- * memory. */
+ * memory.  What stands behind it is a backend (backend.h). */
 #ifndef DEV_H
 #define DEV_H
 
@@ -7,16 +7,19 @@
 #include "math/tensor.h"
 
 struct ops;
+struct backend;
 
 struct dev {
     const struct ops *op;                      /* d->op->rmsnorm(d, ...) */
     const char       *name;                    /* "cpu" */
-    int               threads;
+    int               threads;                 /* of the host */
+    const struct backend *backend;
     struct dev_own   *own;                     /* the backend's: scratch, handles */
 };
 
-/* name: "auto" (the best there is) or "cpu"; anything else is ST_USAGE naming what this build
- * has.  threads 0: run_threads(). */
+/* name: "auto" (the best there is), "cpu" or a form of another backend of this build; anything
+ * else is ST_USAGE naming what this build has, and a device that the machine has not is ST_SYS.
+ * threads 0: run_threads(). */
 enum st dev_open(struct dev **d, const char *name, int threads, struct arena *a) must_use;
 void dev_close(struct dev *d);                 /* frees all device memory */
 
@@ -24,6 +27,7 @@ void dev_close(struct dev *d);                 /* frees all device memory */
  * fail(ST_SYS) was called, telling how much was asked and what the machine has. */
 void *dev_alloc(struct dev *d, size_t n_bytes) must_use;
 void  dev_free(struct dev *d, void *p);
+/* Enqueued; host may change as soon as this returns. */
 void  dev_put(struct dev *d, void *to, const void *host, size_t n_bytes);
 /* Waits for what was enqueued. */
 void  dev_get(struct dev *d, void *host, const void *from, size_t n_bytes);

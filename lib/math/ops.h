@@ -1,8 +1,8 @@
 /* ops.h - every operation of a training step, the only description of each.
  *
  * An op enqueues and cannot fail: a wrong shape is a bug, a device fault is kept and comes back
- * from dev_sync().  Backends: cpu/ (here), each with the same signatures, checked by the compiler
- * through ops.def.
+ * from dev_sync().  Backends: cpu/ (here) and others, each with the same signatures, checked by the
+ * compiler through ops.def.
  *
  * Two promises bind every backend.
  *  1. Same bits: the result does not depend on the number of threads.

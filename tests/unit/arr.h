@@ -1,7 +1,8 @@
 /* arr.h - arrays for tests of ops: the same numbers as float on the device and as double here.
  *
  * Inputs are fresh each run; the seed is told where a test fails (and PLAIT_SEED gives it
- * again).  Outputs are poisoned, so that a number nobody wrote is a NaN, and a NaN never passes. */
+ * again).  Outputs are poisoned, so that a number nobody wrote is a NaN, and a NaN never passes.
+ * The same tests run in every place of the program (place.h). */
 #ifndef ARR_H
 #define ARR_H
 
@@ -10,11 +11,13 @@
 #include "base/rng.h"
 #include "math/ops.h"
 #include "tests/check.h"
+#include "tests/unit/place.h"
 
-struct arr { double *x; float *p; int64_t n; };    /* p on the device, which is the host here */
+struct arr { double *x; float *p; int64_t n; };    /* p on the device, which the host sees */
 
 static struct arena *mem;
 static struct dev   *dev;
+static const struct place *place = places;         /* where the tests run now */
 static uint64_t      seed, drawn;
 
 static inline uint64_t draw(uint64_t below)
@@ -29,6 +32,14 @@ static inline void *heap(size_t bytes)
     return p;
 }
 
+/* For what is neither: indices, keys, segments. */
+static inline void *on_device(size_t bytes)
+{
+    void *p = dev_alloc(dev, bytes);
+    BUG_IF(!p);
+    return p;
+}
+
 /* n doubles; the floats are theirs rounded, and the doubles are rounded with them. */
 static inline struct arr arr_of(int64_t n, double scale, bool poison)
 {
@@ -37,6 +48,7 @@ static inline struct arr arr_of(int64_t n, double scale, bool poison)
     BUG_IF(!a.p);
     for (int64_t i = 0; i < n; i++) {
         a.p[i] = poison ? NAN : (float)(scale * rng_normal(seed, RNG_STREAM(RNG_TEST, 1), drawn++));
+        a.p[i] = place->coarse && !poison ? (float)((int)(a.p[i] * 16)) / 16 : a.p[i];
         a.x[i] = (double)a.p[i];
     }
     return a;
@@ -63,8 +75,7 @@ static inline struct arr copied(struct arr a)
 
 static inline int32_t *indices(int64_t n, int64_t below)
 {
-    int32_t *p = dev_alloc(dev, (size_t)n * sizeof(*p));
-    BUG_IF(!p);
+    int32_t *p = on_device((size_t)n * sizeof *p);
     for (int64_t i = 0; i < n; i++)
         p[i] = (int32_t)draw((uint64_t)below);
     return p;
@@ -81,10 +92,10 @@ static inline void near_at(const char *file, int line, const char *what, const f
     for (int64_t i = 0; i < n; i++)
         top = fmax(top, fabs(x[i]));
     for (int64_t i = 0; i < n; i++)
-        if (!(fabs((double)p[i] - x[i]) <= tol * top))
-            check_failed(
-                file, line, "%s[%lld] is %.9g, not %.9g (largest %.3g, tolerance %.1e); seed %llu",
-                what, (long long)i, (double)p[i], x[i], top, tol, (unsigned long long)seed);
+        if (!(fabs((double)p[i] - x[i]) <= tol * place->loose * top))
+            check_failed(file, line, "%s: %s[%lld] is %.9g, not %.9g (largest %.3g, tolerance "
+                         "%.1e); seed %llu", place->name, what, (long long)i, (double)p[i], x[i],
+                         top, tol * place->loose, (unsigned long long)seed);
 }
 
 static inline bool same_bits(const float *a, const float *b, int64_t n)
@@ -114,10 +125,11 @@ static inline void fd_check(const char *what, double (*loss)(void *), void *of, 
     }
     for (int64_t i = 0; i < looks; i++) {
         double got = (double)grad.p[at[i]] - grad.x[at[i]];
-        if (!(fabs(got - want[i]) <= tol * top + 1e-6 * fabs(grad.x[at[i]])))
+        if (!(fabs(got - want[i]) <= tol * place->loose * top + 1e-6 * fabs(grad.x[at[i]])))
             check_failed(__FILE__, __LINE__,
-                         "%s[%lld]: gradient %.9g, differences %.9g (largest %.3g); seed %llu",
-                         what, (long long)at[i], got, want[i], top, (unsigned long long)seed);
+                         "%s: %s[%lld]: gradient %.9g, differences %.9g (largest %.3g); seed %llu",
+                         place->name, what, (long long)at[i], got, want[i], top,
+                         (unsigned long long)seed);
     }
 }
 
@@ -148,7 +160,7 @@ static inline void forest_place(struct forest *f)
 {
     int64_t start[64];
 
-    f->pos = heap((size_t)(f->n_tokens + 1) * sizeof(*f->pos));
+    f->pos = on_device((size_t)(f->n_tokens + 1) * sizeof *f->pos);
     for (int64_t s = 0; s < f->n_segs; s++) {
         struct seg g = f->seg[s], up = g.parent < 0 ? (struct seg){ 0 } : f->seg[g.parent];
         start[s] = g.parent < 0 ? 0 : start[g.parent] + (up.end - up.begin);
@@ -157,13 +169,12 @@ static inline void forest_place(struct forest *f)
     }
 }
 
-/* A forest of random trees over about n tokens: pairs, chains, empty segments, lone rows.  Host
- * is device. */
+/* A forest of random trees over about n tokens: pairs, chains, empty segments, lone rows.  */
 static inline struct forest random_forest(int64_t n)
 {
     struct forest f = { 0 };
     int depth[64] = { 0 };
-    f.seg = heap(64 * sizeof(*f.seg));
+    f.seg = on_device(64 * sizeof *f.seg);
     while (f.n_segs < 64 && f.n_tokens < n) {
         int32_t parent = f.n_segs > 0 ? (int32_t)draw((uint64_t)f.n_segs + 2) - 2 : -1;
         if (parent < 0 || depth[parent] >= FOREST_DEPTH_MAX)
@@ -189,7 +200,7 @@ static inline void arr_open(int threads)
                      : (uint64_t)now.tv_nsec * 1000003 + (uint64_t)now.tv_sec;
     if (!mem)
         mem = arena_new(0);
-    CHECK_ST(dev_open(&dev, "cpu", threads, mem), ST_OK);
+    CHECK_ST(place->open(&dev, place->name, threads, mem), ST_OK);
 }
 
 /* All arrays gone. */
@@ -198,6 +209,23 @@ static inline void arr_close(void)
     CHECK_ST(dev_sync(dev), ST_OK);
     dev_close(dev);
     arena_back(mem, 0);
+}
+
+/* All tests in every place, but those it leaves out. */
+static inline int in_places(size_t n, const struct CMUnitTest *tests)
+{
+    int failed = 0;
+
+    for (place = places; place->name; place++) {
+        struct CMUnitTest some[64];
+        size_t k = 0;
+        BUG_IF(n > 64);
+        for (size_t i = 0; i < n; i++)
+            if (!place->only || place->only(tests[i].name))
+                some[k++] = tests[i];
+        failed |= _cmocka_run_group_tests(place->name, some, k, NULL, NULL) != 0;
+    }
+    return failed;
 }
 
 #endif

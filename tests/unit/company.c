@@ -43,11 +43,15 @@ static void product_rows(void **state)
     }
 }
 
+static float *kept, *kept2;                        /* [1000] on the device */
+
 /* Rows [from, from + n) of what `op` makes of N rows, against what it makes of them alone. */
 static void alone(void (*op)(float *y, const float *x, int64_t n, int64_t D, const float *w),
                   int64_t D)
 {
     int64_t N = 300;
+    kept = on_device(1000 * sizeof *kept);
+    kept2 = on_device(1000 * sizeof *kept2);
     struct arr x = fresh(N * D, 2), w = fresh(D, 1), y = poisoned(N * D), part = poisoned(N * D);
 
     op(y.p, x.p, N, D, w.p);
@@ -59,7 +63,7 @@ static void alone(void (*op)(float *y, const float *x, int64_t n, int64_t D, con
     }
 }
 
-static float kept[1000], kept2[1000];
+static float *kept, *kept2;                        /* [1000], on the device */
 
 static void rms(float *y, const float *x, int64_t n, int64_t D, const float *w)
 {
@@ -189,10 +193,13 @@ static void pair(int64_t A, int64_t B, int64_t C, int64_t window, struct paths *
                           { 3, (int32_t)(3 + A + C), -1 },
                           { (int32_t)(3 + A + C), (int32_t)(M - 5), -1 },
                           { (int32_t)(M - 5), (int32_t)M, 2 } };   /* NaN after the path's end */
-    int32_t *pos = heap((size_t)M * 4), *pos2 = heap((size_t)M * 4), *from = heap((size_t)M * 4),
-            *from2 = heap((size_t)M * 4);
-    struct forest f = { N, 4, tree, pos }, g = { M, 4, rows, pos2 };
+    int32_t *pos = on_device((size_t)M * 4), *pos2 = on_device((size_t)M * 4);
+    int32_t *from = heap((size_t)M * 4), *from2 = heap((size_t)M * 4);
+    struct forest f = { N, 4, on_device(sizeof tree), pos };
+    struct forest g = { M, 4, on_device(sizeof rows), pos2 };
 
+    memcpy(f.seg, tree, sizeof tree);
+    memcpy(g.seg, rows, sizeof rows);
     for (int64_t i = 0; i < N; i++) {
         from[i] = (int32_t)i;
         pos[i] = (int32_t)(i < A + B ? i : i - B);
@@ -292,9 +299,9 @@ static void all_ops(struct outs *o)
     dev->op->logprob(dev, S0, S1, S2, S3, X, W, at, coef.p, tensor2(dx, N, D), tensor2(dw, V, D));
     dev->op->matmul_dw(dev, tensor2(out_of(o, D * D, 1), D, D), B, mat_of(DY), mat_of(X));
     dev->op->matmul_t_dw(dev, tensor2(out_of(o, D * D, 1), D, D), B, mat_of(DY), mat_of(X));
-    double sum = 0;
-    dev->op->sumsq(dev, &sum, W);
-    *out_of(o, 1, 1) = (float)sum;
+    double *sum = on_device(sizeof *sum);
+    dev->op->sumsq(dev, sum, W);
+    *out_of(o, 1, 1) = (float)*sum;
 }
 
 static void threads(void **state)
@@ -325,6 +332,9 @@ static void threads(void **state)
 
 int main(void)
 {
-    return RUN(TEST(product_rows), TEST(point_rows), TEST(head_rows), TEST(paths), TEST(stretches),
-               TEST(threads));
+    static const struct CMUnitTest tests[] = { TEST(product_rows), TEST(point_rows),
+                                               TEST(head_rows), TEST(paths), TEST(stretches),
+                                               TEST(threads) };
+
+    return in_places(countof(tests), tests);
 }

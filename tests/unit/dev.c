@@ -14,8 +14,11 @@ static void opens(void **state)
     CHECK_STR(d->name, "cpu");
     CHECK(d->op == &cpu_ops);
     dev_close(d);
-    CHECK_ST(dev_open(&d, "cuda", 0, a), ST_USAGE);
-    CHECK_STR(err_text(), "--device: 'cuda' is not in this build; this build has cpu");
+    CHECK_ST(dev_open(&d, "tpu", 0, a), ST_USAGE);
+    CHECK_STR(err_text(), "--device: 'tpu' is none of auto, cuda[:N][,f32], cpu");
+    err_clear();
+    CHECK_ST(dev_open(&d, "cpu:1", 0, a), ST_USAGE);
+    CHECK_STR(err_text(), "--device: 'cpu:1': cpu takes nothing behind it");
     err_clear();
     arena_free(a);
 }

@@ -2,8 +2,8 @@
  * differences.
  *
  * The list names the tests: an op without one does not compile.  Shapes are drawn anew each run:
- * odd, tiny, and past every block size.  Here: what works on the forest, number by number, the
- * head; ops_dense.h has the rest. */
+ * odd, tiny, and past every block size, in every place.  Here: what works on the forest, number by
+ * number, the head; ops_dense.h has the rest. */
 #include "tests/unit/ops_dense.h"
 #include "tests/unit/paged.h"
 
@@ -126,8 +126,9 @@ static void attention_long(void **state)
 
     (void)state;
     arr_open(2);
-    struct seg seg[] = { { 0, 270, -1 }, { 270, 330, 0 }, { 330, 380, 0 } };
-    struct forest f = { .n_tokens = 380, .n_segs = 3, .seg = seg };
+    static const struct seg seg[] = { { 0, 270, -1 }, { 270, 330, 0 }, { 330, 380, 0 } };
+    struct forest f = { .n_tokens = 380, .n_segs = 3, .seg = on_device(sizeof seg) };
+    memcpy(f.seg, seg, sizeof seg);
     forest_place(&f);
     struct att t = draw_att(round, f);
     t.window = 0;
@@ -269,7 +270,7 @@ static void test_dropout(void **state)
         double p = round % 4 / 4.0, most = 6 * sqrt(p * (1 - p) * (double)(N * D));
         struct arr x = fresh(N * D, 1), y = poisoned(N * D), old = fresh(N * D, 1);
         struct arr part = copied(old);
-        uint64_t *key = heap((size_t)N * sizeof *key);
+        uint64_t *key = on_device((size_t)N * sizeof *key);
         int32_t *at = indices(N, N);
         struct draws by = { seed, RNG_STREAM(RNG_NOISE, round), key, NULL, p };
         for (int64_t i = 0; i < N; i++)
@@ -572,5 +573,5 @@ static const struct CMUnitTest tests[] = {
 
 int main(void)
 {
-    return check_run(countof(tests), tests);
+    return in_places(countof(tests), tests);
 }

@@ -290,9 +290,10 @@ static void test_sumsq(void **state)
         arr_open(1 + round % 3);
         int64_t n = 1 + (int64_t)draw(200000);
         struct arr x = fresh(n, 3);
-        double sum = 5;
-        dev->op->sumsq(dev, &sum, tensor1(x.p, n));
-        CHECK_NEAR(sum, 5 + ref_sumsq(x.x, n), 1e-12 * sum);
+        double *sum = on_device(sizeof *sum);
+        *sum = 5;
+        dev->op->sumsq(dev, sum, tensor1(x.p, n));
+        CHECK_NEAR(*sum, 5 + ref_sumsq(x.x, n), 1e-12 * *sum);
         arr_close();
     }
 }

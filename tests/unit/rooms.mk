@@ -23,7 +23,11 @@ USES_unit_ops   := math base
 USES_unit_company := math base
 USES_unit_vec   := math base
 USES_unit_dev   := math base
+USES_unit_cuda  := math base
 REF_ops         := ref
+USES_unit_agree := model math base
+# Those that run the CUDA backend too, on the emulator of tests/emu
+EMULATED        := ops company cuda model agree
 USES_unit_model := model math base
 USES_unit_lora  := model math base
 USES_unit_gen   := model math base

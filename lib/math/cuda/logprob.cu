@@ -1,0 +1,128 @@
+/* logprob.cu - the head: log-probabilities of targets and their gradient, never holding [n V].
+ *
+ * Rows are taken in chunks whose logits fit CHUNK numbers: a product, one pass of a block per row
+ * for maximum, sum, target and first arg max, and then in place coef (1[v = target] - e^(logit -
+ * lse)), which two products carry to dx and dw.  The second look at a row finds it in L2. */
+#include "math/cuda/common.cuh"
+
+#define CHUNK   ((int64_t)32 << 20)            /* logits held */
+#define THREADS 512
+
+struct head {
+    float         *logit;                      /* [rows V] */
+    float         *logp, *lse, *hit;           /* [rows]; logp NULL: lse is given */
+    const int32_t *target;
+    const float   *coef;                       /* NULL: no gradient */
+    int64_t        V;
+};
+
+/* A row's maximum, its first place and the sum of e^(x - maximum), of two parts. */
+struct top { float most, sum; int32_t at; };
+
+static __device__ struct top join(struct top a, struct top b)
+{
+    bool second = b.most > a.most || (b.most == a.most && b.at < a.at);
+    float most = second ? b.most : a.most;
+
+    a.sum = (a.sum ? a.sum * expf(a.most - most) : 0) + (b.sum ? b.sum * expf(b.most - most) : 0);
+    a.most = most;
+    a.at = second ? b.at : a.at;
+    return a;
+}
+
+/* NaN comes through in sum. */
+static __device__ struct top row_top(const float *x, int64_t V, struct top *part)
+{
+    struct top t = { -INFINITY, 0, INT32_MAX };
+
+    for (int64_t v = threadIdx.x; v < V; v += THREADS)
+        if (x[v] > t.most) {
+            t.most = x[v];
+            t.at = (int32_t)v;
+        }
+    for (int64_t v = threadIdx.x; v < V; v += THREADS)
+        t.sum += expf(x[v] - t.most);
+    part[threadIdx.x] = t;
+    for (int h = THREADS / 2; h; h /= 2) {
+        __syncthreads();
+        if ((int)threadIdx.x < h)
+            part[threadIdx.x] = join(part[threadIdx.x], part[threadIdx.x + h]);
+    }
+    __syncthreads();
+    return part[0];
+}
+
+static __global__ void k_head(struct head k)
+{
+    int64_t i = blockIdx.x, target = k.target[i];
+    float *x = k.logit + i * k.V, lse;
+
+    if (k.logp) {
+        float own = x[target];
+        struct top t = row_top(x, k.V, (struct top *)shared_floats());
+        double all = (double)t.most + log((double)t.sum);
+        lse = (float)all;
+        if (threadIdx.x == 0) {
+            k.lse[i] = lse;
+            k.logp[i] = (float)((double)own - all);
+            k.hit[i] = t.at == target ? 1 : 0;
+        }
+    } else {
+        lse = k.lse[i];
+    }
+    if (!k.coef)
+        return;
+    float coef = k.coef[i];
+    for (int64_t v = threadIdx.x; v < k.V; v += THREADS)
+        x[v] = (v == target ? coef : 0) - coef * expf(x[v] - lse);
+}
+
+/* All rows, chunk by chunk. */
+static void run(struct dev *d, struct head k, struct tensor x, struct tensor w, struct tensor dx,
+                struct tensor dw)
+{
+    int64_t n = x.d[0], D = x.d[1], V = w.d[0], rows = MAX(1, MIN(n, CHUNK / V));
+
+    k.V = V;
+    k.logit = (float *)cuda_scratch(d, CUDA_OP, (size_t)(rows * V) * sizeof(float));
+    for (int64_t i = 0; k.logit && i < n; i += rows) {
+        int64_t some = MIN(rows, n - i);
+        struct mat logit = { k.logit, some, V, V }, xs = { f32(x) + i * D, some, D, D };
+        struct head at = k;
+        at.logp = k.logp ? k.logp + i : NULL;
+        at.lse = k.lse + i;
+        at.hit = k.hit ? k.hit + i : NULL;
+        at.target = k.target + i;
+        at.coef = k.coef ? k.coef + i : NULL;
+        cuda_matmul(d, logit, xs, w, tensor1(NULL, 0), false);
+        launch(d, some, THREADS, THREADS * sizeof(struct top), k_head, at);
+        if (!k.coef)
+            continue;
+        cuda_matmul_dx(d, { f32(dx) + i * D, some, D, D }, logit, w, false);
+        if (dw.p)
+            cuda_matmul_dw(d, dw, tensor1(NULL, 0), logit, xs);
+    }
+}
+
+extern "C" void cuda_logprob(struct dev *d, struct tensor logp, struct tensor lse,
+                             struct tensor hit, struct tensor x, struct tensor w,
+                             const int32_t *target, const float *coef, struct tensor dx,
+                             struct tensor dw)
+{
+    int64_t n = x.d[0];
+
+    BUG_IF(x.rank != 2 || w.rank != 2 || w.d[1] != x.d[1]);
+    BUG_IF(tensor_n(logp) != n || tensor_n(lse) != n || tensor_n(hit) != n);
+    BUG_IF(coef && (!dx.p || tensor_n(dx) != n * x.d[1]));
+    BUG_IF(coef && dw.p && tensor_n(dw) != tensor_n(w));
+    run(d, { NULL, f32(logp), f32(lse), f32(hit), target, coef, 0 }, x, w, dx, dw);
+}
+
+extern "C" void cuda_logprob_bwd(struct dev *d, struct tensor dx, struct tensor dw,
+                                 struct tensor x, struct tensor w, struct tensor lse,
+                                 const int32_t *target, const float *coef)
+{
+    BUG_IF(x.rank != 2 || w.rank != 2 || w.d[1] != x.d[1] || !coef);
+    BUG_IF(tensor_n(dx) != x.d[0] * x.d[1] || tensor_n(lse) != x.d[0]);
+    run(d, { NULL, NULL, f32(lse), NULL, target, coef, 0 }, x, w, dx, dw);
+}
