@@ -160,7 +160,7 @@ k_attend(struct att a)
         if (r >= w.rows)
             continue;
         give<E>(a.o, w.begin + r, h, o, half, 1 / l[half]);
-        if (lane_pair() == 0)
+        if (a.lse && lane_pair() == 0)
             a.lse[(int64_t)(w.begin + r) * a.q.n + h] = m[half] + logf(l[half]);
     }
 }
@@ -188,5 +188,86 @@ extern "C" void cuda_attention(struct dev *d, struct heads o, struct tensor lse,
 #define WIDTH_3(W) if (d->own->f32 && q.E <= W) return attend<W, 3>(d, a, f);
     ATT_WIDTHS_1(WIDTH_1)
     ATT_WIDTHS_3(WIDTH_3)
+    cuda_fault(d, "heads wider than 256; --device cpu has them");
+}
+
+/* ---- over a cache: each stretch is a segment that begins at its position */
+
+/* A block is a token, a thread four numbers of it. */
+static __global__ void k_put(struct heads to_k, struct heads to_v, struct heads k, struct heads v,
+                             const struct stretch *s, int32_t n, const int32_t *list)
+{
+    int32_t i = (int32_t)blockIdx.x, lo = 0, hi = n;       /* s[lo].begin <= i < s[hi].begin */
+
+    while (hi - lo > 1) {
+        int32_t mid = (lo + hi) / 2;
+        if (s[mid].begin <= i)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    while (i >= s[lo].end)                     /* one that is empty */
+        lo++;
+    int32_t pos = s[lo].pos + (i - s[lo].begin);
+    int64_t to = page_token(to_k, list[s[lo].pages + pos / CACHE_PAGE], pos);
+    for (int64_t at = threadIdx.x; at < k.n * k.E; at += blockDim.x) {
+        int64_t g = at / k.E, e = at % k.E;
+        to_k.p[to * to_k.row + g * to_k.head + e] = k.p[i * k.row + g * k.head + e];
+        to_v.p[to * to_v.row + g * to_v.head + e] = v.p[i * v.row + g * v.head + e];
+    }
+}
+
+extern "C" void cuda_cache_put(struct dev *d, struct pages to, struct heads k, struct heads v,
+                               const struct stretches *s)
+{
+    BUG_IF(k.n != to.G || v.n != to.G || k.E != to.E || v.E != to.E);
+    launch(d, s->n_tokens, 128, 0, k_put, page_heads(to.k, to), page_heads(to.v, to), k, v,
+           (const struct stretch *)s->v, (int32_t)s->n, (const int32_t *)s->list);
+}
+
+static __global__ void k_segments(struct seg *seg, const struct stretch *s, int32_t n)
+{
+    for (int32_t i = (int32_t)threadIdx.x; i < n; i += PLAN_THREADS)
+        seg[i] = { s[i].begin, s[i].end, -1 };
+}
+
+static __global__ void k_starts(int32_t *start, const struct stretch *s, int32_t n)
+{
+    for (int32_t i = (int32_t)threadIdx.x; i < n; i += PLAN_THREADS)
+        start[i] = s[i].pos;
+}
+
+template <int E, int P>
+static void attend_cache(struct dev *d, struct att a, const struct stretches *s)
+{
+    int32_t n = (int32_t)s->n, *start;
+    struct seg *seg = (struct seg *)cuda_scratch(d, CUDA_PRODUCT, (size_t)n * sizeof *seg);
+    struct forest f = { s->n_tokens, n, seg, NULL };
+    float *none;
+
+    if (!seg)
+        return;
+    launch(d, n > 0, PLAN_THREADS, 0, k_segments, seg, a.stretch, n);
+    if (!att_plan(d, &a, &f, forward<E>::OWN, 0, &none))
+        return;
+    start = (int32_t *)a.start;                /* the plan has all begin at 0 */
+    launch(d, n > 0, PLAN_THREADS, 0, k_starts, start, a.stretch, n);
+    launch(d, (n + s->n_tokens / forward<E>::OWN) * a.q.n, ATT_THREADS(E), forward<E>::bytes(),
+           k_attend<E, P>, a);
+}
+
+extern "C" void cuda_attention_cache(struct dev *d, struct heads o, struct heads q, struct pages c,
+                                     const struct stretches *s, double scale, int64_t window)
+{
+    struct att a = att_of(q, page_heads(c.k, c), page_heads(c.v, c), scale, window);
+
+    BUG_IF(o.n != q.n || o.E != q.E);
+    a.o = o;
+    a.stretch = s->v;
+    a.list = s->list;
+#define CACHE_1(W) if (!d->own->f32 && q.E <= W) return attend_cache<W, 1>(d, a, s);
+#define CACHE_3(W) if (d->own->f32 && q.E <= W) return attend_cache<W, 3>(d, a, s);
+    ATT_WIDTHS_1(CACHE_1)
+    ATT_WIDTHS_3(CACHE_3)
     cuda_fault(d, "heads wider than 256; --device cpu has them");
 }

@@ -18,6 +18,8 @@ struct att {
     const struct seg *seg;
     const int32_t    *start;                   /* [n_segs] position of each segment's first token */
     const int32_t    *first;                   /* [n_segs + 1] its first tile of OWN rows */
+    const struct stretch *stretch;             /* [n_segs] rows of a cache; NULL: a forest */
+    const int32_t    *list;                    /* their pages */
     float             scale;
     int32_t           n_segs, window, group;   /* group: query heads of a key head */
     bool              whole;                   /* rows can be taken in fours */
@@ -156,6 +158,19 @@ static __device__ __forceinline__ void weigh(float (&c)[E / 8][4], const float (
     }
 }
 
+/* A page holds a head's CACHE_PAGE rows side by side, then the next head's: as heads, rows of one
+ * head are rows, and those of the next page come after those of all heads of this one. */
+static __device__ __forceinline__ int64_t page_token(const struct heads &x, int32_t page,
+                                                     int32_t pos)
+{
+    return ((int64_t)page * x.n) * CACHE_PAGE + pos % CACHE_PAGE;
+}
+static inline struct heads page_heads(float *p, const struct pages &c)
+{
+    int64_t head = cache_head(c.E);
+    return { p, c.G, c.E, head / CACHE_PAGE, head };
+}
+
 /* A tile: `rows` tokens of segment s from `begin` on. */
 struct tile { int32_t s, begin, rows; };
 
@@ -177,9 +192,11 @@ static __device__ __forceinline__ struct tile tile_of(const struct att &a, int32
     return { lo, begin, left < own ? left : own };
 }
 
-/* The token at `pos` on the path to segment s. */
+/* The token at `pos` on the path to segment s, among those of k and v. */
 static __device__ __forceinline__ int64_t path_token(const struct att &a, int32_t s, int32_t pos)
 {
+    if (a.stretch)
+        return page_token(a.k, a.list[a.stretch[s].pages + pos / CACHE_PAGE], pos);
     while (pos < a.start[s])
         s = a.seg[s].parent;
     return a.seg[s].begin + (pos - a.start[s]);

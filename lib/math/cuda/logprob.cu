@@ -1,7 +1,7 @@
 /* logprob.cu - the head: log-probabilities of targets and their gradient, never holding [n V].
  *
  * Rows are taken in chunks whose logits fit CHUNK numbers: a product, one pass of a block per row
- * for maximum, sum, target and first arg max, and then in place coef (1[v = target] - e^(logit -
+ * for maximum, sums, target and first arg max, and then in place coef (1[v = target] - e^(logit -
  * lse)), which two products carry to dx and dw.  The second look at a row finds it in L2. */
 #include "math/cuda/common.cuh"
 
@@ -10,38 +10,51 @@
 
 struct head {
     float         *logit;                      /* [rows V] */
-    float         *logp, *lse, *hit;           /* [rows]; logp NULL: lse is given */
+    float         *logp, *lse, *hit, *entropy; /* [rows]; logp NULL: lse is given */
     const int32_t *target;
     const float   *coef;                       /* NULL: no gradient */
     int64_t        V;
 };
 
-/* A row's maximum, its first place and the sum of e^(x - maximum), of two parts. */
-struct top { float most, sum; int32_t at; };
+/* A row's maximum, its first place, and the sums of e^(x - maximum) and that times x - maximum, of
+ * two parts. */
+struct top { float most, sum, dot; int32_t at; };
+
+static __device__ void lower(struct top *t, float most)
+{
+    float by = t->sum ? expf(t->most - most) : 0;
+
+    t->dot = t->sum ? (t->dot + t->sum * (t->most - most)) * by : 0;
+    t->sum = t->sum * by;
+    t->most = most;
+}
 
 static __device__ struct top join(struct top a, struct top b)
 {
     bool second = b.most > a.most || (b.most == a.most && b.at < a.at);
     float most = second ? b.most : a.most;
+    int32_t at = second ? b.at : a.at;
 
-    a.sum = (a.sum ? a.sum * expf(a.most - most) : 0) + (b.sum ? b.sum * expf(b.most - most) : 0);
-    a.most = most;
-    a.at = second ? b.at : a.at;
-    return a;
+    lower(&a, most);
+    lower(&b, most);
+    return { most, a.sum + b.sum, a.dot + b.dot, at };
 }
 
-/* NaN comes through in sum. */
+/* NaN comes through in the sums. */
 static __device__ struct top row_top(const float *x, int64_t V, struct top *part)
 {
-    struct top t = { -INFINITY, 0, INT32_MAX };
+    struct top t = { -INFINITY, 0, 0, INT32_MAX };
 
     for (int64_t v = threadIdx.x; v < V; v += THREADS)
         if (x[v] > t.most) {
             t.most = x[v];
             t.at = (int32_t)v;
         }
-    for (int64_t v = threadIdx.x; v < V; v += THREADS)
-        t.sum += expf(x[v] - t.most);
+    for (int64_t v = threadIdx.x; v < V; v += THREADS) {
+        float down = x[v] - t.most, e = expf(down);
+        t.sum += e;
+        t.dot += e ? e * down : 0;             /* e is 0: down may be infinite */
+    }
     part[threadIdx.x] = t;
     for (int h = THREADS / 2; h; h /= 2) {
         __syncthreads();
@@ -66,6 +79,7 @@ static __global__ void k_head(struct head k)
             k.lse[i] = lse;
             k.logp[i] = (float)((double)own - all);
             k.hit[i] = t.at == target ? 1 : 0;
+            k.entropy[i] = (float)(log((double)t.sum) - (double)t.dot / (double)t.sum);
         }
     } else {
         lse = k.lse[i];
@@ -92,6 +106,7 @@ static void run(struct dev *d, struct head k, struct tensor x, struct tensor w, 
         at.logp = k.logp ? k.logp + i : NULL;
         at.lse = k.lse + i;
         at.hit = k.hit ? k.hit + i : NULL;
+        at.entropy = k.entropy ? k.entropy + i : NULL;
         at.target = k.target + i;
         at.coef = k.coef ? k.coef + i : NULL;
         cuda_matmul(d, logit, xs, w, tensor1(NULL, 0), false);
@@ -105,17 +120,18 @@ static void run(struct dev *d, struct head k, struct tensor x, struct tensor w, 
 }
 
 extern "C" void cuda_logprob(struct dev *d, struct tensor logp, struct tensor lse,
-                             struct tensor hit, struct tensor x, struct tensor w,
-                             const int32_t *target, const float *coef, struct tensor dx,
-                             struct tensor dw)
+                             struct tensor hit, struct tensor entropy, struct tensor x,
+                             struct tensor w, const int32_t *target, const float *coef,
+                             struct tensor dx, struct tensor dw)
 {
     int64_t n = x.d[0];
 
     BUG_IF(x.rank != 2 || w.rank != 2 || w.d[1] != x.d[1]);
-    BUG_IF(tensor_n(logp) != n || tensor_n(lse) != n || tensor_n(hit) != n);
+    BUG_IF(tensor_n(logp) != n || tensor_n(lse) != n || tensor_n(hit) != n ||
+           tensor_n(entropy) != n);
     BUG_IF(coef && (!dx.p || tensor_n(dx) != n * x.d[1]));
     BUG_IF(coef && dw.p && tensor_n(dw) != tensor_n(w));
-    run(d, { NULL, f32(logp), f32(lse), f32(hit), target, coef, 0 }, x, w, dx, dw);
+    run(d, { NULL, f32(logp), f32(lse), f32(hit), f32(entropy), target, coef, 0 }, x, w, dx, dw);
 }
 
 extern "C" void cuda_logprob_bwd(struct dev *d, struct tensor dx, struct tensor dw,
@@ -124,5 +140,22 @@ extern "C" void cuda_logprob_bwd(struct dev *d, struct tensor dx, struct tensor 
 {
     BUG_IF(x.rank != 2 || w.rank != 2 || w.d[1] != x.d[1] || !coef);
     BUG_IF(tensor_n(dx) != x.d[0] * x.d[1] || tensor_n(lse) != x.d[0]);
-    run(d, { NULL, NULL, f32(lse), NULL, target, coef, 0 }, x, w, dx, dw);
+    run(d, { NULL, NULL, f32(lse), NULL, NULL, target, coef, 0 }, x, w, dx, dw);
+}
+
+/* ---- the largest of a row: a block each */
+
+static __global__ void k_argmax(int32_t *best, const float *x, int64_t V)
+{
+    struct top *part = (struct top *)shared_floats(), t = row_top(x + blockIdx.x * V, V, part);
+
+    if (threadIdx.x == 0)
+        best[blockIdx.x] = t.sum == t.sum ? t.at : -1;
+}
+
+extern "C" void cuda_argmax(struct dev *d, int32_t *best, struct tensor x)
+{
+    BUG_IF(x.rank != 2 || x.d[1] < 1 || x.d[1] > INT32_MAX);
+    launch(d, x.d[0], THREADS, THREADS * sizeof(struct top), k_argmax, best, (const float *)f32(x),
+           x.d[1]);
 }

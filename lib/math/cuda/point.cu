@@ -245,7 +245,7 @@ extern "C" void cuda_rope(struct dev *d, struct heads x, const struct forest *f,
            (const int32_t *)f->pos, k, (int)n_freq, (float)sign);
 }
 
-/* ---- dropout: a thread is four columns, which share a draw; the draws are those of base/rng.c */
+/* ---- dropout and jitter: a thread is four columns, which share a draw; the draws are those of base/rng.c */
 
 static __device__ uint64_t mix(uint64_t x)
 {
@@ -287,4 +287,23 @@ extern "C" void cuda_dropout(struct dev *d, struct tensor y, struct tensor x, st
     SHAPE2(y, x.d[0], x.d[1]);
     BUG_IF(!by.key || dropped >= 65536);
     launch(d, x.d[0], THREADS, 0, k_dropout, f32(y), f32(x), x.d[1], by, dropped, add);
+}
+
+static __global__ void k_jitter(float *x, const float *size, int64_t D, struct draws by)
+{
+    int64_t i = blockIdx.x;
+    uint64_t key = draw(by.seed, by.stream, by.key[by.at ? by.at[i] : i]);
+    float unit = size[i] / 65536;
+
+    for (int64_t j = 4 * (int64_t)threadIdx.x; j < D; j += 4 * THREADS) {
+        uint64_t bits = draw(key, by.stream, (uint64_t)j / 4);
+        for (int64_t e = i * D + j; e < i * D + (j + 4 < D ? j + 4 : D); e++, bits >>= 16)
+            x[e] += unit * (float)(2 * (int32_t)(bits & 0xffff) + 1 - 65536);
+    }
+}
+
+extern "C" void cuda_jitter(struct dev *d, struct tensor x, struct tensor size, struct draws by)
+{
+    BUG_IF(x.rank != 2 || tensor_n(size) != x.d[0] || !by.key);
+    launch(d, x.d[0], THREADS, 0, k_jitter, f32(x), (const float *)f32(size), x.d[1], by);
 }
