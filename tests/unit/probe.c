@@ -186,6 +186,33 @@ static void same_run(void **state)
     CHECK(access(path("broken/step-00000013/state/given-sft"), F_OK) < 0);
 }
 
+/* Nor a forward that was kept for the update. */
+static void held_rows(void **state)
+{
+    struct header h = plain_header(6, 0);
+    struct step_rec look = { .why = WHY_REFRESH };
+    struct plan p = defaults("held0");
+
+    (void)state;
+    stream_begin("s", &h);
+    for (int64_t i = 0; i < 6; i++) {
+        struct step_rec u = update(i, (enum obj)(i % 2));
+        look.i = i;
+        for (look.obj = OBJ_SFT; i % 2 == 0 && look.obj <= OBJ_PREF; look.obj++)
+            step(look, ROWS, 6 * (i + (int64_t)look.obj));
+        u.use = true;
+        put_step(u);
+    }
+    stream_end(ST_OK);
+    CHECK_ST(run(p, path("s")), ST_OK);
+    p.out = path("held1");
+    p.probe_every = 1;
+    CHECK_ST(run(p, path("s")), ST_OK);
+    CHECK(view_eq(bytes("held0", "latest/model.safetensors"),
+                  bytes("held1", "latest/model.safetensors")));
+    CHECK(isfinite(metric("held1", WHY_UPDATE, 0, "probe/cosine")));
+}
+
 /* Nothing is told while one objective has had no rows. */
 static void one_objective(void **state)
 {
@@ -206,7 +233,8 @@ static void one_objective(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(against_torch), TEST(rows_of_the_other), TEST(same_run), TEST(one_objective),
+        TEST(against_torch), TEST(rows_of_the_other), TEST(same_run), TEST(held_rows),
+        TEST(one_objective),
     };
     err_tool("probe");
     return cmocka_run_group_tests(tests, setup, teardown) != 0;
