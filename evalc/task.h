@@ -32,6 +32,8 @@ struct seen {
     const struct sum  *seq;                    /* [n_seqs], chosen before rejected */
 };
 
+struct setup;                                  /* walk.h */
+
 /* What a task is given.  Fields of `job` are the task's to read; it writes through figures_*()
  * and report_*(). */
 struct job {
@@ -45,7 +47,6 @@ struct job {
     struct report        *report;              /* for a task that puts records itself */
     int64_t               n_streams;
     const char           *const *stream;       /* names of the inputs */
-    const char           *out;                 /* of --out: for a task that writes it itself */
     int64_t               n_sources;
     struct view           source[TASK_SOURCES_MAX];   /* names, in the order they came */
 };
@@ -65,9 +66,9 @@ struct task {
     enum st (*row)(struct job *j, const struct seen *s);
     /* After the last row; may be NULL.  A task that saw no row it could use says so: ST_DATA. */
     enum st (*end)(struct job *j);
-    /* Instead of all three; NULL: rows are read.  It reads the operands, which need be no streams,
-     * and writes --out itself; of the job only a, stream and out are set.  With `reports`. */
-    enum st (*whole)(struct job *j);
+    /* A task that reads no records does all its work here and has nothing of the above; it refuses
+     * the options of the tool that it does not heed. */
+    enum st (*alone)(const struct setup *s, char *const *name, int n, struct arena *a);
 };
 
 #define TASK(name) extern const struct task task_##name;

@@ -86,23 +86,17 @@ static enum st find_model(struct walk *w, struct arena *a)
     return st;
 }
 
-/* What a task may know before a stream is open. */
-static void set_job(struct walk *w, char *const *name, int n, struct arena *a)
+static enum st open_all(struct walk *w, char *const *name, int n, struct arena *a)
 {
+    const struct setup *s = w->s;
+    enum st st;
+
     w->figures = figures_in(a);
     w->job.a = a;
     w->job.header = &w->rows.header;
     w->job.figures = &w->figures;
     w->job.stream = n ? (const char *const *)name : rows_stdin;
     w->job.n_streams = n ? n : 1;
-    w->job.out = w->s->out;
-}
-
-static enum st open_all(struct walk *w, char *const *name, int n, struct arena *a)
-{
-    const struct setup *s = w->s;
-    enum st st;
-
     if ((w->scored && (st = find_model(w, a)) != ST_OK) || (st = identity(w)) != ST_OK ||
         (st = rows_open(&w->rows, name, n, w->scored || w->task[0]->copies, a)) != ST_OK)
         return st;
@@ -268,14 +262,12 @@ enum st walk(const struct setup *s, char *const *name, int n, struct arena *a)
     enum st st;
 
     w = (struct walk){ .s = s, .window = arena_new(0) };
-    set_job(&w, name, n, a);
-    if ((st = task_pick(w.task, countof(w.task), &s->tasks)) == ST_OK &&
-        (st = check_usage(&w)) == ST_OK && !w.task[0]->whole)
-        st = open_all(&w, name, n, a);
-    if (st == ST_OK && w.task[0]->whole) {
+    if ((st = task_pick(w.task, countof(w.task), &s->tasks)) == ST_OK && w.task[0]->alone) {
         arena_free(w.window);
-        return w.task[0]->whole(&w.job);
+        return w.task[0]->alone(s, name, n, a);
     }
+    if (st == ST_OK && (st = check_usage(&w)) == ST_OK)
+        st = open_all(&w, name, n, a);
     if (st == ST_OK) {
         bool person = !s->quiet && isatty(STDERR_FILENO);
         double total = person ? (double)rows_total(name, n) : 0;

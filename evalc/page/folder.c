@@ -312,6 +312,19 @@ static void gaps_in_the_grid(struct page *p)
                 study_name(r), (long long)page_trace(p, r)->skipped);
 }
 
+/* Rows that do not make the scores are another evaluation's, and no error can come from them. */
+static void rows_of_these_scores(struct page *p)
+{
+    for (int64_t i = 0; i < p->study.n; i++) {
+        struct trace *t = &p->trace[i];
+        if (t->rows[SFT].n + t->rows[PREF].n == 0 || rows_agree(t->rows, &p->study.run[i]))
+            continue;
+        put(&p->missing, "%s/items.rec is not of these scores, and left out\n",
+            shown(view_of(t->dir)));
+        t->rows[SFT].n = t->rows[PREF].n = 0;
+    }
+}
+
 /* ---- all of it ---- */
 
 static enum st note(struct page *p, const char *name, struct view *text)
@@ -348,13 +361,22 @@ enum st page_read(struct page *p, const char *folder, struct arena *a)
         (st = fronts_of(&p->fronts, &p->n_fronts, &p->study, a)) != ST_OK)
         return st;
     qsort(p->groups.v, (size_t)p->groups.n, sizeof *p->groups.v, compare_groups);
-    for (int64_t i = 0; i < p->study.n; i++)
-        if ((st = trace_read(&p->trace[i], folder, a)) != ST_OK)
-            return st;
-    if ((st = methods(p)) != ST_OK || (st = axes(p)) != ST_OK || (st = reference(p)) != ST_OK ||
-        (st = note(p, "title", &p->title)) != ST_OK ||
+    if ((st = note(p, "title", &p->title)) != ST_OK ||
         (st = note(p, "settings", &p->settings)) != ST_OK)
         return st;
+    for (int64_t i = 0; i < p->study.n; i++)
+        if ((st = trace_read(&p->trace[i], p)) != ST_OK)
+            return st;
+    if ((st = methods(p)) != ST_OK || (st = axes(p)) != ST_OK || (st = reference(p)) != ST_OK)
+        return st;
+    rows_of_these_scores(p);
     gaps_in_the_grid(p);
     return p->missing.st;
+}
+
+void page_free(struct page *p)
+{
+    if (p->tokenizer)
+        tokenizer_free(p->tokenizer);
+    buf_free(&p->missing.b);
 }

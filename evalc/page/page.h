@@ -1,14 +1,16 @@
 /* page.h - a study as its page sees it, and the parts of the page.
  *
  * Everything on the page comes from figures evalc and step have written: scores.rec of every run
- * (held out, with standard errors), metrics.rec (its curves and what was trained when), timing.rec
- * (memory).  A part that has nothing to show writes nothing.  A figure that is missing is said or
- * left out, never drawn as 0. */
+ * (held out, with standard errors), items.rec (the same row by row), metrics.rec (its curves and
+ * what was trained when), timing.rec (memory), samples.rec (answers).  A part that has nothing to
+ * show writes nothing.  A figure that is missing is said or left out, never drawn as 0. */
 #ifndef PAGE_H
 #define PAGE_H
 
 #include "html.h"
+#include "noise.h"
 #include "seeds.h"
+#include "text/tokenizer.h"
 
 #define PAGE_SAMPLES_MAX 24                    /* rows side by side, at most */
 
@@ -30,6 +32,7 @@ struct trace {
     double        batches;                     /* read in all */
     double        peak_bytes;                  /* of memory; NaN: not told */
     int64_t       skipped;                     /* updates that were no finite numbers */
+    struct row_list rows[2];                   /* what its held-out rows were worth */
     int64_t       n_samples;
     struct sample *sample;                     /* [n_samples] of what it generated */
 };
@@ -61,6 +64,8 @@ struct page {
     double         *lambda, *seed;             /* of the joint runs, ascending; of all runs */
     bool            has_reference;
     double          reference[5];              /* its updates, rows, tokens, measured, seconds */
+    struct tokenizer *tokenizer;               /* the study's, once asked for; NULL: none */
+    bool            asked;
     struct html     missing;                   /* what is not there, a line each, as text */
 };
 
@@ -69,11 +74,18 @@ struct page {
 /* Reads the folder.  ST_USAGE: no folder, or no run with scores in it; ST_DATA: a file that breaks
  * its contract, or two runs under the same labels; ST_SYS. */
 enum st page_read(struct page *p, const char *folder, struct arena *a) must_use;
+void page_free(struct page *p);                /* what is not the arena's; of one not read too */
 
 /* ---- trace.c ---- */
 
-/* The run's curves; files that are not there leave them empty. */
-enum st trace_read(struct trace *t, const char *folder, struct arena *a) must_use;
+/* The run's curves and rows; files that are not there leave them empty. */
+enum st trace_read(struct trace *t, struct page *p) must_use;
+
+/* ---- samples.c ---- */
+
+/* The first answers of a run, and the prompts as text where the study's settings name the tokenizer
+ * that the answers' header has. */
+enum st samples_read(struct trace *t, const char *path, struct page *p) must_use;
 
 /* ---- what everybody asks ---- */
 

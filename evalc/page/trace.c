@@ -68,28 +68,28 @@ static enum st add(struct trace *t, int64_t cap[N_CURVES], const struct rec *r, 
     return st;
 }
 
-static enum st metrics(struct trace *t, const char *path, struct arena *a)
+static enum st metrics(struct trace *t, const char *path, struct page *p)
 {
     int64_t cap[N_CURVES] = { 0 };
     struct rec r;
     struct in *in;
-    enum st st = in_open(&in, path, a);
+    enum st st = in_open(&in, path, p->a);
 
     if (st != ST_OK)
         return st;
     while ((st = in_next(in, &r)) == ST_OK)
-        if (r.kind == REC_METRIC && (st = add(t, cap, &r, a)) != ST_OK)
+        if (r.kind == REC_METRIC && (st = add(t, cap, &r, p->a)) != ST_OK)
             break;
     in_close(in);
     t->told = true;
     return st == ST_END ? ST_OK : st;
 }
 
-static enum st timing(struct trace *t, const char *path, struct arena *a)
+static enum st timing(struct trace *t, const char *path, struct page *p)
 {
     struct rec r;
     struct in *in;
-    enum st st = in_open(&in, path, a);
+    enum st st = in_open(&in, path, p->a);
 
     if (st != ST_OK)
         return st;
@@ -106,49 +106,29 @@ static enum st timing(struct trace *t, const char *path, struct arena *a)
     return st == ST_END ? ST_OK : st;
 }
 
-/* What the run answered: the first sample of each row. */
-static enum st samples(struct trace *t, const char *path, struct arena *a)
+static enum st items(struct trace *t, const char *path, struct page *p)
 {
-    struct rec r;
-    struct in *in;
-    enum st st = in_open(&in, path, a);
-
-    if (st != ST_OK)
-        return st;
-    if (!(t->sample = ARENA_NEW(a, struct sample, PAGE_SAMPLES_MAX)))
-        st = ST_SYS;
-    while (st == ST_OK && t->n_samples < PAGE_SAMPLES_MAX && (st = in_next(in, &r)) == ST_OK) {
-        if (r.kind != REC_GEN || r.n_gen != 0)
-            continue;
-        struct sample *s = &t->sample[t->n_samples++];
-        *s = (struct sample){ .id = r.id, .src = r.src, .text = r.text };
-        char *src = arena_text(a, r.src), *text = arena_text(a, r.text);
-        if (!src || !text)
-            st = ST_SYS;
-        s->src.p = src;
-        s->text.p = text;
-    }
-    in_close(in);
-    return st == ST_END ? ST_OK : st;
+    return rows_read(t->rows, path, p->a);
 }
 
-enum st trace_read(struct trace *t, const char *folder, struct arena *a)
+enum st trace_read(struct trace *t, struct page *p)
 {
     static const struct {
         const char *file;
-        enum st (*read)(struct trace *, const char *, struct arena *);
-    } files[] = { { "metrics.rec", metrics },
-                  { "timing.rec", timing },
-                  { "samples.rec", samples } };
+        enum st (*read)(struct trace *, const char *, struct page *);
+    } files[] = {
+        { "metrics.rec", metrics }, { "timing.rec", timing },
+        { "items.rec", items },     { "samples.rec", samples_read },
+    };
     enum st st = ST_OK;
 
     t->peak_bytes = NAN;
     for (int64_t i = 0; st == ST_OK && i < countof(files); i++) {
-        char *path = arena_printf(a, "%s/%s/%s", folder, t->dir, files[i].file);
+        char *path = arena_printf(p->a, "%s/%s/%s", p->folder, t->dir, files[i].file);
         if (!path)
             return ST_SYS;
         if (access(path, F_OK) == 0)
-            st = files[i].read(t, path, a);
+            st = files[i].read(t, path, p);
     }
     return st;
 }

@@ -68,10 +68,15 @@ static void margin(struct html *h, const struct page *p, const struct group *a,
         return;
     }
     for (int64_t i = 0, n = 0; i < a->n; i++) {
-        const struct run *of = group_seed(b, a->run[i]->seed);
-        if (of) {
-            put(h, n++ ? ", " : "");
-            put_real(h, study_distance(of) - study_distance(a->run[i]), 3, false);
+        const struct run *x = a->run[i], *y = group_seed(b, x->seed);
+        if (!y)
+            continue;
+        double error = rows_error(x, page_trace(p, x)->rows, y, page_trace(p, y)->rows);
+        put(h, n++ ? ", " : "");
+        put_real(h, study_distance(y) - study_distance(x), 3, false);
+        if (isfinite(error)) {
+            put(h, " \u00b1");
+            put_real(h, error, 3, false);
         }
     }
 }
@@ -191,7 +196,7 @@ static void fronts(struct html *h, const struct page *p, bool html)
 }
 
 /* The error of a distance that the held-out rows alone make: the largest of the joint runs. */
-static double rows_error(const struct page *p)
+static double largest_error(const struct page *p)
 {
     double most = NAN;
 
@@ -205,15 +210,25 @@ static double rows_error(const struct page *p)
     return most;
 }
 
+static bool has_rows(const struct page *p)
+{
+    for (int64_t i = 0; i < p->study.n; i++)
+        if (p->trace[i].rows[SFT].n > 1 && page_method(p, p->study.run[i].method)->joint)
+            return true;
+    return false;
+}
+
 static void noise(struct html *h, const struct page *p, bool html)
 {
-    double error = rows_error(p);
+    double error = largest_error(p);
 
     put(h, "%s", html ? "<p class=\"note\">" : "");
     if (isfinite(error)) {
         put(h, "The held-out rows alone make a standard error of up to ");
         put_real(h, error, 3, false);
-        put(h, " in a distance. ");
+        put(h, " in a distance%s. ", has_rows(p) && p->n_seeds <= FEW_SEEDS ?
+            "; \u00b1 is theirs in a difference, less where both runs are wrong on the same rows" :
+            "");
     }
     put(h, "%s",
         p->n_seeds < 2 ? "One seed says nothing of the next: nothing here is called significant."

@@ -4,7 +4,7 @@
  * Nothing is measured here.  All is read before anything is written. */
 #include "base/file.h"
 #include "page/page.h"
-#include "task.h"
+#include "walk.h"
 
 static const char *csv, *runs, *latex, *table;             /* NULL: not asked for */
 static double level = 0.95;
@@ -39,22 +39,24 @@ struct output {
     struct html text;
 };
 
-static enum st check(const struct job *j, const struct output *out)
+static enum st check(const struct output *out, char *const *name, int n)
 {
+    static const char *const others[] = { "to", "label", "items", "model", "adapter", "device",
+                                          "threads", "micro-tokens" };
     int to_stdout = 0;
 
-    if (opt_given("to")) {
-        err_place("--to");
-        return fail(ST_USAGE,
-                    "--task report writes a page, not records; for those see --task pareto");
-    }
+    for (int64_t i = 0; i < countof(others); i++)
+        if (opt_given(others[i])) {
+            err_place("--%s", others[i]);
+            return fail(ST_USAGE, "--task report reads what others wrote and writes a page; its "
+                        "records come from --task pareto");
+        }
     for (int i = 0; i < OUTPUTS; i++)
         to_stdout += out[i].name && strcmp(out[i].name, "-") == 0;
     if (to_stdout > 1)
-        return fail(ST_USAGE,
-                    "only one of page and tables can go to stdout; name files with -o, --csv, "
-                    "--runs, --latex, --table");
-    if (j->n_streams != 1 || strcmp(j->stream[0], "-") == 0)
+        return fail(ST_USAGE, "only one of page and tables can go to stdout; name files with -o, "
+                    "--csv, --runs, --latex, --table");
+    if (n != 1 || strcmp(name[0], "-") == 0)
         return fail(ST_USAGE, "--task report takes one folder, the --out of pipelines/joint.sh");
     return ST_OK;
 }
@@ -72,18 +74,18 @@ static enum st write_out(struct output *o, struct arena *a)
     return st;
 }
 
-static enum st whole(struct job *j)
+static enum st alone(const struct setup *s, char *const *name, int n, struct arena *a)
 {
     struct output out[OUTPUTS] = {
-        { .name = j->out, .make = page_put },  { .name = csv, .make = means_csv },
+        { .name = s->out, .make = page_put },  { .name = csv, .make = means_csv },
         { .name = runs, .make = runs_csv },    { .name = latex, .make = means_latex },
         { .name = table, .make = terminal },
     };
     struct page p = { 0 };
-    enum st st = check(j, out);
+    enum st st = check(out, name, n);
 
     if (st == ST_OK)
-        st = page_read(&p, j->stream[0], j->a);
+        st = page_read(&p, name[0], a);
     p.level = level;
     for (int i = 0; st == ST_OK && i < OUTPUTS; i++)
         if (out[i].name) {
@@ -92,15 +94,15 @@ static enum st whole(struct job *j)
         }
     for (int i = 0; st == ST_OK && i < OUTPUTS; i++)
         if (out[i].name)
-            st = write_out(&out[i], j->a);
+            st = write_out(&out[i], a);
     for (int i = 0; i < OUTPUTS; i++)
         buf_free(&out[i].text.b);
-    buf_free(&p.missing.b);
+    page_free(&p);
     return st;
 }
 
 const struct task task_report = {
     .name = "report", .line = "the page of a study: a folder of pipelines/joint.sh in, HTML out",
     .paper = "Fernando et al. 2024, arXiv:2410.15483 (figures 1 to 4)",
-    .reports = true, .opts = opts, .whole = whole,
+    .reports = true, .opts = opts, .alone = alone,
 };

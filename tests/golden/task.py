@@ -26,9 +26,9 @@ SHAPE = dict(vocab_size=VOCAB, hidden_size=16, intermediate_size=24, num_hidden_
 rng = np.random.default_rng(7)
 
 
-def stream(path, records):
+def stream(path, records, tokenizer=b"none", vocab=VOCAB):
     total, chain, out = 0, 0, b""
-    header = {"t": "header", "version": 1, "width": 2, "tokenizer": hashlib.sha256(b"none").digest(), "vocab": VOCAB,
+    header = {"t": "header", "version": 1, "width": 2, "tokenizer": hashlib.sha256(tokenizer).digest(), "vocab": vocab,
               "special": [0, 1], "bos": 0, "eos": 1, "pad": -1, "sources": [], "commands": ["task.py"], "steps": 0,
               "start": 0, "mixed": False}
     out += msgpack.packb(header)
@@ -302,10 +302,48 @@ def pareto(folder):
     want(folder, lines)
 
 
+def items(r, hard):
+    """Rows as --items writes them that make the run's losses; hard: how each row is, for every run."""
+    made = np.random.default_rng(abs(hash_of(r["model"])))
+    out = []
+    for obj, loss in (("sft", r["eval/sft/loss"]), ("pref", r["eval/pref/loss"])):
+        tokens = np.array([5 + i % 7 for i in range(20)], float) if obj == "sft" else np.ones(20)
+        a = hard[obj] * tokens * made.uniform(.9, 1.1, 20)
+        a *= loss * tokens.sum() / a.sum()
+        for i in range(20):
+            row = {"t": "metric", "src": obj, "id": key(1000 + i), "row": i, "obj": obj}
+            row.update({"logps": -float(a[i]), "tokens": int(tokens[i])} if obj == "sft" else {"loss": float(a[i])})
+            out.append((row, float(a[i]), float(tokens[i])))
+    return out
+
+
+def hash_of(text):
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+
+def slopes(p, side):
+    """Of the scaled distance, in the two losses."""
+    v = [max(p["scaled_sft"], 0), max(p["scaled_pref"], 0)]
+    return [x / math.hypot(*v) / s for x, s in zip(v, side)]
+
+
+def rows_error(x, y, gx, gy):
+    """The standard error of a difference of distances that the rows make, which are the same for both."""
+    var = 0
+    for o in range(2):
+        (ax, b), (ay, _) = (np.array([(a, b) for _, a, b in run[20 * o:20 * o + 20]]).T for run in (x, y))
+        u = gx[o] * (ax - ax.sum() / b.sum() * b) / b.sum() - gy[o] * (ay - ay.sum() / b.sum() * b) / b.sum()
+        var += 20 / 19 * (u ** 2).sum()
+    return math.sqrt(var)
+
+
 def report(folder):
     """The same runs as joint.sh leaves them, in folders, with curves; what the page's CSV must say of them."""
     rows = study_runs()
     at, lines = placed(rows), []
+    made = np.random.default_rng(3)
+    hard = {obj: made.uniform(.5, 1.5, 20) for obj in ("sft", "pref")}
+    pair = {}
     for i, r in enumerate(rows):
         name = "other" if r["method"] == ODD else r["method"]
         run = os.path.join(folder, "study", f"seed-{r['seed']}", f"{name}-{r['lambda']}")
@@ -326,8 +364,14 @@ def report(folder):
                             **({"sft/loss": 1.5} if obj != "pref" else {}), **({"pref/loss": .6} if obj != "sft" else {})})
             batches += 2 if both else 1
         stream(os.path.join(run, "metrics.rec"), metrics)
+        if r["lambda"] == 0.5 and r["seed"] == 1 and r["method"] in ("mix", ODD):
+            pair[r["method"]] = i, items(r, hard)
+            stream(os.path.join(run, "items.rec"), [x for x, _, _ in pair[r["method"]][1]])
+            said = [{"t": "gen", "src": "one", "id": key(50 + k), "prompt": packed(list(f"Q: {k} & <b>?".encode())), "ids": packed([65]),
+                     "text": f"<i>{name} & {k}</i>\nsays", "n": n, "finish": "stop"} for k in range(2) for n in range(2)]
+            stream(os.path.join(run, "samples.rec"), said, b"bytes", 264)
         stream(os.path.join(run, "timing.rec"), [{"t": "metric", "i": 7, "seconds": 1.0, "peak_memory": 10**8 + i}])
-    for k, v in (("title", "a <small> study & its \"title\"\n"), ("settings", "--sft a&b.jsonl\n--steps 8\n")):
+    for k, v in (("title", "a <small> study & its \"title\"\n"), ("settings", "--sft a&b.jsonl\n--tokenizer bytes\n--steps 8\n")):
         with open(os.path.join(folder, "study", k), "w") as f:
             f.write(v)
     for (method, lam), of in grouped(rows).items():
@@ -335,6 +379,10 @@ def report(folder):
         for what in MEANS:
             lines += spread_lines(f"{name}/{lam:g}/{what}", [at[i][what] for i in of.values()])
         lines.append((f"{name}/{lam:g}/tokens", np.mean([rows[i]["tokens"] for i in of.values()])))
+    side = (2.10 - 1.06, 0.90 - 0.41)                      # of seed 1: nadir - ideal
+    (i, x), (k, y) = pair[ODD], pair["mix"]
+    error = rows_error(x, y, slopes(at[i], side), slopes(at[k], side))
+    lines += [("noise/0.5/difference", round(at[k]["scaled_distance"] - at[i]["scaled_distance"], 3)), ("noise/0.5/se", round(error, 3))]
     want(folder, lines)
 
 

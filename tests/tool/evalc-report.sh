@@ -36,6 +36,8 @@ for part in 'What is lost' 'Means over' 'The plane' 'Fronts over' 'Training curv
     echo "$part: $(grep -c "<h2>$part" "$TMP/page.html"), $(awk -v p="<h2>$part" 'index($0, p) { on = 1 } on && /<\/section>/ { exit } on { n += gsub(/<svg viewBox="0 0 360/, "&") } END { print n + 0 }' "$TMP/page.html") pictures"
 done
 
+grep -o '<td class="said">[^-]*</td>' "$TMP/page.html" | head -n 3
+
 # A run without a finite loss is said and left out; without curves there is no picture of them; one seed makes no interval
 cp -r $study "$TMP/less"
 find "$TMP/less" -name 'metrics.rec' -exec rm {} +
@@ -51,6 +53,10 @@ balance "$TMP/less.html"
 grep -c '<h2>Training\|<h2>The mix' "$TMP/less.html"
 grep -c '% interval' "$TMP/less.html"
 head -n 2 "$TMP/less.csv" | cut -d , -f 1-8
+
+# Items of another evaluation make no error
+cp $study/seed-1/mix-0.5/items.rec "$TMP/again/seed-1/other-0.5/items.rec"
+evalc --task report "$TMP/again" -o "$TMP/again.html" --table - | grep -e '0.5: ' -e 'items.rec'
 
 try() { evalc --task report "$@"; echo "$? $*"; }
 try
