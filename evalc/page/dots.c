@@ -8,7 +8,7 @@
 #include "page.h"
 #include "plot.h"
 
-enum { ROW = 15, GAP = 7, NAME_RIGHT = 84, BAR_LEFT = 118, BAR_RIGHT = 306 };
+enum { ROW = 15, GAP = 7, NAME_RIGHT = 84, NAME_LONG = 13, BAR_LEFT = 118, BAR_RIGHT = 306 };
 
 typedef double quantity(const struct page *p, const struct run *r);
 
@@ -115,7 +115,9 @@ static void row(const struct plot *t, const struct page *p, const struct panel *
 
     put(t->h, "<g class=\"m%d\">", m->hue);
     if (first) {
-        put(t->h, "<text class=\"word end\" x=\"%d\" y=\"%.1f\">", NAME_RIGHT, y + 4);
+        bool long_name = strlen(m->called) > NAME_LONG;
+        put(t->h, "<text class=\"word end\" x=\"%d\" y=\"%.1f\"%s>", NAME_RIGHT, y + 4,
+            long_name ? " textLength=\"80\" lengthAdjust=\"spacingAndGlyphs\"" : "");
         put_text(t->h, view_of(m->called));
         put(t->h, "</text>");
     }

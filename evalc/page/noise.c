@@ -94,14 +94,13 @@ bool rows_agree(const struct row_list *list, const struct run *r)
 /* d distance / d loss of an objective; 0 where its gap is no gap. */
 static double slope(const struct run *r, int o)
 {
-    bool scaled = !isnan(r->scaled.sft);
-    struct point g = scaled ? r->scaled : r->gap;
+    struct point g = r->by_share ? r->scaled : r->gap;
     double v = o == SFT ? g.sft : g.pref;
     double side = o == SFT ? r->nadir.sft - r->ideal.sft : r->nadir.pref - r->ideal.pref;
 
     if (!(v > 0))
         return 0;
-    return v / study_distance(r) / (scaled ? side : 1);
+    return v / study_distance(r) / (r->by_share ? side : 1);
 }
 
 double rows_error(const struct run *x, const struct row_list *of_x, const struct run *y,

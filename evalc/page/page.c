@@ -20,10 +20,7 @@ const struct trace *page_trace(const struct page *p, const struct run *r)
 
 bool page_is_scaled(const struct page *p)
 {
-    for (const struct run *r = p->study.run; r < p->study.run + p->study.n; r++)
-        if (isnan(r->scaled.sft) && page_method(p, r->method)->joint)
-            return false;
-    return true;
+    return p->study.run[0].by_share;
 }
 
 static double mean_distance(const struct group *g)

@@ -133,7 +133,7 @@ void samples_put(struct html *h, const struct page *p)
         "class=\"wide\"><table><thead><tr><th>row</th>");
     for (const struct method *m = p->method; m < p->method + p->n_methods; m++)
         if (speaker(p, m)) {
-            put(h, "<th><span class=\"m%d\">", m->hue);
+            put(h, "<th class=\"said\"><span class=\"m%d\">", m->hue);
             put_text(h, view_of(m->called));
             put(h, "</span></th>");
         }

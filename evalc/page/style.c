@@ -58,7 +58,7 @@ static const char style[] =
     "th:first-child,td:first-child{text-align:left;position:sticky;left:0;font-weight:600;\n"
     " background:var(--paper)}\n"
     "td small{color:var(--soft);font-weight:400}\n"
-    "td.said{white-space:pre-wrap;text-align:left;vertical-align:top;min-width:14rem;\n"
+    ".said{white-space:pre-wrap;text-align:left;vertical-align:top;min-width:14rem;\n"
     " max-width:24rem}\n"
     "details{margin:.8rem 0}summary{cursor:pointer;font-weight:600}\n"
     "pre{overflow-x:auto;font-size:.78rem;background:var(--wash);padding:.7rem;user-select:all;\n"

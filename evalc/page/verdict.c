@@ -137,17 +137,50 @@ static void sequential(struct html *h, const struct page *p, bool html)
         put(h, html ? ".</li>\n" : "\n");
 }
 
+/* The error of a run's distance that its held-out rows alone make. */
+static double own_error(const struct run *r)
+{
+    struct point box = { r->nadir.sft - r->ideal.sft, r->nadir.pref - r->ideal.pref };
+    struct point se = { r->se.sft / box.sft, r->se.pref / box.pref };
+
+    return r->by_share ? score_distance_se(r->scaled, se) : score_distance_se(r->gap, r->se);
+}
+
+/* Told from the next: from four seeds on by the interval; of fewer all agree, each by more than
+ * twice the error that its rows make, paired where they are known row by row.  One seed whose
+ * errors are not known tells nothing. */
+static bool is_clear(const struct page *p, const struct group *a, const struct group *b)
+{
+    struct versus v = group_versus(a, b, study_distance);
+    bool clear = v.d.n > 0 && v.better == v.d.n;
+
+    if (v.d.n > FEW_SEEDS)
+        return score_range(&v.d, p->level).high < 0;
+    for (int64_t i = 0; i < a->n; i++) {
+        const struct run *x = a->run[i], *y = group_seed(b, x->seed);
+        if (!y)
+            continue;
+        double error = rows_error(x, page_trace(p, x)->rows, y, page_trace(p, y)->rows);
+        if (!isfinite(error))
+            error = hypot(own_error(x), own_error(y));
+        if (isfinite(error) || v.d.n == 1)
+            clear = clear && study_distance(y) - study_distance(x) > 2 * error;
+    }
+    return clear;
+}
+
 /* "Nearest to both optima at once: A at 0.25 and 0.5, B at 0.75." */
 static void headline(struct html *h, const struct page *p, const struct group **v, bool html)
 {
-    int64_t n = MAX(p->n_lambdas, 1), named = 0;
+    int64_t n = MAX(p->n_lambdas, 1), named = 0, unclear = 0;
 
     put(h, html ? "<p class=\"lead\">Nearest to both optima at once: " :
         "nearest to both optima at once: ");
     for (const struct method *m = p->method; m < p->method + p->n_methods; m++) {
         int64_t first = 0;
         for (int64_t i = 0; i < n; i++) {
-            if (page_ranked(p, lambda_at(p, i), v) == 0 || !view_eq(v[0]->method, m->name))
+            int64_t ranked = page_ranked(p, lambda_at(p, i), v);
+            if (ranked == 0 || !view_eq(v[0]->method, m->name))
                 continue;
             if (first++ == 0) {
                 put(h, named++ ? "; " : "");
@@ -157,9 +190,16 @@ static void headline(struct html *h, const struct page *p, const struct group **
             } else {
                 put(h, ", %s", page_number(lambda_at(p, i)));
             }
+            if (ranked > 1 && !is_clear(p, v[0], v[1])) {
+                put(h, "*");
+                unclear++;
+            }
         }
     }
     put(h, html ? ".</p>\n" : "\n");
+    if (unclear)
+        put(h, html ? "<p class=\"note\">%s</p>\n" : "  %s\n",
+            "* not told from the next by these seeds and rows");
 }
 
 static void fronts(struct html *h, const struct page *p, bool html)
@@ -195,18 +235,14 @@ static void fronts(struct html *h, const struct page *p, bool html)
     put(h, html ? ".</li>\n" : "\n");
 }
 
-/* The error of a distance that the held-out rows alone make: the largest of the joint runs. */
+/* The largest of the joint runs. */
 static double largest_error(const struct page *p)
 {
     double most = NAN;
 
-    for (const struct run *r = p->study.run; r < p->study.run + p->study.n; r++) {
-        struct point box = { r->nadir.sft - r->ideal.sft, r->nadir.pref - r->ideal.pref };
-        struct point se = { r->se.sft / box.sft, r->se.pref / box.pref };
+    for (const struct run *r = p->study.run; r < p->study.run + p->study.n; r++)
         if (page_method(p, r->method)->joint)
-            most = fmax(most, isnan(r->scaled.sft) ? score_distance_se(r->gap, r->se) :
-                        score_distance_se(r->scaled, se));
-    }
+            most = fmax(most, own_error(r));
     return most;
 }
 

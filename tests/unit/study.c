@@ -169,6 +169,22 @@ static void optima_said(void **state)
     CHECK_NEAR(s.run[1].ideal.sft, 1.6, 0);
 }
 
+/* Where a run has no nadir, the distances of all are the ideal ones: shares and nats do not mix. */
+static void shares(void **state)
+{
+    (void)state;
+    CHECK_ST(add("method=opt-sft seed=1 eval/sft/loss=1 eval/pref/loss=2"), ST_OK);
+    CHECK_ST(add("method=opt-pref seed=1 eval/sft/loss=3 eval/pref/loss=0"), ST_OK);
+    CHECK_ST(add("method=mix seed=1 eval/sft/loss=2 eval/pref/loss=0"), ST_OK);
+    CHECK_ST(study_settle(&s), ST_OK);
+    CHECK_NEAR(study_distance(&s.run[2]), .5, 1e-15);
+    CHECK_ST(add("method=mix seed=2 opt_sft=1 opt_pref=0 eval/sft/loss=2 eval/pref/loss=0"), ST_OK);
+    CHECK_ST(study_settle(&s), ST_OK);
+    CHECK_NEAR(study_distance(&s.run[2]), 1, 1e-15);
+    CHECK_NEAR(study_distance(&s.run[3]), 1, 1e-15);
+    CHECK_NEAR(s.run[2].scaled.sft, .5, 1e-15);
+}
+
 static void lacking(void **state)
 {
     (void)state;
@@ -321,7 +337,8 @@ int main(void)
         cmocka_unit_test_setup(joining, fresh), cmocka_unit_test_setup(optima, fresh),
         cmocka_unit_test_setup(optima_said, fresh), cmocka_unit_test_setup(lacking, fresh),
         cmocka_unit_test_setup(front, fresh), cmocka_unit_test_setup(blocks, fresh),
-        cmocka_unit_test_setup(seeds, fresh), cmocka_unit_test_setup(volumes, fresh),
+        cmocka_unit_test_setup(seeds, fresh), cmocka_unit_test_setup(shares, fresh),
+        cmocka_unit_test_setup(volumes, fresh),
     };
     int failed = check_run(countof(tests), tests);
 
