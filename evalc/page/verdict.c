@@ -47,7 +47,7 @@ static void mean_distance(struct html *h, const struct page *p, const struct gro
 
 /* By how much a is nearer than b, and what that is worth. */
 static void margin(struct html *h, const struct page *p, const struct group *a,
-                   const struct group *b)
+                   const struct group *b, bool html)
 {
     struct versus v = group_versus(a, b, study_distance);
     struct range r = score_range(&v.d, p->level);
@@ -75,7 +75,7 @@ static void margin(struct html *h, const struct page *p, const struct group *a,
         put(h, n++ ? ", " : "");
         put_real(h, study_distance(y) - study_distance(x), 3, false);
         if (isfinite(error)) {
-            put(h, " \u00b1");
+            put(h, html ? "\u00a0\u00b1" : " \u00b1");
             put_real(h, error, 3, false);
         }
     }
@@ -101,7 +101,7 @@ static void of_lambda(struct html *h, const struct page *p, double lambda, const
         name(h, p, v[1]->method, html);
         put(h, " ");
         mean_distance(h, p, v[1]);
-        margin(h, p, v[0], v[1]);
+        margin(h, p, v[0], v[1], html);
     }
     put(h, html ? ".</li>\n" : "\n");
 }
