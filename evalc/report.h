@@ -1,9 +1,9 @@
 /* report.h - where results go: a stream of records, or a plain table.
  *
  * Records are the contract: raw msgpack or a shard, JSON lines on a terminal and with `json`.
- * `table` is for people, awk and gnuplot: aligned columns split by blanks, no blank within a
- * cell, "-" for what is missing, blocks split by two empty lines (gnuplot's `index`), each with
- * a first line `# what` and a second of the columns' names. */
+ * `table` is for people and awk: aligned columns split by blanks, no blank within a cell, "-" for
+ * what is missing, blocks split by two empty lines, each with a first line `# what` and a second
+ * of the columns' names. */
 #ifndef REPORT_H
 #define REPORT_H
 

@@ -42,6 +42,41 @@ double score_softplus(double x)
     return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
 }
 
+/* P(|T| <= sqrt(dof) tan(angle)): a finite sum, odd and even apart. */
+static double within(double angle, int64_t dof)
+{
+    const double pi = acos(-1), c = cos(angle);
+    bool odd = dof % 2 == 1;
+    double term = odd ? c : 1, sum = dof > 1 ? term : 0;
+
+    for (int64_t k = odd ? 3 : 2; k < dof; k += 2)         /* up to c^(dof - 2) */
+        sum += term *= c * c * (double)(k - 1) / (double)k;
+    return odd ? 2 / pi * (angle + sin(angle) * sum) : sin(angle) * sum;
+}
+
+double score_student(double level, int64_t dof)
+{
+    double low = 0, high = acos(0);
+
+    for (int i = 0; i < 100; i++) {
+        double mid = (low + high) / 2;
+        if (within(mid, dof) < level)
+            low = mid;
+        else
+            high = mid;
+    }
+    return sqrt((double)dof) * tan(low);
+}
+
+struct range score_range(const struct score *s, double level)
+{
+    if (s->n < 2)
+        return (struct range){ NAN, NAN };
+
+    double half = score_student(level, s->n - 1) * score_se(s);
+    return (struct range){ score_mean(s) - half, score_mean(s) + half };
+}
+
 static double clipped(double gap)
 {
     return gap < 0 ? 0 : gap;                              /* NaN passes through */

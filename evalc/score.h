@@ -28,6 +28,15 @@ double score_se(const struct score *s);
 /* log(1 + exp x) without overflow; -log sigmoid(x) is score_softplus(-x). */
 double score_softplus(double x);
 
+/* The interval of a mean over independent units (b = 1: seeds) at `level`: mean -+ t se, t of
+ * Student's distribution with n - 1 degrees of freedom; NaN below two units. */
+struct range { double low, high; };
+struct range score_range(const struct score *s, double level);
+
+/* t with P(|T| <= t) = level, T of Student's distribution with dof >= 1 degrees of freedom.
+ * Abramowitz & Stegun 1964, eq. 26.7.3 and 26.7.4. */
+double score_student(double level, int64_t dof);
+
 /* The plane of a study: a coordinate per objective, less is better. */
 struct point { double sft, pref; };
 

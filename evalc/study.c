@@ -223,12 +223,15 @@ enum st study_settle(struct study *s)
             if (!s->run[k].optimum && study_same(s->run[i].seed, s->run[k].seed) &&
                 score_dominates(s->run[k].loss, s->run[i].loss))
                 s->run[i].dominated = true;
+    bool all = true;
+    for (int64_t i = 0; i < s->n; i++)
+        all = all && !isnan(s->run[i].scaled.sft);
+    for (int64_t i = 0; i < s->n; i++)
+        s->run[i].by_share = all;
     return ST_OK;
 }
 
 double study_distance(const struct run *r)
 {
-    double scaled = score_distance(r->scaled);
-
-    return isnan(scaled) ? score_distance(r->gap) : scaled;
+    return score_distance(r->by_share ? r->scaled : r->gap);
 }

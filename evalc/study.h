@@ -20,6 +20,7 @@ struct run {
     struct point   ideal, nadir;               /* of its seed; NaN where unknown */
     struct point   gap, scaled;                /* loss - ideal; that over nadir - ideal, or NaN */
     bool           dominated;                  /* by a run of its seed; never an optimum */
+    bool           by_share;                   /* study_distance() is the scaled one */
 };
 
 struct study {
@@ -38,8 +39,8 @@ enum st study_settle(struct study *s) must_use;
 
 /* Equal as labels: the same number, or both not labelled. */
 bool study_same(double a, double b);
-/* The run's distance in a comparison: the scaled one where the study has nadirs, else the ideal
- * one. */
+/* The run's distance in a comparison: the scaled one where the study has nadirs for every run, else
+ * the ideal one, of all runs alike. */
 double study_distance(const struct run *r);
 /* "method=mix lambda=0.5 seed=1", in a rotating static buffer. */
 const char *study_name(const struct run *r);

@@ -1,4 +1,4 @@
-/* table.c - records as aligned columns for people, awk and gnuplot. */
+/* table.c - records as aligned columns for people and awk. */
 #include <ctype.h>
 
 #include "report.h"

@@ -80,8 +80,9 @@ struct task {
     enum st (*end)(struct job *j);
     /* At the very end, however it came: gives back what is not the arena's.  May be NULL. */
     void (*leave)(struct job *j);
-    /* A task that reads no records does all its work here and has nothing of the above. */
-    enum st (*alone)(const struct setup *s, int n_operands, struct arena *a);
+    /* A task that reads no records does all its work here and has nothing of the above; it refuses
+     * the options of the tool that it does not heed. */
+    enum st (*alone)(const struct setup *s, char *const *name, int n, struct arena *a);
 };
 
 #define TASK(name) extern const struct task task_##name;

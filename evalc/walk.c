@@ -285,8 +285,10 @@ enum st walk(const struct setup *s, char *const *name, int n, struct arena *a)
     enum st st;
 
     w = (struct walk){ .s = s, .window = arena_new(0) };
-    if ((st = task_pick(w.task, countof(w.task), &s->tasks)) == ST_OK && w.task[0]->alone)
-        return w.task[0]->alone(s, n, a);
+    if ((st = task_pick(w.task, countof(w.task), &s->tasks)) == ST_OK && w.task[0]->alone) {
+        arena_free(w.window);
+        return w.task[0]->alone(s, name, n, a);
+    }
     if (st == ST_OK && (st = check_usage(&w)) == ST_OK)
         st = open_all(&w, name, n, a);
     if (st == ST_OK) {

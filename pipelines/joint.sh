@@ -283,4 +283,9 @@ done >"$work/tasks"
 stage
 
 rm -rf "$work"
-sh "$here/pipelines/report.sh" "$out"
+mkdir -p "$out/report" || exit 4
+echo
+evalc -q --task report "$out" -o "$out/report/index.html" --csv "$out/report/means.csv" --runs "$out/report/runs.csv" \
+    --latex "$out/report/means.tex" --table -
+echo
+echo "page: $out/report/index.html"

@@ -1,4 +1,4 @@
-# lib.sh - what joint.sh, report.sh and quickstart.sh share: streams as lines of JSON, read in awk.  Sourced, never run.
+# lib.sh - what joint.sh and quickstart.sh share: streams as lines of JSON, read in awk.  Sourced, never run.
 # shellcheck shell=sh
 
 # A stream as lines of JSON

@@ -8,7 +8,7 @@ set -eu
 cd "$(dirname "$0")/.."
 out=${1:-build/quickstart}
 
-sh pipelines/setup.sh pictures
+sh pipelines/setup.sh
 jobs=$(nproc 2>/dev/null || echo 1)
 make -j"$jobs" >&2
 sh pipelines/rows.sh "$out/rows"

@@ -202,7 +202,7 @@ score() {                                              # score RUN METHOD COST M
         cost=${cost#* }
     done
     evalc $q --task loss,preference --model "$at" $micro_args --beta "$beta" --label method="$method" --label seed="$seed" "$@" \
-        -o "$run/scores.rec" "$out/data/sft.held.rec" "$ref_dir/pref.held.rec" &
+        --items "$run/items.rec" -o "$run/scores.rec" "$out/data/sft.held.rec" "$ref_dir/pref.held.rec" &
     await || exit $status
 }
 

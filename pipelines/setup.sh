@@ -1,5 +1,5 @@
 #!/bin/sh
-# setup.sh - installs the Debian packages that are missing.  pipelines/setup.sh [tests] [bench] [pictures] [clang]
+# setup.sh - installs the Debian packages that are missing.  pipelines/setup.sh [tests] [bench] [clang]
 #
 # Looks for the headers and programs themselves, so that libraries from elsewhere count; says nothing and
 # is done at once where nothing is missing.
@@ -33,9 +33,8 @@ for what in "$@"; do
     case $what in
     tests)    header cmocka.h libcmocka-dev; program mandoc mandoc; program zstd zstd ;;
     bench)    header dnnl.h libdnnl-dev ;;
-    pictures) program gnuplot gnuplot-nox ;;
     clang)    program clang clang ;;
-    *)        echo "setup.sh: '$what' is none of tests, bench, pictures, clang" >&2; exit 2 ;;
+    *)        echo "setup.sh: '$what' is none of tests, bench, clang" >&2; exit 2 ;;
     esac
 done
 [ -n "$missing" ] || exit 0

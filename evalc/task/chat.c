@@ -253,12 +253,13 @@ static enum st check(const struct setup *s, int n_operands)
     return ST_OK;
 }
 
-static enum st run(const struct setup *s, int n_operands, struct arena *a)
+static enum st run(const struct setup *s, char *const *name, int n, struct arena *a)
 {
     struct talker t = { .s = s, .a = a, .once = arena_new(0),
                         .terminal = isatty(STDOUT_FILENO) };
-    enum st st = check(s, n_operands);
+    enum st st = check(s, n);
 
+    (void)name;
     if (st == ST_OK && (st = open_model(&t)) == ST_OK)
         st = talk(&t);
     gen_free(t.gen);

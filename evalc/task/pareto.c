@@ -3,14 +3,17 @@
  *
  * Within a seed all methods share reference, optima and held-out rows, so methods are compared
  * seed by seed and counted; with three seeds nothing is called significant, the values stand
- * there.  Blocks: runs, means, pairs, hypervolume. */
+ * there and beside them Student's interval for who has more.  Blocks: runs, means, pairs,
+ * hypervolume, fronts, front_pairs. */
 #include <math.h>
 
-#include "study.h"
+#include "seeds.h"
 #include "task.h"
 
 static const char *opt_sft, *opt_pref, *nadir_sft, *nadir_pref;   /* as given; NULL: not */
+static double level = 0.95;
 static struct study study;
+static struct groups groups;
 
 static const struct opt opts[] = {
     { 0, "opt-sft", OPT_TEXT, &opt_sft, "F",
@@ -19,6 +22,7 @@ static const struct opt opts[] = {
     { 0, "nadir-sft", OPT_TEXT, &nadir_sft, "F",
       "sft loss at the preference optimum, of every seed", 0, 0 },
     { 0, "nadir-pref", OPT_TEXT, &nadir_pref, "F", "preference loss at the sft optimum", 0, 0 },
+    { 0, "level", OPT_REAL, &level, "P", "of the intervals over seeds", 0.5, 0.9999 },
     { 0 },
 };
 
@@ -110,166 +114,171 @@ static enum st put_run(struct job *j, const struct run *r)
 
 /* ---- over seeds ---- */
 
-static bool same_group(const struct run *a, const struct run *b)
-{
-    return view_eq(a->method, b->method) && study_same(a->lambda, b->lambda);
-}
-
-static bool is_first(const struct run *r, bool (*same)(const struct run *, const struct run *))
-{
-    for (const struct run *p = study.run; p < r; p++)
-        if (same(p, r))
-            return false;
-    return true;
-}
-
-/* The mean over the group's seeds of what value() says, where all of them have it. */
-static double mean_of(const struct run *first, double (*value)(const struct run *))
-{
-    double sum = 0;
-    int64_t n = 0;
-
-    for (const struct run *r = first; r < study.run + study.n; r++)
-        if (same_group(r, first)) {
-            sum += value(r);
-            n++;
-        }
-    return sum / (double)n;
-}
-
-static double v_sft(const struct run *r) { return r->loss.sft; }
-static double v_pref(const struct run *r) { return r->loss.pref; }
-static double v_gap_sft(const struct run *r) { return r->gap.sft; }
-static double v_gap_pref(const struct run *r) { return r->gap.pref; }
-static double v_distance(const struct run *r) { return score_distance(r->gap); }
-static double v_scaled(const struct run *r) { return score_distance(r->scaled); }
-
 /* The mean of any other number that every run of the group has. */
-static void put_means_of_others(struct figures *f, const struct run *first)
+static void put_means_of_others(struct figures *f, const struct group *g)
 {
-    for (int64_t i = 0; i < first->f.n; i++) {
-        const struct figure *g = &first->f.v[i];
+    const struct figures *first = &g->run[0]->f;
+
+    for (int64_t i = 0; i < first->n; i++) {
+        const struct figure *of = &first->v[i];
         double v, sum = 0;
-        int64_t n = 0, has = 0;
+        int64_t has = 0;
         char name[256];
 
-        snprintf(name, sizeof name, "%.*s", (int)MIN(g->name.n, sizeof name - 1), g->name.p);
-        if (figures_find(f, name) || view_is(g->name, "seed") || !figure_is_number(g, &v) ||
-            (g->name.n > 3 && memcmp(g->name.p + g->name.n - 3, "_se", 3) == 0))
+        snprintf(name, sizeof name, "%.*s", (int)MIN(of->name.n, sizeof name - 1), of->name.p);
+        if (figures_find(f, name) || view_is(of->name, "seed") || !figure_is_number(of, &v) ||
+            (of->name.n > 3 && memcmp(of->name.p + of->name.n - 3, "_se", 3) == 0))
             continue;
-        for (const struct run *r = first; r < study.run + study.n; r++)
-            if (same_group(r, first)) {
-                n++;
-                if (figures_number(&r->f, name, &v)) {
-                    has++;
-                    sum += v;
-                }
+        for (int64_t k = 0; k < g->n; k++)
+            if (figures_number(&g->run[k]->f, name, &v)) {
+                has++;
+                sum += v;
             }
-        f->aside = !is_column(g->name);
-        if (has == n)
-            figures_real(f, name, sum / (double)n);
+        f->aside = !is_column(of->name);
+        if (has == g->n)
+            figures_real(f, name, sum / (double)has);
     }
     f->aside = false;
 }
 
-static enum st put_means(struct job *j, const struct run *first)
+/* The standard error over seeds and the interval, beside the mean of that name. */
+static void put_error(struct figures *f, const char *name, const struct score *s)
 {
-    static const struct { const char *name; double (*value)(const struct run *); } means[] = {
-        { "eval/sft/loss", v_sft },     { "eval/pref/loss", v_pref },
-        { "gap_sft",       v_gap_sft }, { "gap_pref",       v_gap_pref },
-        { "distance",      v_distance }, { "scaled_distance", v_scaled },
+    struct range r = score_range(s, level);
+    char text[64];
+
+    f->aside = true;
+    snprintf(text, sizeof text, "%s_se", name);
+    figures_real(f, text, score_se(s));
+    snprintf(text, sizeof text, "%s_low", name);
+    figures_real(f, text, r.low);
+    snprintf(text, sizeof text, "%s_high", name);
+    figures_real(f, text, r.high);
+    f->aside = false;
+}
+
+static enum st put_means(struct job *j, const struct group *g)
+{
+    static const struct { const char *name; run_value *value; } means[] = {
+        { "eval/sft/loss", run_loss_sft }, { "eval/pref/loss", run_loss_pref },
+        { "gap_sft",       run_gap_sft },  { "gap_pref",       run_gap_pref },
+        { "distance",      run_distance }, { "scaled_distance", run_scaled },
     };
     struct figures f = block(j, "means");
-    int64_t n = 0;
+    int64_t front = 0;
 
-    name_group(&f, first);
-    for (const struct run *r = first; r < study.run + study.n; r++)
-        n += same_group(r, first);
-    figures_int(&f, "seeds", n);
-    for (int64_t i = 0; i < countof(means); i++)
-        figures_real(&f, means[i].name, mean_of(first, means[i].value));
-    put_means_of_others(&f, first);
+    name_group(&f, g->run[0]);
+    figures_int(&f, "seeds", g->n);
+    for (int64_t i = 0; i < countof(means); i++) {
+        struct score s = group_score(g, means[i].value);
+        figures_real(&f, means[i].name, score_mean(&s));
+        put_error(&f, means[i].name, &s);
+    }
+    put_means_of_others(&f, g);
+    for (int64_t i = 0; i < g->n; i++)
+        front += !g->run[i]->dominated;
+    if (!g->optimum) {
+        figures_int(&f, "front", front);
+        figures_bool(&f, "dominated", !group_on_front(&groups, g));
+    }
     return report_put(j->report, &f);
 }
 
+static void put_versus(struct figures *f, struct view than, const struct versus *v)
+{
+    struct range r = score_range(&v->d, level);
+
+    figures_text(f, "than", than);
+    figures_int(f, "better", v->better);
+    figures_int(f, "seeds", v->d.n);
+    figures_real(f, "difference", score_mean(&v->d));
+    f->aside = true;
+    figures_real(f, "difference_se", score_se(&v->d));
+    figures_real(f, "low", r.low);
+    figures_real(f, "high", r.high);
+    f->aside = false;
+}
+
 /* In how many of the seeds that both ran a was nearer to the ideal point than b. */
-static enum st put_pair(struct job *j, const struct run *a, const struct run *b)
+static enum st put_pair(struct job *j, const struct group *a, const struct group *b)
 {
     struct figures f = block(j, "pairs");
-    int64_t seeds = 0, better = 0;
-    double difference = 0;
+    struct versus v = group_versus(a, b, study_distance);
 
-    for (const struct run *x = study.run; x < study.run + study.n; x++)
-        for (const struct run *y = study.run; y < study.run + study.n; y++)
-            if (same_group(x, a) && same_group(y, b) && study_same(x->seed, y->seed)) {
-                seeds++;
-                better += study_distance(x) < study_distance(y);
-                difference += study_distance(x) - study_distance(y);
-            }
-    if (seeds == 0)
+    if (v.d.n == 0)
         return ST_OK;
-    name_group(&f, a);
-    figures_text(&f, "than", b->method);
-    figures_int(&f, "better", better);
-    figures_int(&f, "seeds", seeds);
-    figures_real(&f, "difference", difference / (double)seeds);
+    name_group(&f, a->run[0]);
+    put_versus(&f, b->method, &v);
     return report_put(j->report, &f);
+}
+
+static enum st put_groups(struct job *j)
+{
+    const struct group *all = groups.v, *end = groups.v + groups.n;
+    enum st st = ST_OK;
+
+    for (const struct group *g = all; st == ST_OK && g < end; g++)
+        st = put_means(j, g);
+    for (const struct group *x = all; x < end; x++)
+        for (const struct group *y = all; st == ST_OK && y < end; y++)
+            if (!x->optimum && !y->optimum && !view_eq(x->method, y->method) &&
+                study_same(x->lambda, y->lambda))
+                st = put_pair(j, x, y);
+    return st;
 }
 
 /* ---- over lambdas ---- */
 
-static bool same_front(const struct run *a, const struct run *b)
+static enum st put_hypervolume(struct job *j, const struct fronts *of, int64_t i)
 {
-    return view_eq(a->method, b->method) && study_same(a->seed, b->seed);
-}
-
-static enum st put_hypervolume(struct job *j, const struct run *first)
-{
-    struct point *p = ARENA_NEW(j->a, struct point, study.n);
     struct figures f = block(j, "hypervolume");
-    int64_t n = 0, lambdas = 0;
 
-    if (!p)
-        return ST_SYS;
-    for (const struct run *r = first; r < study.run + study.n; r++) {
-        bool again = false;
-        if (!same_front(r, first))
-            continue;
-        for (const struct run *q = first; q < r; q++)
-            again = again || (same_front(q, first) && study_same(q->lambda, r->lambda));
-        lambdas += !again && !isnan(r->lambda);
-        p[n++] = r->scaled;
-    }
-    if (lambdas < 3 || isnan(first->scaled.sft))
-        return ST_OK;
-    figures_text(&f, "method", first->method);
-    figures_real(&f, "seed", first->seed);
-    figures_int(&f, "lambdas", lambdas);
-    figures_real(&f, "hypervolume", score_hypervolume(p, n));
+    figures_text(&f, "method", of->method);
+    figures_real(&f, "seed", of->seed[i]);
+    figures_int(&f, "lambdas", of->lambdas[i]);
+    figures_real(&f, "hypervolume", of->share[i]);
     return report_put(j->report, &f);
 }
 
-static enum st put_all(struct job *j, enum st (*put)(struct job *, const struct run *),
-                       bool (*same)(const struct run *, const struct run *), bool optima)
+static enum st put_front(struct job *j, const struct fronts *of)
 {
-    enum st st = ST_OK;
+    struct figures f = block(j, "fronts");
+    struct score s = fronts_score(of);
 
-    for (int64_t i = 0; st == ST_OK && i < study.n; i++)
-        if ((optima || !study.run[i].optimum) && (!same || is_first(&study.run[i], same)))
-            st = put(j, &study.run[i]);
-    return st;
+    figures_text(&f, "method", of->method);
+    figures_int(&f, "seeds", s.n);
+    figures_real(&f, "hypervolume", score_mean(&s));
+    put_error(&f, "hypervolume", &s);
+    return report_put(j->report, &f);
 }
 
-static enum st put_pairs(struct job *j)
+static enum st put_front_pair(struct job *j, const struct fronts *a, const struct fronts *b)
 {
-    enum st st = ST_OK;
+    struct figures f = block(j, "front_pairs");
+    struct versus v = fronts_versus(a, b);
 
-    for (const struct run *a = study.run; a < study.run + study.n; a++)
-        for (const struct run *b = study.run; st == ST_OK && b < study.run + study.n; b++)
-            if (!a->optimum && !b->optimum && !view_eq(a->method, b->method) &&
-                study_same(a->lambda, b->lambda) && is_first(a, same_group) &&
-                is_first(b, same_group))
-                st = put_pair(j, a, b);
+    if (v.d.n == 0)
+        return ST_OK;
+    figures_text(&f, "method", a->method);
+    put_versus(&f, b->method, &v);
+    return report_put(j->report, &f);
+}
+
+static enum st put_fronts(struct job *j)
+{
+    struct fronts *of;
+    int64_t n;
+    enum st st = fronts_of(&of, &n, &study, j->a);
+
+    for (int64_t i = 0; st == ST_OK && i < n; i++)
+        for (int64_t k = 0; st == ST_OK && k < of[i].n; k++)
+            st = put_hypervolume(j, &of[i], k);
+    for (int64_t i = 0; st == ST_OK && i < n; i++)
+        st = put_front(j, &of[i]);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = 0; st == ST_OK && k < n; k++)
+            if (i != k)
+                st = put_front_pair(j, &of[i], &of[k]);
     return st;
 }
 
@@ -277,10 +286,14 @@ static enum st end(struct job *j)
 {
     enum st st;
 
-    if ((st = study_settle(&study)) != ST_OK || (st = put_all(j, put_run, NULL, true)) != ST_OK ||
-        (st = put_all(j, put_means, same_group, true)) != ST_OK || (st = put_pairs(j)) != ST_OK)
+    if ((st = study_settle(&study)) != ST_OK ||
+        (st = groups_of(&groups, &study, j->a)) != ST_OK)
         return st;
-    return put_all(j, put_hypervolume, same_front, false);
+    for (int64_t i = 0; st == ST_OK && i < study.n; i++)
+        st = put_run(j, &study.run[i]);
+    if (st != ST_OK || (st = put_groups(j)) != ST_OK)
+        return st;
+    return put_fronts(j);
 }
 
 const struct task task_pareto = {

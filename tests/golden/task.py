@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """task.py - five records for every task of evalc and their scores by transformers and numpy: tests/golden/task-NAME/.
 
-    task.py TESTS/GOLDEN        (torch, transformers, msgpack, xxhash, numpy)
+    task.py TESTS/GOLDEN        (torch, transformers, msgpack, xxhash, numpy, scipy)
 
 Makes two tiny models, task-model/policy (Llama) and task-model/reference (GPT-NeoX).  Every sequence is run by itself,
 in float64.
@@ -16,6 +16,7 @@ import msgpack
 import numpy as np
 import torch
 import xxhash
+from scipy import stats
 from transformers import AutoConfig, AutoModelForCausalLM
 
 BETA = 0.1
@@ -25,9 +26,9 @@ SHAPE = dict(vocab_size=VOCAB, hidden_size=16, intermediate_size=24, num_hidden_
 rng = np.random.default_rng(7)
 
 
-def stream(path, records):
+def stream(path, records, tokenizer=b"none", vocab=VOCAB):
     total, chain, out = 0, 0, b""
-    header = {"t": "header", "version": 1, "width": 2, "tokenizer": hashlib.sha256(b"none").digest(), "vocab": VOCAB,
+    header = {"t": "header", "version": 1, "width": 2, "tokenizer": hashlib.sha256(tokenizer).digest(), "vocab": vocab,
               "special": [0, 1], "bos": 0, "eos": 1, "pad": -1, "sources": [], "commands": ["task.py"], "steps": 0,
               "start": 0, "mixed": False}
     out += msgpack.packb(header)
@@ -287,25 +288,214 @@ def pareto(folder):
         if method == "opt-sft":
             row["opt_sft"] = best[0]
         row.update({"eval/sft/loss": sft, "eval/sft/loss_se": 0.03, "eval/pref/loss": pref, "eval/pref/loss_se": 0.02})
+ODD = 'a<b>&"c", d_%$#'                                   # a method of somebody else's
+
+
+def study_runs():
+    """Three seeds of three methods at three lambdas, one run missing, and the optima; losses are made up."""
+    made = np.random.default_rng(11)
+    runs = []
+    for seed in (1, 2, 3):
+        runs += [("opt-sft", 0, seed, 1.10 + .01 * seed, 0.90, {"opt_sft": 1.05 + .01 * seed}),   # its curve had its minimum there
+                 ("opt-pref", 1, seed, 2.10, 0.40 + .01 * seed, {})]
+        for method, worst in (("sft-pref", 1.0), ("mix", 0.4), (ODD, 0.2)):
+            for lam in (0.25, 0.5, 0.75):
+                if (method, lam, seed) == (ODD, 0.75, 2):
+                    continue
+                runs.append((method, lam, seed, round(1.05 + worst * lam * made.uniform(.8, 1.2), 4),
+                             round(0.38 + worst * (1 - lam) * made.uniform(.2, .5), 4), {}))
+    rows = []
+    for i, (method, lam, seed, sft, pref, more) in enumerate(runs):
+        row = {"t": "metric", "task": "loss,preference", "model": f"run{i}", "method": method, "seed": seed, "lambda": lam,
+               "updates": 8, "rows": 64, "tokens": 4000 + i, "measured": 0, "seconds": 10 + .5 * i, **more}
+        row.update({"eval/sft/loss": sft, "eval/sft/loss_se": 0.03, "eval/pref/loss": pref, "eval/pref/loss_se": 0.02,
+                    "eval/policy_accuracy": 0.5 + .01 * i, "eval/policy_accuracy_se": 0.01})
         rows.append(row)
-        gap = (sft - best[0], pref - best[1])
-        clip = [max(g, 0) for g in gap]
+    return rows
+
+
+def spread(v, level=.95):
+    """Mean, standard error, Student's interval."""
+    v = np.asarray(v)
+    if len(v) < 2:
+        return v.mean(), None, None, None
+    se = v.std(ddof=1) / math.sqrt(len(v))
+    half = stats.t.ppf((1 + level) / 2, len(v) - 1) * se
+    return v.mean(), se, v.mean() - half, v.mean() + half
+
+
+def spread_lines(name, v):
+    return [(name + end, x) for end, x in zip(("", "_se", "_low", "_high"), spread(v)) if x is not None]
+
+
+def placed(rows):
+    """Of every run its place in the plane, worked out anew."""
+    out = []
+    for r in rows:
+        opt = {m: next(x for x in rows if x["method"] == m and x["seed"] == r["seed"]) for m in ("opt-sft", "opt-pref")}
+        best = (opt["opt-sft"]["opt_sft"], opt["opt-pref"]["eval/pref/loss"])
+        nadir = (opt["opt-pref"]["eval/sft/loss"], opt["opt-sft"]["eval/pref/loss"])
+        loss = (r["eval/sft/loss"], r["eval/pref/loss"])
+        gap = [x - b for x, b in zip(loss, best)]
         side = [n - b for n, b in zip(nadir, best)]
         scaled = [g / s for g, s in zip(gap, side)]
-        d, s = math.hypot(*clip), math.hypot(*[c / x for c, x in zip(clip, side)])
-        lines += [(f"{i}/gap_sft", gap[0]), (f"{i}/gap_pref", gap[1]), (f"{i}/gap_sft_clipped", clip[0]),
-                  (f"{i}/gap_pref_clipped", clip[1]), (f"{i}/scaled_sft", scaled[0]), (f"{i}/scaled_pref", scaled[1]),
-                  (f"{i}/distance", d), (f"{i}/scaled_distance", s),
-                  (f"{i}/distance_se", math.hypot(clip[0] * .03, clip[1] * .02) / d)]
-        if method == "mix":
-            points.append([max(x, 0) for x in scaled])
-            lines.append((f"{i}/dominated", {0.25: 0, 0.5: 1, 0.75: 0}[lam]))
-    # the share of the box that is dominated, cell by cell between the points' coordinates
-    xs, ys = (sorted({p[k] for p in points} | {1.0}) for k in (0, 1))
-    area = sum((x1 - x0) * (y1 - y0) for x0, x1 in zip(xs, xs[1:]) for y0, y1 in zip(ys, ys[1:])
+        clip = [max(g, 0) for g in gap]
+        others = [x for x in rows if x["seed"] == r["seed"] and not x["method"].startswith("opt")]
+        dominated = any(x["eval/sft/loss"] <= loss[0] and x["eval/pref/loss"] <= loss[1] and
+                        (x["eval/sft/loss"], x["eval/pref/loss"]) != loss for x in others)
+        d = math.hypot(*clip)
+        out.append({"eval/sft/loss": loss[0], "eval/pref/loss": loss[1], "gap_sft": gap[0], "gap_pref": gap[1],
+                    "gap_sft_clipped": clip[0], "gap_pref_clipped": clip[1], "scaled_sft": scaled[0], "scaled_pref": scaled[1],
+                    "distance": d, "scaled_distance": math.hypot(*[max(x, 0) for x in scaled]),
+                    "distance_se": math.hypot(clip[0] * .03, clip[1] * .02) / d, "dominated": int(dominated)})
+    return out
+
+
+def volume(points):
+    """The share of the unit box that is dominated, cell by cell between the points' coordinates."""
+    points = [[max(x, 0) for x in p] for p in points]
+    xs, ys = (sorted({min(p[k], 1.0) for p in points} | {1.0}) for k in (0, 1))
+    return sum((x1 - x0) * (y1 - y0) for x0, x1 in zip(xs, xs[1:]) for y0, y1 in zip(ys, ys[1:])
                if any(p[0] <= x0 and p[1] <= y0 for p in points))
-    lines.append(("hypervolume", area))
+
+
+MEANS = ("eval/sft/loss", "eval/pref/loss", "gap_sft", "gap_pref", "distance", "scaled_distance")
+
+
+def grouped(rows):
+    groups = {}
+    for i, r in enumerate(rows):
+        groups.setdefault((r["method"], r["lambda"]), {})[r["seed"]] = i
+    return groups
+
+
+def pareto(folder):
+    rows = study_runs()
+    at, groups, lines = placed(rows), grouped(rows), []
+    for i, r in enumerate(rows):
+        names = [n for n in at[i] if n not in ("eval/sft/loss", "eval/pref/loss") and
+                 not (n == "dominated" and r["method"].startswith("opt"))]
+        lines += [(f"runs/{i}/{n}", at[i][n]) for n in names]
+    for g, ((method, lam), of) in enumerate(groups.items()):
+        for name in MEANS:
+            lines += spread_lines(f"means/{g}/{name}", [at[i][name] for i in of.values()])
+        if not method.startswith("opt"):
+            lines.append((f"means/{g}/front", sum(1 - at[i]["dominated"] for i in of.values())))
+    joint = [(k, of) for k, of in groups.items() if not k[0].startswith("opt")]
+    n = 0
+    for (a, la), x in joint:
+        for (b, lb), y in joint:
+            if a == b or la != lb:
+                continue
+            d = [at[x[s]]["scaled_distance"] - at[y[s]]["scaled_distance"] for s in sorted(x) if s in y]
+            mean, se, low, high = spread(d)
+            lines += [(f"pairs/{n}/better", sum(v < 0 for v in d)), (f"pairs/{n}/seeds", len(d)), (f"pairs/{n}/difference", mean),
+                      (f"pairs/{n}/difference_se", se), (f"pairs/{n}/low", low), (f"pairs/{n}/high", high)]
+            n += 1
+    shares = {}
+    for method in ("sft-pref", "mix", ODD):
+        for seed in (1, 2, 3):
+            of = [i for i, r in enumerate(rows) if r["method"] == method and r["seed"] == seed]
+            if len(of) == 3:
+                shares.setdefault(method, {})[seed] = volume([[at[i]["scaled_sft"], at[i]["scaled_pref"]] for i in of])
+    every = [v for of in shares.values() for v in of.values()]
+    lines += [(f"hypervolume/{k}/hypervolume", v) for k, v in enumerate(every)]
+    for k, of in enumerate(shares.values()):
+        lines += spread_lines(f"fronts/{k}/hypervolume", list(of.values()))
+    n = 0
+    for a, x in shares.items():
+        for b, y in shares.items():
+            if a != b:
+                d = [x[s] - y[s] for s in sorted(x) if s in y]
+                mean, se, low, high = spread(d)
+                lines += [(f"front_pairs/{n}/difference", mean), (f"front_pairs/{n}/low", low), (f"front_pairs/{n}/high", high),
+                          (f"front_pairs/{n}/better", sum(v > 0 for v in d))]
+                n += 1
     stream(os.path.join(folder, "rows.rec"), rows)
+    want(folder, lines)
+
+
+def items(r, hard):
+    """Rows as --items writes them that make the run's losses; hard: how each row is, for every run."""
+    made = np.random.default_rng(abs(hash_of(r["model"])))
+    out = []
+    for obj, loss in (("sft", r["eval/sft/loss"]), ("pref", r["eval/pref/loss"])):
+        tokens = np.array([5 + i % 7 for i in range(20)], float) if obj == "sft" else np.ones(20)
+        a = hard[obj] * tokens * made.uniform(.9, 1.1, 20)
+        a *= loss * tokens.sum() / a.sum()
+        for i in range(20):
+            row = {"t": "metric", "src": obj, "id": key(1000 + i), "row": i, "obj": obj}
+            row.update({"logps": -float(a[i]), "tokens": int(tokens[i])} if obj == "sft" else {"loss": float(a[i])})
+            out.append((row, float(a[i]), float(tokens[i])))
+    return out
+
+
+def hash_of(text):
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+
+def slopes(p, side):
+    """Of the scaled distance, in the two losses."""
+    v = [max(p["scaled_sft"], 0), max(p["scaled_pref"], 0)]
+    return [x / math.hypot(*v) / s for x, s in zip(v, side)]
+
+
+def rows_error(x, y, gx, gy):
+    """The standard error of a difference of distances that the rows make, which are the same for both."""
+    var = 0
+    for o in range(2):
+        (ax, b), (ay, _) = (np.array([(a, b) for _, a, b in run[20 * o:20 * o + 20]]).T for run in (x, y))
+        u = gx[o] * (ax - ax.sum() / b.sum() * b) / b.sum() - gy[o] * (ay - ay.sum() / b.sum() * b) / b.sum()
+        var += 20 / 19 * (u ** 2).sum()
+    return math.sqrt(var)
+
+
+def report(folder):
+    """The same runs as joint.sh leaves them, in folders, with curves; what the page's CSV must say of them."""
+    rows = study_runs()
+    at, lines = placed(rows), []
+    made = np.random.default_rng(3)
+    hard = {obj: made.uniform(.5, 1.5, 20) for obj in ("sft", "pref")}
+    pair = {}
+    for i, r in enumerate(rows):
+        name = "other" if r["method"] == ODD else r["method"]
+        run = os.path.join(folder, "study", f"seed-{r['seed']}", f"{name}-{r['lambda']}")
+        os.makedirs(run, exist_ok=True)
+        stream(os.path.join(run, "scores.rec"), [r])
+        metrics, batches = [], 0
+        both = r["method"] == "mix"
+        for u in range(0, 5 if both else 9):
+            for obj, end in (("sft", r["eval/sft/loss"]), ("pref", r["eval/pref/loss"])):
+                if batches % 4 == 0:
+                    start = 1.6 if obj == "sft" else 0.693147
+                    metrics.append({"t": "metric", "i": u, "obj": obj, "why": "eval", f"eval/{obj}/loss":
+                                    start + (end - start) * batches / 8})
+            if batches == 8:
+                break
+            obj = "both" if both else "pref" if (u >= 8 * (1 - r["lambda"])) else "sft"
+            metrics.append({"t": "metric", "i": u, "obj": obj, "why": "update", "loss": 1.0,
+                            **({"sft/loss": 1.5} if obj != "pref" else {}), **({"pref/loss": .6} if obj != "sft" else {})})
+            batches += 2 if both else 1
+        stream(os.path.join(run, "metrics.rec"), metrics)
+        if r["lambda"] == 0.5 and r["seed"] == 1 and r["method"] in ("mix", ODD):
+            pair[r["method"]] = i, items(r, hard)
+            stream(os.path.join(run, "items.rec"), [x for x, _, _ in pair[r["method"]][1]])
+            said = [{"t": "gen", "src": "one", "id": key(50 + k), "prompt": packed(list(f"Q: {k} & <b>?".encode())), "ids": packed([65]),
+                     "text": f"<i>{name} & {k}</i>\nsays", "n": n, "finish": "stop"} for k in range(2) for n in range(2)]
+            stream(os.path.join(run, "samples.rec"), said, b"bytes", 264)
+        stream(os.path.join(run, "timing.rec"), [{"t": "metric", "i": 7, "seconds": 1.0, "peak_memory": 10**8 + i}])
+    for k, v in (("title", "a <small> study & its \"title\"\n"), ("settings", "--sft a&b.jsonl\n--tokenizer bytes\n--steps 8\n")):
+        with open(os.path.join(folder, "study", k), "w") as f:
+            f.write(v)
+    for (method, lam), of in grouped(rows).items():
+        name = "other" if method == ODD else method
+        for what in MEANS:
+            lines += spread_lines(f"{name}/{lam:g}/{what}", [at[i][what] for i in of.values()])
+        lines.append((f"{name}/{lam:g}/tokens", np.mean([rows[i]["tokens"] for i in of.values()])))
+    side = (2.10 - 1.06, 0.90 - 0.41)                      # of seed 1: nadir - ideal
+    (i, x), (k, y) = pair[ODD], pair["mix"]
+    error = rows_error(x, y, slopes(at[i], side), slopes(at[k], side))
+    lines += [("noise/0.5/difference", round(at[k]["scaled_distance"] - at[i]["scaled_distance"], 3)), ("noise/0.5/se", round(error, 3))]
     want(folder, lines)
 
 
@@ -375,7 +565,7 @@ def main():
     reference = tiny(os.path.join(top, "task-model", "reference"), 2, model_type="gpt_neox", rotary_pct=0.5,
                      tie_word_embeddings=False)
     for name, make in (("loss", lambda d: loss(d, policy)), ("preference", lambda d: preference(d, policy, reference)),
-                       ("logprob", lambda d: logprob(d, reference)), ("pareto", pareto), ("compare", compare),
+                       ("logprob", lambda d: logprob(d, reference)), ("pareto", pareto), ("report", report), ("compare", compare),
                        ("label", lambda d: label(d, policy, reference))):
         folder = os.path.join(top, "task-" + name)
         os.makedirs(folder, exist_ok=True)

@@ -21,16 +21,18 @@ ls "$TMP/plan"
 (study "$TMP/whole" --jobs 2 >"$TMP/out" 2>"$TMP/err") || cat "$TMP/err"
 find "$TMP/whole" -name feedback -o -name .work
 for m in 'SFT then DPO' 'DPO then SFT' mix ALRIGHT MAXRIGHT 'SFT only' 'DPO only' start reference; do
-    echo "$m: $(grep -c "^$m " "$TMP/out") rows of the table, $(grep -c "^<td>$m</td>" "$TMP/whole/report/index.html") of the page"
+    echo "$m: $(grep -c "^$m " "$TMP/out") rows of the table, $(grep -c "<td>\(<span class=.m[0-9]*.>\)*$m<" "$TMP/whole/report/index.html") of the page"
 done
 
 # What evalc says of a run is what the table says: both losses, and T/2 updates of mix
 run=$TMP/whole/seed-1/mix-0.5
 evalc -q --threads 1 --task loss,preference --model "$run" --to json "$TMP/whole/data/sft.held.rec" "$TMP/whole/seed-1/ref/pref.held.rec" >"$TMP/evalc"
 said() { sed -n 's|.*"'"$1"'":\(-*[0-9.e+-]*\)[,}].*|\1|p' "$TMP/evalc"; }
-grep '^mix' "$TMP/whole/report/means.tsv" | awk -v a="$(said eval/sft/loss)" -v b="$(said eval/pref/loss)" '$2 == .5 {
-    if ($3 != sprintf("%.3f", a) || $4 != sprintf("%.3f", b)) print "the table says", $3, $4, "and evalc", a, b
-    print $10, "updates of", $11, "rows" }'
+awk -F , -v a="$(said eval/sft/loss)" -v b="$(said eval/pref/loss)" 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i }
+    $1 == "mix" && $2 == .5 {
+        s = $at["eval/sft/loss"]; p = $at["eval/pref/loss"]
+        if (s != sprintf("%.9g", a) || p != sprintf("%.9g", b)) print "the table says", s, p, "and evalc", a, b
+        print $at["updates"], "updates of", $at["rows"], "rows" }' "$TMP/whole/report/means.csv"
 
 # Nothing is done anew
 find "$TMP/whole" -path "$TMP/whole/report" -prune -o -type f -name '*.rec' -exec cksum {} + | sort >"$TMP/before"

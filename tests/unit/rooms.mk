@@ -47,6 +47,7 @@ USES_unit_work := step batch model math stream base
 USES_unit_batch := batch model math stream base
 USES_unit_score := evalc batch model math chat text stream base
 USES_unit_study := evalc batch model math chat text stream base
+USES_unit_page  := evalc batch model math chat text stream base
 USES_unit_paired := evalc batch model math chat text stream base
 USES_bench_stream := stream base
 USES_bench_encode := text base

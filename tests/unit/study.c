@@ -1,9 +1,10 @@
 /* study.c - score records into runs: labels, joining, optima by seed, gaps, dominance; and the
- * blocks pareto makes of them. */
+ * blocks pareto makes of them; means and differences over seeds. */
+#include <math.h>
 #include <unistd.h>
 
 #include "tests/check.h"
-#include "evalc/study.h"
+#include "evalc/seeds.h"
 #include "evalc/task.h"
 
 static struct arena *a;
@@ -168,6 +169,22 @@ static void optima_said(void **state)
     CHECK_NEAR(s.run[1].ideal.sft, 1.6, 0);
 }
 
+/* Where a run has no nadir, the distances of all are the ideal ones: shares and nats do not mix. */
+static void shares(void **state)
+{
+    (void)state;
+    CHECK_ST(add("method=opt-sft seed=1 eval/sft/loss=1 eval/pref/loss=2"), ST_OK);
+    CHECK_ST(add("method=opt-pref seed=1 eval/sft/loss=3 eval/pref/loss=0"), ST_OK);
+    CHECK_ST(add("method=mix seed=1 eval/sft/loss=2 eval/pref/loss=0"), ST_OK);
+    CHECK_ST(study_settle(&s), ST_OK);
+    CHECK_NEAR(study_distance(&s.run[2]), .5, 1e-15);
+    CHECK_ST(add("method=mix seed=2 opt_sft=1 opt_pref=0 eval/sft/loss=2 eval/pref/loss=0"), ST_OK);
+    CHECK_ST(study_settle(&s), ST_OK);
+    CHECK_NEAR(study_distance(&s.run[2]), 1, 1e-15);
+    CHECK_NEAR(study_distance(&s.run[3]), 1, 1e-15);
+    CHECK_NEAR(s.run[2].scaled.sft, .5, 1e-15);
+}
+
 static void lacking(void **state)
 {
     (void)state;
@@ -242,7 +259,75 @@ static void blocks(void **state)
                      "a          0.5  b          0      3         0.1\n"
                      "b          0.5  a          2      3        -0.1\n");
     CHECK(strstr(means, "\na            0.5      3            1.3        0.433333"));
-    CHECK(strstr(means, "  20\n")); /* the mean of a label that is a number */
+    CHECK(strstr(means, "      20      1        yes\n")); /* the mean; one front */
+    CHECK(strstr(means, "      20      3         no\n"));
+}
+
+/* Groups go by seed whatever order they came in; errors and intervals are those of the seeds, and
+ * Student's quantiles scipy's. */
+static void seeds(void **state)
+{
+    (void)state;
+    static const char *const runs[] = {
+        "method=opt-sft eval/sft/loss=0 eval/pref/loss=1",
+        "method=opt-pref eval/sft/loss=1 eval/pref/loss=0",
+        "method=a lambda=0.5 seed=3 eval/sft/loss=0.3 eval/pref/loss=0",
+        "method=a lambda=0.5 seed=1 eval/sft/loss=0.1 eval/pref/loss=0",
+        "method=b lambda=0.5 seed=1 eval/sft/loss=0.4 eval/pref/loss=0",
+        "method=a lambda=0.5 seed=2 eval/sft/loss=0.2 eval/pref/loss=0",
+        "method=b lambda=0.5 seed=2 eval/sft/loss=0.3 eval/pref/loss=0",
+        "method=b lambda=0.5 seed=9 eval/sft/loss=0.3 eval/pref/loss=0.5",
+    };
+    struct groups g;
+
+    for (int64_t i = 0; i < countof(runs); i++)
+        CHECK_ST(add(runs[i]), ST_OK);
+    CHECK_ST(study_settle(&s), ST_OK);
+    CHECK_ST(groups_of(&g, &s, a), ST_OK);
+    CHECK(g.n == 4);
+
+    const struct group *x = groups_find(&g, VIEW("a"), .5), *y = groups_find(&g, VIEW("b"), .5);
+    CHECK(x && y && !groups_find(&g, VIEW("a"), .25) && x->n == 3 && x->run[2]->seed == 3);
+    struct score mean = group_score(x, run_scaled);
+    struct range r = score_range(&mean, .95);
+    CHECK_NEAR(score_mean(&mean), .2, 1e-15);
+    CHECK_NEAR(score_se(&mean), .1 / sqrt(3), 1e-15);
+    CHECK_NEAR(r.high, .2 + 4.302652729749462 * .1 / sqrt(3), 1e-12);
+    CHECK_NEAR(r.low, .2 - 4.302652729749462 * .1 / sqrt(3), 1e-12);
+    struct versus v = group_versus(x, y, run_scaled);      /* seeds 1 and 2, not 3 or 9 */
+    CHECK(v.d.n == 2 && v.better == 2);
+    CHECK_NEAR(score_mean(&v.d), -.2, 1e-15);
+    CHECK(group_on_front(&g, x) && !group_on_front(&g, y));
+
+    CHECK_NEAR(score_student(.95, 1), 12.706204736174694, 1e-11);
+    CHECK_NEAR(score_student(.95, 2), 4.302652729749462, 1e-12);
+    CHECK_NEAR(score_student(.9, 5), 2.0150483733330233, 1e-12);
+    CHECK_NEAR(score_student(.99, 30), 2.7499956535672254, 1e-12);
+    CHECK_NEAR(score_student(.95, 1001), 1.9623367052808798, 1e-12);
+}
+
+/* Three lambdas make a front; two do not. */
+static void volumes(void **state)
+{
+    (void)state;
+    static const char *const runs[] = {
+        "method=opt-sft eval/sft/loss=0 eval/pref/loss=1",
+        "method=opt-pref eval/sft/loss=1 eval/pref/loss=0",
+        "method=a lambda=0.25 seed=1 eval/sft/loss=0.25 eval/pref/loss=0.75",
+        "method=a lambda=0.5 seed=1 eval/sft/loss=0.5 eval/pref/loss=0.5",
+        "method=a lambda=0.75 seed=1 eval/sft/loss=0.75 eval/pref/loss=0.25",
+        "method=b lambda=0.25 seed=1 eval/sft/loss=0 eval/pref/loss=0",
+        "method=b lambda=0.5 seed=1 eval/sft/loss=0 eval/pref/loss=0",
+    };
+    struct fronts *f;
+    int64_t n;
+
+    for (int64_t i = 0; i < countof(runs); i++)
+        CHECK_ST(add(runs[i]), ST_OK);
+    CHECK_ST(study_settle(&s), ST_OK);
+    CHECK_ST(fronts_of(&f, &n, &s, a), ST_OK);
+    CHECK(n == 1 && f->n == 1 && f->lambdas[0] == 3 && view_is(f->method, "a"));
+    CHECK_NEAR(f->share[0], .375, 1e-15);
 }
 
 int main(void)
@@ -252,6 +337,8 @@ int main(void)
         cmocka_unit_test_setup(joining, fresh), cmocka_unit_test_setup(optima, fresh),
         cmocka_unit_test_setup(optima_said, fresh), cmocka_unit_test_setup(lacking, fresh),
         cmocka_unit_test_setup(front, fresh), cmocka_unit_test_setup(blocks, fresh),
+        cmocka_unit_test_setup(seeds, fresh), cmocka_unit_test_setup(shares, fresh),
+        cmocka_unit_test_setup(volumes, fresh),
     };
     int failed = check_run(countof(tests), tests);
 

@@ -1,0 +1,108 @@
+/* report.c - the page of a study: what pipelines/joint.sh left in a folder, on one page, and the
+ * same numbers for a terminal, a spreadsheet and a paper.
+ *
+ * Nothing is measured here.  All is read before anything is written. */
+#include "base/file.h"
+#include "page/page.h"
+#include "walk.h"
+
+static const char *csv, *runs, *latex, *table;             /* NULL: not asked for */
+static double level = 0.95;
+
+static const struct opt opts[] = {
+    { 0, "csv", OPT_TEXT, &csv, "FILE", "the means over seeds, with their intervals, as CSV", 0,
+      0 },
+    { 0, "runs", OPT_TEXT, &runs, "FILE", "every run as CSV", 0, 0 },
+    { 0, "latex", OPT_TEXT, &latex, "FILE", "the means as a LaTeX tabular", 0, 0 },
+    { 0, "table", OPT_TEXT, &table, "FILE", "the verdict and the means for a terminal", 0, 0 },
+    { 0, "level", OPT_REAL, &level, "P", "of the intervals over seeds", 0.5, 0.9999 },
+    { 0 },
+};
+
+static void terminal(struct html *h, const struct page *p)
+{
+    put(h, "%s\n", shown(p->title));
+    means_text(h, p);
+    headline_put(h, p, false);
+    verdict_put(h, p, false);
+    if (p->missing.b.n) {
+        put(h, "missing:\n");
+        put(h, "%.*s", (int)p->missing.b.n, p->missing.b.p);
+    }
+}
+
+enum { OUTPUTS = 5 };
+
+struct output {
+    const char *name;                          /* NULL: not asked for */
+    void      (*make)(struct html *, const struct page *);
+    struct html text;
+};
+
+static enum st check(const struct output *out, char *const *name, int n)
+{
+    static const char *const others[] = { "to", "label", "items", "model", "adapter", "device",
+                                          "threads", "micro-tokens" };
+    int to_stdout = 0;
+
+    for (int64_t i = 0; i < countof(others); i++)
+        if (opt_given(others[i])) {
+            err_place("--%s", others[i]);
+            return fail(ST_USAGE, "--task report reads what others wrote and writes a page; its "
+                        "records come from --task pareto");
+        }
+    for (int i = 0; i < OUTPUTS; i++)
+        to_stdout += out[i].name && strcmp(out[i].name, "-") == 0;
+    if (to_stdout > 1)
+        return fail(ST_USAGE, "only one of page and tables can go to stdout; name files with -o, "
+                    "--csv, --runs, --latex, --table");
+    if (n != 1 || strcmp(name[0], "-") == 0)
+        return fail(ST_USAGE, "--task report takes one folder, the --out of pipelines/joint.sh");
+    return ST_OK;
+}
+
+static enum st write_out(struct output *o, struct arena *a)
+{
+    struct file f;
+    enum st st = file_new(&f, o->name, a);
+
+    if (st != ST_OK)
+        return st;
+    if ((st = file_write(&f, o->text.b.p, o->text.b.n)) == ST_OK)
+        return file_commit(&f);
+    file_drop(&f);
+    return st;
+}
+
+static enum st alone(const struct setup *s, char *const *name, int n, struct arena *a)
+{
+    struct output out[OUTPUTS] = {
+        { .name = s->out, .make = page_put },  { .name = csv, .make = means_csv },
+        { .name = runs, .make = runs_csv },    { .name = latex, .make = means_latex },
+        { .name = table, .make = terminal },
+    };
+    struct page p = { 0 };
+    enum st st = check(out, name, n);
+
+    if (st == ST_OK)
+        st = page_read(&p, name[0], a);
+    p.level = level;
+    for (int i = 0; st == ST_OK && i < OUTPUTS; i++)
+        if (out[i].name) {
+            out[i].make(&out[i].text, &p);
+            st = out[i].text.st;
+        }
+    for (int i = 0; st == ST_OK && i < OUTPUTS; i++)
+        if (out[i].name)
+            st = write_out(&out[i], a);
+    for (int i = 0; i < OUTPUTS; i++)
+        buf_free(&out[i].text.b);
+    page_free(&p);
+    return st;
+}
+
+const struct task task_report = {
+    .name = "report", .line = "the page of a study: a folder of pipelines/joint.sh in, HTML out",
+    .paper = "Fernando et al. 2024, arXiv:2410.15483 (figures 1 to 4)",
+    .reports = true, .opts = opts, .alone = alone,
+};
