@@ -371,6 +371,15 @@ static void keys(void **state)
     w[31] = 1;
     batch_ref_key(y, w, &r);
     CHECK(memcmp(x, y, 8) != 0);
+    /* of a label its mismatched completion too */
+    struct rec l = { .kind = REC_LABEL, .prompt = r.prompt, .completion = r.chosen }, o = l;
+    batch_row_key(x, &l);
+    o.other = r.rejected;
+    batch_row_key(y, &o);
+    CHECK(memcmp(x, y, 8) != 0);
+    o.other.n--;
+    batch_row_key(row, &o);
+    CHECK(memcmp(y, row, 8) != 0);
 }
 
 /* ---- rows that begin alike ---- */

@@ -310,11 +310,11 @@ static void test_jitter(void **state)
         double sum = 0, squares = 0;
         for (int64_t i = 0; i < N; i++) {
             key[i] = draw(UINT64_MAX);
-            size.p[i] = 0.25f;
+            size.p[i] = (float)(1 + draw(8)) / 8;
         }
         dev->op->jitter(dev, tensor2(y.p, N, D), tensor1(size.p, N), by);
         for (int64_t i = 0; i < N * D; i++) {
-            double u = 4 * ((double)y.p[i] - (double)x.p[i]);
+            double u = ((double)y.p[i] - (double)x.p[i]) / (double)size.p[i / D];
             CHECK(fabs(u) < 1 + 1e-5);
             sum += u;
             squares += u * u;
@@ -325,12 +325,13 @@ static void test_jitter(void **state)
         CHECK(fabs(squares / n - 1 / 3.) < 6 * sqrt(4 / (45 * n)));
         CHECK(fabs((double)top / n - 0.1) < 6 * sqrt(0.09 / n));
         by.at = at;                                /* the same draws for other rows */
+        struct arr half = fresh(N, 0);
         for (int64_t i = 0; i < N / 2; i++)
-            size.p[i] = 0.5f;
-        dev->op->jitter(dev, tensor2(zero.p, N / 2, D), tensor1(size.p, N / 2), by);
+            half.p[i] = 0.5f * size.p[at[i]];
+        dev->op->jitter(dev, tensor2(zero.p, N / 2, D), tensor1(half.p, N / 2), by);
         for (int64_t i = 0; i < N * D; i++) {
             int64_t from = (int64_t)at[i / D] * D + i % D;
-            zero.x[i] = i / D < N / 2 ? 2 * ((double)y.p[from] - (double)x.p[from]) : 0;
+            zero.x[i] = i / D < N / 2 ? ((double)y.p[from] - (double)x.p[from]) / 2 : 0;
         }
         NEAR_OF(zero, 1e-6, 1);
         arr_close();

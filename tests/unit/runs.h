@@ -84,6 +84,7 @@ static inline struct rec make_row(bool pref, int64_t k)
             r.t = VIEW("label");
             r.completion = r.chosen;
             r.other = r.rejected;
+            r.ref.rejected.sum *= 1.1;                 /* so that the baseline is above 0 */
             r.chosen = r.rejected = (struct ids){ 0 };
             r.good = k % 5 < 3;
         }

@@ -393,6 +393,7 @@ static void other_losses(void **state)
     refresh(state);
     evaluation(state);
     resume(state);
+    CHECK(metric("looked", WHY_EVAL, 1, "eval/kl") > 1);
     CHECK(metric("sliced", WHY_EVAL, 1, "eval/kl") == metric("looked", WHY_EVAL, 1, "eval/kl"));
     CHECK(metric("looked", WHY_EVAL, 0, "eval/sft/nll") > metric("looked", WHY_EVAL, 0, "loss"));
     struct plan p = defaults("label");
