@@ -28,7 +28,7 @@ struct seen {
     int64_t            row;                    /* its number, from 0: with src and id its key */
     int64_t            source;                 /* index of its src into job.source[] */
     int64_t            stream;                 /* where it came from: index into job.stream[] */
-    int64_t            n_seqs;                 /* scored: pref 2, choice as many as it has, else 1 */
+    int64_t            n_seqs;                 /* scored: pref 2, choice its choices, else 1 */
     const struct sum  *seq;                    /* [n_seqs], sides in the record's order */
     void              *own;                    /* what look() left with it */
 };
