@@ -40,7 +40,8 @@ enum st version_prefix(struct prefix *p, const char *name, const struct header *
     if ((st = in_header(in, &own)) == ST_OK)
         st = header_same(h, "the rows", own, name);
     while (st == ST_OK && (st = in_next(in, &r)) == ST_OK)
-        st = add_row(&b, &r, h);
+        if ((st = add_row(&b, &r, h)) == ST_DATA)
+            err_at("%s:%lld", shown(view_of(name)), (long long)in_count(in));
     in_close(in);
     *p = (struct prefix){ .name = name, .n = (int64_t)(b.n / sizeof(uint32_t)) };
     if (st == ST_END && p->n == 0) {
