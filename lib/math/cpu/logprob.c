@@ -11,8 +11,8 @@
  *
  * Bound by the products: 2 D operations a logit each, beside three exponentials' worth of vector
  * code (10 % of the time at D = 128) and, where the gradient is taken with the forward, 8 bytes: a
- * logit is written once and read once.  Its slope is made a block at a time, in the second level of
- * cache, for both products by it; where lse is known the logits themselves are made there too.  The
+ * logit is written once, past the caches, and read once.  Its slope is made a block at a time, in
+ * the second level of cache, for both products by it; where lse is known so are the logits.  The
  * chunk's x is packed once for all slabs.  A vocabulary of one slab is cut by chunks instead, and
  * its weights' gradient, summed over them, by words. */
 #include <math.h>
@@ -163,12 +163,14 @@ static void forward(const struct head *h, int64_t first, int64_t c, int64_t s, i
     }
     for (int64_t v0 = s * h->slab; v0 < end; v0 += BLOCK) {
         int64_t v1 = MIN(v0 + BLOCK, end), r = 0;
-        float *l = h->hold ? logits_of(h, c, v0) : block_of(h, worker);
+        float *l = h->slabs == 1 ? logits_of(h, c, v0) : block_of(h, worker);
         logits(h, l, r0, c, v0, v1, scratch_of(h, worker));
         for (; r + GROUPS * LANES <= rows; r += GROUPS * LANES)
             count(GROUPS, l + r, h->ld, v0, v1, h->top + at + r, h->sum + at + r, h->arg + at + r);
         for (; r < rows; r += LANES)
             count(1, l + r, h->ld, v0, v1, h->top + at + r, h->sum + at + r, h->arg + at + r);
+        for (int64_t i = 0; h->slabs > 1 && h->hold && i < (v1 - v0) * h->ld; i += LANES)
+            v_stream(logits_of(h, c, v0) + i, v_load(l + i));
         for (r = 0; r < rows; r++) {
             int64_t v = h->target[r0 + r];
             if (v >= v0 && v < v1)
@@ -205,15 +207,15 @@ static void slopes(const struct head *h, float *to, const float *from, int64_t r
 {
     int64_t rows = MIN(h->chunk, h->n - r0);
 
-    for (int64_t r = 0; r < rows; r += LANES) {
-        vec lse = v_row(h->lse + r0, r, rows), coef = v_row(h->coef + r0, r, rows);
-        for (int64_t i = r; i < r + (v1 - v0) * h->ld; i += h->ld)
-            v_store(to + i, -coef * v_exp(v_load(from + i) - lse));
-    }
+    for (int64_t v = v0; v < v1; v++, to += h->ld, from += h->ld)
+        for (int64_t r = 0; r < rows; r += LANES) {
+            vec lse = v_row(h->lse + r0, r, rows), coef = v_row(h->coef + r0, r, rows);
+            v_store(to + r, -coef * v_exp(v_load(from + r) - lse));
+        }
     for (int64_t r = 0; r < rows; r++) {
         int64_t v = h->target[r0 + r];
         if (v >= v0 && v < v1)
-            to[(v - v0) * h->ld + r] += h->coef[r0 + r];
+            to[(v - v1) * h->ld + r] += h->coef[r0 + r];
     }
 }
 
@@ -265,19 +267,6 @@ static void chunk_backward(const struct head *h, int64_t r0, int64_t c, int work
     gemm_one(&g, scratch_of(h, worker));
 }
 
-/* dw of words [v0, v1) += over the chunks held, from row r0 on, in their order. */
-static void weights(const struct head *h, int64_t r0, int64_t chunks, int64_t v0, int64_t v1,
-                    float *scratch)
-{
-    for (int64_t c = 0; c < chunks; c++) {
-        int64_t r = r0 + c * h->chunk;
-        struct gemm g = { .c = h->dw + v0 * h->D, .ldc = h->D, .I = v1 - v0, .J = h->D,
-                          .K = MIN(h->chunk, h->n - r), .a = { logits_of(h, c, v0), h->ld, 1 },
-                          .b = { h->x + r * h->D, h->D, 1 }, .mode = GEMM_ADD };
-        gemm_one(&g, scratch);
-    }
-}
-
 /* Rows [r0, r0 + n) of all: what is held at once. */
 struct pass { const struct head *h; int64_t r0, n, chunks; };
 
@@ -300,6 +289,7 @@ static void forward_task(void *of, int64_t t, int worker)
     const struct pass *p = of;
 
     forward(p->h, p->r0, t / p->h->slabs, t % p->h->slabs, worker);
+    v_streamed();
 }
 
 static void combine_part(void *of, int64_t begin, int64_t end)
@@ -320,12 +310,20 @@ static void backward_task(void *of, int64_t t, int worker)
         chunk_backward(p->h, p->r0 + t * p->h->chunk, t, worker);
 }
 
+/* Of one slab: dw of some words += over the chunks held, in their order. */
 static void weights_task(void *of, int64_t t, int worker)
 {
     const struct pass *p = of;
+    const struct head *h = p->h;
+    int64_t v0 = t * WORD, v1 = MIN(h->V, v0 + WORD);
 
-    weights(p->h, p->r0, p->chunks, t * WORD, MIN(p->h->V, (t + 1) * WORD),
-            scratch_of(p->h, worker));
+    for (int64_t c = 0; c < p->chunks; c++) {
+        int64_t r = p->r0 + c * h->chunk;
+        struct gemm g = { .c = h->dw + v0 * h->D, .ldc = h->D, .I = v1 - v0, .J = h->D,
+                          .K = MIN(h->chunk, h->n - r), .a = { logits_of(h, c, v0), h->ld, 1 },
+                          .b = { h->x + r * h->D, h->D, 1 }, .mode = GEMM_ADD };
+        gemm_one(&g, scratch_of(h, worker));
+    }
 }
 
 static void parts_part(void *of, int64_t begin, int64_t end)   /* dx: the slabs' parts in order */
