@@ -141,6 +141,7 @@ $(foreach u,$(UNITS),$(eval $(call unit,$u)))
 # The yardstick of the products is oneDNN
 LIBS_bench_gemm := -ldnnl
 LIBS_bench_step := -ldnnl
+LIBS_bench_ops  := -ldnnl
 define bench
 $B/tests/bench/$1: $B/tests/bench/$1.c.o $(call archives,$(USES_bench_$1))
 	$$(call say,LINK)$$(CC) $$(LDFLAGS) $$^ $(call libs,$(USES_bench_$1)) $(LIBS_bench_$1) -o $$@

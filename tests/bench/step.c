@@ -1,74 +1,35 @@
-/* step.c - a training step beside dnnl_sgemm alone, and a whole run beside its steps alone.
+/* step.c - a training step beside dnnl_sgemm alone, pairs with and without shared prompts and
+ * packing, and what a step holds.
  *
- * The large model is GPT-NeoX, width 512, 6 layers, vocabulary 50304, 8 rows of 256 tokens; the
- * small one is the quickstart's.  A step has everything in it: packing, forward, backward, gradient
- * norm, AdamW. Its rate counts the products' operations over all its time.  The yardstick is plain
- * dnnl_sgemm with all threads over the same products, forward and both backward, as the median of
- * the rates with each product's tokens as weight.  They take turns.  Adapters of rank 16 beside
- * every projection of the large model, alone trained, stand beside training all of it.  A whole run
- * also reads, tells and saves. usage: step [THREADS] */
+ * A step has everything in it: packing, forward, backward, gradient norm, AdamW.  Its rate counts
+ * the products' operations over all its time.  The yardstick is plain dnnl_sgemm with all threads
+ * over the same products, forward and both backward, as the median of the rates with each product's
+ * tokens as weight.  They take turns, and rest between: a library's threads look for work a while
+ * after each call, on cores the other needs.
+ * usage: step [THREADS [PART...]]; parts: sft lora pairs rows memory, by default all. */
+#include <math.h>
 #include <oneapi/dnnl/dnnl.h>
-#include <fcntl.h>
 #include <omp.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "step/train.h"
-#include "tests/bench/bench.h"
+#include "model/lora.h"
+#include "tests/bench/trained.h"
 
-enum { TURNS = 5, RUN_STEPS = 200, TOKENS_MAX = 256 };
-
-struct size { const char *name, *config; int64_t rows, tokens, times; };
-
-static const char large[] = "{\"model_type\":\"gpt_neox\",\"architectures\":["
-                            "\"GPTNeoXForCausalLM\"],\"vocab_size\":50304,"
-                            "\"hidden_size\":512,\"num_hidden_layers\":6,\"num_attention_heads\":8,"
-                            "\"intermediate_size\":2048,"
-                            "\"max_position_embeddings\":2048,\"rotary_pct\":0.25,\"layer_norm_"
-                            "eps\":1e-5,"
-                            "\"hidden_act\":\"gelu\",\"use_parallel_residual\":true,\"tie_word_"
-                            "embeddings\":false}";
-static const char small[] = "{\"model_type\":\"gpt_neox\",\"architectures\":["
-                            "\"GPTNeoXForCausalLM\"],\"vocab_size\":264,"
-                            "\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4,"
-                            "\"intermediate_size\":256,"
-                            "\"max_position_embeddings\":256,\"rotary_pct\":0.25,\"layer_norm_"
-                            "eps\":1e-5,"
-                            "\"hidden_act\":\"gelu\",\"use_parallel_residual\":true,\"tie_word_"
-                            "embeddings\":false}";
+enum { TURNS = 5 };
 
 static struct arena *a;
-static char dir[] = "/tmp/plait-bench-XX" "XX" "XX";
+static int threads;
 
-static void check(enum st st)
+static void rest(void)
 {
-    if (st != ST_OK)
-        exit(done(st));
+    usleep(20000);
 }
 
-static const char *path(const char *name)
-{
-    return arena_printf(a, "%s/%s", dir, name);
-}
+/* ---- beside the products alone ---- */
 
-static struct rec text(uint8_t *p, int64_t n, int64_t vocab, int64_t k)
-{
-    for (int64_t i = 0; i < n; i++)
-        ids_put(p + 2 * i, &(uint32_t){ (uint32_t)(rng(1, RNG_TEST, (uint64_t)(k * n + i)) %
-                                                   (uint64_t)vocab) }, 1, 2);
-    struct rec r = { .kind = REC_TEXT, .t = VIEW("text"), .src = VIEW("bench"), .w = 1,
-                     .ids = { p, n, 2 } };
-    rec_count(&r);
-    return r;
-}
-
-/* ---- the step ---- */
-
-struct shape {
-    const char *what;
-    int64_t     N, M, K, times;                /* y[N M] = x[N K] w[M K]^T, so often in a step */
-};
-
+struct shape { int64_t N, M, K, times; };      /* y[N M] = x[N K] w[M K]^T, so often in a step */
 struct speed { double rate, weight; };
 
 static int by_rate(const void *x, const void *y)
@@ -105,51 +66,47 @@ static double yardstick(const struct shape *s, int64_t n, float *x, float *w, fl
     return 0;
 }
 
-static double one_step(struct work *w, struct optim *o, const struct size *size)
+static double steps(struct trained *t, const struct load *l, int64_t times, struct told *told)
 {
-    struct arena *now = arena_new(0);
-    struct rows rows;
-    uint8_t *p = ARENA_NEW(now, uint8_t, 2 * TOKENS_MAX);
-    double norm, start = run_clock();
+    double all = 0;
 
-    check(rows_new(&rows, w, OBJ_SFT, now));
-    for (int64_t k = 0; k < size->rows; k++) {
-        struct rec r = text(p, size->tokens, w->m->c.V, k);
-        check(rows_add(&rows, &r));
-    }
-    check(rows_pack(&rows, now));
-    model_zero_grad(w->m);
-    check(rows_gradient(&rows, 1, false));
-    check(optim_norm(o, &norm));
-    optim_update(o, 1e-4, norm);
-    check(dev_sync(w->m->d));
-    double s = run_clock() - start;
-    arena_free(now);
-    return s;
+    for (int64_t i = 0; i < times; i++)
+        all += trained_step(t, l, told);
+    return all / (double)times;
 }
 
-struct trained {                               /* a model, or adapters beside it, in training */
-    struct config c;
-    struct dev   *d;
-    struct optim *o;
-    struct work   w;
-};
-
-static void open_step(struct trained *t, const struct size *size, int threads, struct lora *l)
+/* 8 texts of 256 tokens, or as many of another length. */
+static void bench_sft(const struct size *size, struct load l, int64_t times, double goal)
 {
-    *t = (struct trained){ .w = { .loss = { &loss_sft, &loss_dpo }, .micro_tokens = 4096,
-                                  .share = true, .a = a } };
-    check(file_save(path("config.json"), size->config, strlen(size->config), a));
-    check(config_read(&t->c, path("config.json"), a));
-    t->c.lora = l;
-    check(dev_open(&t->d, "auto", threads, a));
-    omp_set_num_threads(t->d->threads);
-    check(model_new(&t->w.m, &t->c, t->d, true, a));
-    model_init(t->w.m, 1);
-    lora_init(t->w.m, 1);
-    check(optim_new(&t->o, t->w.m, a));
-    t->o->beta1 = 0.9, t->o->beta2 = 0.95, t->o->eps = 1e-8, t->o->clip = 1;
-    check(work_open(&t->w));
+    struct trained t;
+    struct told told;
+    double ours[TURNS], theirs[TURNS];
+
+    trained_open(&t, size, threads, NULL, a);
+    trained_step(&t, &l, &told);                       /* warm: scratch, pages */
+    const struct config *c = &t.c;
+    int64_t N = told.tokens, n = told.trained, most = MAX(c->V, 3 * c->F);
+    const struct shape shapes[] = {
+        { N, 3 * c->D, c->D, c->L }, { N, c->D, c->D, c->L }, { N, c->F, c->D, c->L },
+        { N, c->D, c->F, c->L }, { n, c->V, c->D, 1 },
+    };
+    float *x = dev_alloc(t.d, (size_t)(N * c->F) * 4);
+    float *v = dev_alloc(t.d, (size_t)(most * c->D) * 4);
+    float *y = dev_alloc(t.d, (size_t)(N * most) * 4);
+    if (!x || !y || !v)
+        trained_check(ST_SYS);
+    yardstick(shapes, countof(shapes), x, v, y);
+    for (int i = 0; i < TURNS; i++) {
+        rest();
+        ours[i] = trained_flops(&t, &told) / steps(&t, &l, times, NULL) / 1e9;
+        rest();
+        theirs[i] = yardstick(shapes, countof(shapes), x, v, y) / 1e9;
+    }
+    bench_line(arena_printf(a, "step, %s, %lld x %lld, %d threads", size->name, (long long)l.rows,
+                            (long long)l.tokens, t.d->threads),
+               bench_median(ours, TURNS), "GFLOP/s", "dnnl_sgemm", bench_median(theirs, TURNS),
+               goal, true);
+    dev_close(t.d);
 }
 
 static double megabytes(const struct trained *t)
@@ -159,142 +116,160 @@ static double megabytes(const struct trained *t)
     return (double)(t->w.m->n_bytes + t->w.m->adapters.n_bytes + 3 * p.n_bytes) / 1e6;
 }
 
-/* Updates a second of adapters beside those of all weights. */
-static void bench_lora(const struct size *size, int threads)
+/* Updates a second of two in turn; -> the goal's line. */
+static void beside(const char *what, const char *yard, const char *unit, double per,
+                   struct trained *one, struct trained *other, const struct load *l, double goal)
 {
-    struct lora l = { .rank = 16, .alpha = 32 };
-    struct trained some, all;
     double ours[TURNS], theirs[TURNS];
 
-    check(lora_targets(&l, "all-linear", a));
-    open_step(&some, size, threads, &l);
-    open_step(&all, size, threads, NULL);
-    one_step(&some.w, some.o, size);
-    one_step(&all.w, all.o, size);
+    trained_step(one, l, NULL);
+    trained_step(other, l, NULL);
     for (int i = 0; i < TURNS; i++) {
-        ours[i] = 1 / one_step(&some.w, some.o, size);
-        theirs[i] = 1 / one_step(&all.w, all.o, size);
+        ours[i] = per / trained_step(one, l, NULL);
+        theirs[i] = per / trained_step(other, l, NULL);
     }
-    bench_line(arena_printf(a, "rank 16, %s, %d threads", size->name, some.d->threads),
-               bench_median(ours, TURNS), "updates/s", "all weights", bench_median(theirs, TURNS),
-               1.3, true);
+    bench_line(what, bench_median(ours, TURNS), unit, yard, bench_median(theirs, TURNS), goal,
+               true);
+}
+
+/* Adapters of rank 16 beside every projection, alone trained, beside training all of it. */
+static void bench_lora(void)
+{
+    struct lora l = { .rank = 16, .alpha = 32 };
+    struct load load = { OBJ_SFT, 8, 256 };
+    struct trained some, all;
+
+    trained_check(lora_targets(&l, "all-linear", a));
+    trained_open(&some, &SIZE_70M, threads, &l, a);
+    trained_open(&all, &SIZE_70M, threads, NULL, a);
+    beside("rank 16, 70M, 8 x 256", "all weights", "updates/s", 1, &some, &all, &load, 1.3);
     printf("weights, gradients and moments: %.0f MB, of all weights %.0f MB\n", megabytes(&some),
            megabytes(&all));
     dev_close(some.d);
     dev_close(all.d);
 }
 
-/* Seconds of a step. */
-static double bench_step(const struct size *size, int threads, double goal)
-{
-    struct trained t;
-    double ours[TURNS], theirs[TURNS], wall[TURNS];
+/* ---- shared prompts, packs ---- */
 
-    open_step(&t, size, threads, NULL);
-    struct config c = t.c;
-    struct dev *d = t.d;
-    int64_t N = size->rows * size->tokens, n = N - size->rows;
-    const struct shape shapes[] = {
-        { "qkv", N, 3 * c.D, c.D, c.L }, { "out", N, c.D, c.D, c.L }, { "up", N, c.F, c.D, c.L },
-        { "down", N, c.D, c.F, c.L }, { "head", n, c.V, c.D, 1 },
-    };
-    float *x = dev_alloc(d, (size_t)(N * c.F) * 4), *v = dev_alloc(d, (size_t)(c.V * c.F) * 4);
-    float *y = dev_alloc(d, (size_t)(N * MAX(c.V, c.F)) * 4);
-    if (!x || !y || !v)
-        check(ST_SYS);
-    one_step(&t.w, t.o, size);                         /* warm: scratch, pages */
-    yardstick(shapes, countof(shapes), x, v, y);
-    for (int i = 0; i < TURNS; i++) {
-        double all = 0;
-        for (int64_t k = 0; k < size->times; k++)
-            all += one_step(&t.w, t.o, size);
-        wall[i] = all / (double)size->times;
-        ours[i] = 3 * model_flops(&c, N, n) / wall[i] / 1e9;
-        theirs[i] = yardstick(shapes, countof(shapes), x, v, y) / 1e9;
-    }
-    double seconds = bench_median(wall, TURNS);
-    bench_line(arena_printf(a, "step, %s, %d threads", size->name, d->threads),
-               bench_median(ours, TURNS), "GFLOP/s", "dnnl_sgemm", bench_median(theirs, TURNS),
-               goal, true);
-    dev_close(d);
-    return seconds;
+/* One row in each pack: as a program does that pads nothing, packs nothing and takes row by row. */
+static void bench_load(const struct size *size, const struct load *l, const char *rows, bool share)
+{
+    struct trained both, none;
+    struct told with, without;
+
+    trained_open(&both, size, threads, NULL, a);
+    trained_open(&none, size, threads, NULL, a);
+    model_init(both.w.m, 1);
+    model_init(none.w.m, 1);
+    none.w.share = !share;
+    none.w.micro_tokens = share ? none.w.micro_tokens : 1;
+    trained_step(&both, l, &with);
+    trained_step(&none, l, &without);
+    if (!(fabs(with.loss - without.loss) <= 1e-4 * fabs(with.loss)))
+        trained_check(fail(ST_DATA, "%s: the losses differ: %.9g and %.9g", rows, with.loss,
+                           without.loss));
+    beside(arena_printf(a, "%s, %s", rows, size->name), share ? "prompts not shared" : "not packed",
+           l->obj == OBJ_PREF ? "pairs/s" : "rows/s", LENGTHS, &both, &none, l,
+           share ? 1.45 : 1.0);
+    printf("tokens computed: %lld and %lld\n", (long long)with.tokens, (long long)without.tokens);
+    dev_close(both.d);
+    dev_close(none.d);
 }
 
-/* ---- the run, from a stream to a checkpoint ---- */
+/* ---- memory ---- */
 
-static void put(struct out *out, const struct rec *r)
+struct held { int64_t peak, weights, tokens; }; /* bytes: of the process; of weights and moments */
+
+/* An update in a process of its own: what it held at most. */
+static struct held held_by(const struct size *size, const struct load *l)
 {
-    struct buf b = { 0 };
+    struct held h = { 0 };
+    struct rusage use;
+    int fd[2], status;
+    pid_t child;
 
-    check(rec_write(&b, r, 2));
-    check(out_put(out, b.p, b.n, r->n_tokens));
-    buf_free(&b);
-}
-
-static void bench_run(const struct size *size, int threads, double step_seconds)
-{
-    struct header h;
-    struct out *out;
-    uint8_t p[2 * TOKENS_MAX];
-    struct plan plan = { .input = path("small.rec"),
-                         .init = path("config.json"),
-                         .out = path("run"),
-                         .device = "auto",
-                         .threads = threads,
-                         .sft_loss = "sft",
-                         .pref_loss = "dpo",
-                         .schedule = "constant",
-                         .phase = "fresh",
-                         .save_dtype = "f32",
-                         .lr = 1e-3,
-                         .beta1 = 0.9,
-                         .beta2 = 0.95,
-                         .eps = 1e-8,
-                         .clip = 1,
-                         .micro_tokens = 4096,
-                         .keep = 2,
-                         .to = "raw",
-                         .quiet = true };
-
-    bench_header(&h);
-    h.vocab = 264;
-    h.mixed = true;
-    check(out_open(&out, plan.input, &h, OUT_SHARD, a));
-    for (int64_t i = 0; i < RUN_STEPS; i++) {
-        struct rec s = { .kind = REC_STEP, .t = VIEW("step"),
-                         .step = { .i = i, .train = true, .weight_sft = 1, .n = size->rows } };
-        put(out, &s);
-        for (int64_t k = 0; k < size->rows; k++) {
-            struct rec r = text(p, size->tokens, 264, i * size->rows + k);
-            put(out, &r);
-        }
-    }
-    check(out_close(out, ST_OK, (struct view){ NULL, 0 }));
-    int null = open("/dev/null", O_WRONLY), was = dup(1);
     fflush(stdout);
-    dup2(null, 1);                                     /* the copy of the metrics */
-    double start = run_clock();
-    check(train(&plan, a));
-    double seconds = (run_clock() - start) / RUN_STEPS;
-    dup2(was, 1);
-    bench_line("whole run of it", 1 / seconds, "updates/s", "its steps alone", 1 / step_seconds,
-               0.8, true);
+    if (pipe(fd) != 0 || (child = fork()) < 0)
+        exit(done(fail_sys("no process")));
+    if (child == 0) {
+        struct trained t;
+        struct told told;
+        trained_open(&t, size, threads, NULL, a);
+        trained_step(&t, l, NULL);
+        trained_step(&t, l, &told);
+        h.weights = (int64_t)(megabytes(&t) * 1e6);
+        h.tokens = told.tokens;
+        _exit(write(fd[1], &h, sizeof h) == sizeof h ? 0 : 1);
+    }
+    close(fd[1]);
+    bool told = read(fd[0], &h, sizeof h) == sizeof h;
+    close(fd[0]);
+    if (wait4(child, &status, 0, &use) != child || status != 0 || !told)
+        exit(done(fail(ST_SYS, "an update in a process of its own failed")));
+    h.peak = use.ru_maxrss * 1024;
+    return h;
+}
+
+static double mb(int64_t bytes)
+{
+    return (double)bytes / 1e6;
+}
+
+static void bench_memory(void)
+{
+    struct load pairs = { OBJ_PREF, 0, 0 };
+    struct size s = SIZE_70M;
+    struct held dpo = held_by(&s, &pairs);
+    double beyond[2];
+    struct load texts = { OBJ_SFT, 26, (dpo.tokens + 25) / 26 };
+    struct held sft = held_by(&s, &texts);
+
+    printf("70M, %lld tokens: peak %.0f MB, of it weights, gradients and moments %.0f MB\n",
+           (long long)dpo.tokens, mb(dpo.peak), mb(dpo.weights));
+    bench_line("SFT's peak beside DPO's", mb(sft.peak), "MB", "pairs of as many tokens",
+               mb(dpo.peak), 0.9, true);
+    for (int i = 0; i < 2; i++) {
+        s.V = i ? 262144 : 32768;
+        dpo = held_by(&s, &pairs);
+        beyond[i] = mb(dpo.peak - dpo.weights);
+    }
+    bench_line("DPO beyond weights and moments, 32k", beyond[0], "MB", "vocabulary of 256k",
+               beyond[1], 0.95, true);
+}
+
+static bool asked(int argc, char **argv, const char *part)
+{
+    for (int i = 2; i < argc; i++)
+        if (strcmp(argv[i], part) == 0)
+            return true;
+    return argc < 3;
 }
 
 int main(int argc, char **argv)
 {
-    int threads = argc > 1 ? atoi(argv[1]) : 0;
-    const struct size sizes[] = { { "70M, 8 x 256", large, 8, 256, 1 },
-                                  { "quickstart, 32 x 42", small, 32, 42, 50 } };
+    const struct load pairs = { OBJ_PREF, 0, 0 }, rows = { OBJ_SFT, 0, 0 };
 
     err_tool(argv[0]);
+    threads = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0;
+    threads = threads > 0 ? threads : run_threads();
+    omp_set_num_threads(threads);
     a = arena_new(0);
-    if (!mkdtemp(dir))
-        check(fail_sys("no temporary folder"));
-    bench_step(&sizes[0], threads, 0.5);
-    bench_lora(&sizes[0], threads);
-    bench_run(&sizes[1], threads, bench_step(&sizes[1], threads, 0.3));
-    check(dir_remove(dir));
+    if (asked(argc, argv, "memory"))                   /* first: a fork begins with what is held */
+        bench_memory();
+    if (asked(argc, argv, "sft")) {
+        bench_sft(&SIZE_160M, (struct load){ OBJ_SFT, 8, 256 }, 1, 0.75);
+        bench_sft(&SIZE_70M, (struct load){ OBJ_SFT, 8, 256 }, 2, 0.75);
+        bench_sft(&SIZE_14M, (struct load){ OBJ_SFT, 8, 256 }, 5, 0.5);
+        bench_sft(&SIZE_TINY, (struct load){ OBJ_SFT, 32, 42 }, 50, 0.3);
+    }
+    if (asked(argc, argv, "lora"))
+        bench_lora();
+    if (asked(argc, argv, "pairs")) {
+        bench_load(&SIZE_70M, &pairs, "pairs like hh's", true);
+        bench_load(&SIZE_70M, &pairs, "pairs like hh's", false);
+    }
+    if (asked(argc, argv, "rows"))
+        bench_load(&SIZE_70M, &rows, "rows like alpaca's", false);
     arena_free(a);
     return done(ST_OK);
 }

@@ -57,6 +57,7 @@ USES_bench_generate := model math stream base
 USES_bench_mix  := mix stream base
 USES_bench_rows := tokenize chat text stream base
 USES_bench_step := step batch model math stream base
+USES_bench_ops  := step batch model math stream base
 USES_fuzz_scan  := base
 USES_fuzz_record := stream base
 USES_fuzz_shard := stream base

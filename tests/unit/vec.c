@@ -127,6 +127,10 @@ static void parts(void **state)
         }
         CHECK_NEAR(v_sum(a), (double)(n * (n + 1)) / 2, 0);
         CHECK(v_top(a) == (float)n);
+        vec kept[1] = { v_zero() };
+        v_stream((float *)kept, a);
+        v_streamed();
+        CHECK(memcmp(kept, &a, sizeof(a)) == 0);
     }
 }
 

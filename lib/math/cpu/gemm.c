@@ -127,20 +127,48 @@ static void sweep(const struct gemm *g, int64_t i0, int64_t i1, int64_t j0, int6
     }
 }
 
-/* Columns [j0, j1) of rows [i0, i1). */
+/* K x J numbers of B at b into strips. */
+static void pack_block(float *to, struct view2 b, int64_t K, int64_t J)
+{
+    for (int64_t s = 0; s < J; s += GEMM_COLS) {
+        int64_t cols = MIN(GEMM_COLS, J - s);
+        pack_strip(to + s * K, (struct view2){ b.p + s * b.col, b.row, b.col }, K, cols,
+                   round_lanes(cols));
+    }
+}
+
+int64_t gemm_parts(int64_t K, int64_t J)
+{
+    return (K + GEMM_K - 1) / GEMM_K * ((J + GEMM_J - 1) / GEMM_J);
+}
+
+/* Where the block at (k, j) lies among the packed ones. */
+static int64_t packed_at(int64_t K, int64_t J, int64_t k, int64_t j)
+{
+    return j * K + k * round_lanes(MIN(GEMM_J, J - j));
+}
+
+void gemm_pack(float *to, struct view2 b, int64_t K, int64_t J, int64_t part)
+{
+    int64_t deep = (K + GEMM_K - 1) / GEMM_K, j = part / deep * GEMM_J, k = part % deep * GEMM_K;
+
+    pack_block(to + packed_at(K, J, k, j),
+               (struct view2){ b.p + k * b.row + j * b.col, b.row, b.col }, MIN(GEMM_K, K - k),
+               MIN(GEMM_J, J - j));
+}
+
+/* Columns [j0, j1) of rows [i0, i1); of a B that is packed, j0 begins a block. */
 static void block(const struct gemm *g, int64_t i0, int64_t i1, int64_t j0, int64_t j1,
-                  float *packed)
+                  float *scratch)
 {
     for (int64_t j = j0; j < j1; j += GEMM_J) {
         int64_t J = MIN(GEMM_J, j1 - j);
         for (int64_t k = 0; k < g->K; k += GEMM_K) {
             int64_t K = MIN(GEMM_K, g->K - k);
-            for (int64_t s = 0; s < J; s += GEMM_COLS) {
-                const float *from = g->b.p + k * g->b.row + (j + s) * g->b.col;
-                int64_t cols = MIN(GEMM_COLS, J - s);
-                pack_strip(packed + s * K, (struct view2){ from, g->b.row, g->b.col }, K, cols,
-                           round_lanes(cols));
-            }
+            const float *packed = g->packed ? g->packed + packed_at(g->K, g->J, k, j) : scratch;
+            if (!g->packed)
+                pack_block(scratch, (struct view2){ g->b.p + k * g->b.row + j * g->b.col, g->b.row,
+                                                    g->b.col }, K, J);
             sweep(g, i0, i1, j, J, k, K, packed);
         }
     }

@@ -29,14 +29,22 @@ enum gemm_mode {
     GEMM_CHAIN,                                /* the chain begins at C: the same bits wherever */
 };                                             /* it is cut (tiles only) */
 
-/* C's I x J numbers at c, rows ldc apart; with a bias[J], sum + bias. */
+/* C's I x J numbers at c, rows ldc apart; with a bias[J], sum + bias.  packed: all of B as
+ * gemm_pack() leaves it, or NULL: packed on the way. */
 struct gemm {
     float         *c;
     int64_t        ldc, I, J, K;
     struct view2   a, b;
     const float   *bias;
     enum gemm_mode mode;
+    const float   *packed;
 };
+
+/* B of K x J in the order in which the product takes it, for many products by it: blocks of GEMM_J
+ * columns, in each those of GEMM_K, in each the strips.  to: K * round_lanes(J) floats, aligned to
+ * 64.  One of gemm_parts(K, J) blocks, each written by itself. */
+int64_t gemm_parts(int64_t K, int64_t J);
+void gemm_pack(float *to, struct view2 b, int64_t K, int64_t J, int64_t part);
 
 #define GEMM_SCRATCH_BYTES ((size_t)(GEMM_K * GEMM_J) * sizeof(float))
 

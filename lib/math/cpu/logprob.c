@@ -6,154 +6,114 @@
  * threads; a row's slabs are combined in their order, in double.
  *
  *     logits [V][chunk] = w x^T      top, sums, arg max per slab and row     -> lse, logp, hit
- *     in place: coef (1[v = target] - e^(logit - lse))
- *     dx [chunk D] = that^T w, by slabs, then added up       dw [V D] += that x, chunk by chunk */
+ *     slope = coef (1[v = target] - e^(logit - lse))
+ *     dx [chunk D] = slope^T w, by slabs, then added up      dw [V D] += slope x, chunk by chunk
+ *
+ * Bound by the products: 2 D operations a logit each, beside three exponentials' worth of vector
+ * code (10 % of the time at D = 128) and, where the gradient is taken with the forward, 8 bytes: a
+ * logit is written once, past the caches, and read once.  Its slope is made a block at a time, in
+ * the second level of cache, for both products by it; where lse is known so are the logits.  The
+ * chunk's x is packed once for all slabs.  A vocabulary of one slab is cut by chunks instead, and
+ * its weights' gradient, summed over them, by words. */
 #include <math.h>
 
-#include "math/cpu/gemm.h"
+#include "math/cpu/head.h"
 
-#define SLAB     2048                          /* words of a task */
-#define SLABS    32                            /* at most: each has its own part of dx */
-#define BLOCK    512                           /* words of a product within it */
-#define FEW      64                            /* rows of a chunk where there is one slab */
-#define MANY     256                           /* and else */
-#define MOST     ((int64_t)8 << 20)            /* logits held where the vocabulary is small */
-#define MOST_ONE ((int64_t)32 << 20)           /* logits of one chunk */
-
-struct head {
-    const float   *x, *w, *coef;               /* [n D], [V D], [n] or NULL */
-    const int32_t *target;
-    float         *logp, *lse, *hit, *entropy, *dx, *dw;
-    int64_t        n, V, D;
-    int64_t        chunk, ld;                  /* rows of a chunk; floats between words */
-    int64_t        slab, slabs;                /* words of a slab; slabs */
-    int64_t        rows;                       /* held at once: whole chunks */
-    float         *logit;                      /* [chunks][V][ld] */
-    float         *top, *sum, *dot, *own;      /* [slabs][rows] each; [rows] the target's logit */
-    int32_t       *arg;                        /* [slabs][rows] */
-    float         *part;                       /* [slabs][rows][D] dx by slabs, where several */
-    float         *scratch;                    /* of each thread's products */
-};
-
-/* The cuts, by the vocabulary alone but for few rows: those only change how much is held. */
-static void plan(struct head *h)
-{
-    int64_t fit = MOST_ONE / h->V / LANES * LANES;
-
-    h->slab = MAX(SLAB, (h->V + SLABS * LANES - 1) / (SLABS * LANES) * LANES);
-    h->slabs = (h->V + h->slab - 1) / h->slab;
-    h->chunk = h->slabs == 1 ? FEW : MIN(MANY, MAX(LANES, fit));
-    h->chunk = MIN(h->chunk, round_lanes(h->n));
-    h->ld = h->chunk + LANES;                  /* not a power of two: columns of it are read too */
-    h->rows = MAX(1, MOST / (h->V * h->chunk)) * h->chunk;
-    h->rows = MIN(h->rows, (h->n + h->chunk - 1) / h->chunk * h->chunk);
-}
-
-/* What is held of a chunk: logits, and dx by slabs where there are several. */
-static int64_t logits_held(const struct head *h)
-{
-    return h->rows / h->chunk * h->V * h->ld;
-}
-
-static int64_t part_held(const struct head *h, bool back)
-{
-    return h->slabs > 1 && back ? h->slabs * h->rows * h->D : 0;
-}
-
-static size_t room_bytes(const struct dev *d, const struct head *h, bool back)
-{
-    int64_t floats = logits_held(h) + round_lanes(part_held(h, back)) + 4 * h->slabs * h->rows +
-                     h->rows;
-
-    return (size_t)d->threads * GEMM_SCRATCH_BYTES + (size_t)floats * sizeof(float);
-}
-
-size_t cpu_logprob_bytes(const struct dev *d, int64_t n, int64_t V, int64_t D, bool back)
-{
-    struct head h = { .n = n, .V = V, .D = D };
-
-    plan(&h);
-    return room_bytes(d, &h, back);
-}
-
-/* Carves the scratch; false: no memory. */
-static bool room(struct dev *d, struct head *h)
-{
-    int64_t stats = h->slabs * h->rows, part = part_held(h, h->coef), logits = logits_held(h);
-    size_t products = (size_t)d->threads * GEMM_SCRATCH_BYTES;
-    float *p = cpu_scratch(d, room_bytes(d, h, h->coef));
-
-    if (!p)
-        return false;
-    h->scratch = p;
-    h->logit = p + products / sizeof(float);
-    h->part = h->logit + logits;
-    h->top = h->part + round_lanes(part);
-    h->sum = h->top + stats;
-    h->dot = h->sum + stats;
-    h->own = h->dot + stats;
-    h->arg = (int32_t *)(h->own + h->rows);
-    return true;
-}
+#define WORD     48                            /* words of a task of one slab's dw */
+#define GROUPS   4                             /* vectors of rows that are counted together */
 
 static float *logits_of(const struct head *h, int64_t chunk, int64_t word)
 {
     return h->logit + (chunk * h->V + word) * h->ld;
 }
 
-/* Over words [v0, v1) of LANES rows, added to what is there: maximum, its first place, the sum of e
- * = exp(logit - maximum), and that of e (logit - maximum), the entropy's. */
-static void count(const float *logit, int64_t ld, int64_t v0, int64_t v1, float *top, float *sum,
-                  float *dot, int32_t *arg)
+/* A thread's own: the scratch of its products, and a block of logits or slopes. */
+static float *scratch_of(const struct head *h, int worker)
 {
-    vec old = v_load(top), m = old, s = v_zero(), t = v_zero();
-    ivec at;
-
-    memcpy(&at, arg, sizeof(at));
-    for (int64_t v = v0; v < v1; v++) {
-        vec x = v_load(logit + (v - v0) * ld);
-        ivec more = (ivec)(x > m);
-        m = v_max(m, x);
-        at = (more & (int32_t)v) | (~more & at);
-    }
-    for (int64_t v = v0; v < v1; v++) {
-        vec x = v_load(logit + (v - v0) * ld) - m, e = v_exp(x);
-        s += e;
-        t += e * x;
-    }
-    vec down = v_max(old - m, v_splat(-105)), by = v_exp(down);    /* old may be -inf, by then 0 */
-    v_store(dot, (v_load(dot) + v_load(sum) * down) * by + t);
-    v_store(sum, v_load(sum) * by + s);
-    v_store(top, m);
-    memcpy(arg, &at, sizeof(at));
+    return h->scratch + (size_t)worker * h->own_floats;
 }
 
-/* Logits of the c-th chunk held, from row r0 of all, against one slab. */
-static void forward(const struct head *h, int64_t r0, int64_t c, int64_t s, bool stats,
-                    float *scratch)
+static float *block_of(const struct head *h, int worker)
 {
-    int64_t rows = MIN(h->chunk, h->n - r0), at = s * h->rows + c * h->chunk;
-    int64_t end = MIN(h->V, (s + 1) * h->slab);
+    return scratch_of(h, worker) + GEMM_SCRATCH_BYTES / sizeof(float);
+}
 
-    for (int64_t r = 0; stats && r < h->chunk; r++) {
+/* Over words [v0, v1) of `groups` times LANES rows, added to what is there from place `at` on:
+ * maximum, its first place, the sum of e = exp(logit - maximum), and that of e (logit - maximum),
+ * the entropy's. */
+INLINE void count(const int groups, const struct head *h, int64_t at, const float *logit,
+                  int64_t v0, int64_t v1)
+{
+    vec old[GROUPS], m[GROUPS], s[GROUPS], t[GROUPS];
+    ivec arg[GROUPS];
+
+    for (int g = 0; g < groups; g++) {
+        old[g] = m[g] = v_load(h->top + at + g * LANES);
+        s[g] = t[g] = v_zero();
+        memcpy(&arg[g], h->arg + at + g * LANES, sizeof(arg[g]));
+    }
+    for (int64_t v = v0; v < v1; v++)
+#pragma GCC unroll 4
+        for (int g = 0; g < groups; g++) {
+            vec x = v_load(logit + (v - v0) * h->ld + g * LANES);
+            ivec more = (ivec)(x > m[g]);
+            m[g] = v_max(m[g], x);
+            arg[g] = (more & (int32_t)v) | (~more & arg[g]);
+        }
+    for (int64_t v = v0; v < v1; v++)
+#pragma GCC unroll 4
+        for (int g = 0; g < groups; g++) {
+            vec x = v_load(logit + (v - v0) * h->ld + g * LANES) - m[g], e = v_exp(x);
+            s[g] += e;
+            t[g] += e * x;
+        }
+    for (int g = 0; g < groups; g++) {
+        float *sum = h->sum + at + g * LANES, *dot = h->dot + at + g * LANES;
+        vec down = v_max(old[g] - m[g], v_splat(-105)), by = v_exp(down);  /* old may be -inf */
+        v_store(dot, (v_load(dot) + v_load(sum) * down) * by + t[g]);
+        v_store(sum, v_load(sum) * by + s[g]);
+        v_store(h->top + at + g * LANES, m[g]);
+        memcpy(h->arg + at + g * LANES, &arg[g], sizeof(arg[g]));
+    }
+}
+
+/* Logits of words [v0, v1) and the c-th chunk held, from row r0 of all. */
+static void logits(const struct head *h, float *to, int64_t r0, int64_t c, int64_t v0, int64_t v1,
+                   float *scratch)
+{
+    struct gemm g = { .c = to, .ldc = h->ld, .I = v1 - v0, .J = MIN(h->chunk, h->n - r0), .K = h->D,
+                      .a = { h->w + v0 * h->D, h->D, 1 }, .b = { h->x + r0 * h->D, 1, h->D },
+                      .packed = h->packed[0] ? h->across + c * h->packed[0] : NULL };
+
+    gemm_one(&g, scratch);
+}
+
+/* Logits of chunk c of those from row first on, against slab s, counted. */
+static void forward(const struct head *h, int64_t first, int64_t c, int64_t s, int worker)
+{
+    int64_t r0 = first + c * h->chunk, rows = MIN(h->chunk, h->n - r0);
+    int64_t at = s * h->rows + c * h->chunk, end = MIN(h->V, (s + 1) * h->slab);
+
+    for (int64_t r = 0; r < h->chunk; r++) {
         h->top[at + r] = -INFINITY;
         h->sum[at + r] = h->dot[at + r] = 0;
         h->arg[at + r] = 0;
     }
-    for (int64_t v0 = s * h->slab; v0 < end; v0 += BLOCK) {
-        int64_t v1 = MIN(v0 + BLOCK, end);
-        float *logit = logits_of(h, c, v0);
-        struct gemm g = { .c = logit, .ldc = h->ld, .I = v1 - v0, .J = rows, .K = h->D,
-                          .a = { h->w + v0 * h->D, h->D, 1 }, .b = { h->x + r0 * h->D, 1, h->D } };
-        gemm_one(&g, scratch);
-        for (int64_t r = 0; stats && r < rows; r += LANES)
-            count(logit + r, h->ld, v0, v1, h->top + at + r, h->sum + at + r, h->dot + at + r,
-                  h->arg + at + r);
-    }
-    for (int64_t r = 0; stats && r < rows; r++) {
-        int64_t v = h->target[r0 + r];
-        if (v >= s * h->slab && v < end)
-            h->own[c * h->chunk + r] = logits_of(h, c, v)[r];
+    for (int64_t v0 = s * h->slab; v0 < end; v0 += HEAD_BLOCK) {
+        int64_t v1 = MIN(v0 + HEAD_BLOCK, end), r = 0;
+        float *l = h->slabs == 1 ? logits_of(h, c, v0) : block_of(h, worker);
+        logits(h, l, r0, c, v0, v1, scratch_of(h, worker));
+        for (; r + GROUPS * LANES <= rows; r += GROUPS * LANES)
+            count(GROUPS, h, at + r, l + r, v0, v1);
+        for (; r < rows; r += LANES)
+            count(1, h, at + r, l + r, v0, v1);
+        for (int64_t i = 0; h->slabs > 1 && h->hold && i < (v1 - v0) * h->ld; i += LANES)
+            v_stream(logits_of(h, c, v0) + i, v_load(l + i));
+        for (r = 0; r < rows; r++) {
+            int64_t v = h->target[r0 + r];
+            if (v >= v0 && v < v1)
+                h->own[c * h->chunk + r] = l[(v - v0) * h->ld + r];
+        }
     }
 }
 
@@ -183,58 +143,95 @@ static void combine(const struct head *h, int64_t r, int64_t i)
     h->entropy[r] = entropy < 0 ? 0 : (float)entropy;      /* by rounding; NaN stays */
 }
 
-/* Logits of one chunk and slab -> dl/dlogit in place; then this slab's part of dx. */
-static void backward(const struct head *h, int64_t r0, int64_t c, int64_t s, float *scratch)
+/* Logits of words [v0, v1) -> dl/dlogit; `to` may be `from`. */
+static void slopes(const struct head *h, float *to, const float *from, int64_t r0, int64_t v0,
+                   int64_t v1)
 {
-    int64_t rows = MIN(h->chunk, h->n - r0), v0 = s * h->slab, end = MIN(h->V, v0 + h->slab);
+    int64_t rows = MIN(h->chunk, h->n - r0);
 
-    for (int64_t v = v0; v < end; v++)
+    for (int64_t v = v0; v < v1; v++, to += h->ld, from += h->ld)
         for (int64_t r = 0; r < rows; r += LANES) {
             vec lse = v_row(h->lse + r0, r, rows), coef = v_row(h->coef + r0, r, rows);
-            float *l = logits_of(h, c, v) + r;
-            v_store(l, -coef * v_exp(v_load(l) - lse));
+            v_store(to + r, -coef * v_exp(v_load(from + r) - lse));
         }
     for (int64_t r = 0; r < rows; r++) {
         int64_t v = h->target[r0 + r];
-        if (v >= v0 && v < end)
-            logits_of(h, c, v)[r] += h->coef[r0 + r];
-    }
-    float *dx = h->slabs > 1 ? h->part + (s * h->rows + c * h->chunk) * h->D : h->dx + r0 * h->D;
-    struct gemm g = { .c = dx, .ldc = h->D, .I = rows, .J = h->D, .K = end - v0,
-                      .a = { logits_of(h, c, v0), 1, h->ld }, .b = { h->w + v0 * h->D, h->D, 1 } };
-    gemm_one(&g, scratch);
-}
-
-/* dw of words [v0, v1) += over the chunks held, from row r0 on, in their order. */
-static void weights(const struct head *h, int64_t r0, int64_t chunks, int64_t v0, int64_t v1,
-                    float *scratch)
-{
-    for (int64_t c = 0; c < chunks; c++) {
-        int64_t r = r0 + c * h->chunk;
-        struct gemm g = { .c = h->dw + v0 * h->D, .ldc = h->D, .I = v1 - v0, .J = h->D,
-                          .K = MIN(h->chunk, h->n - r), .a = { logits_of(h, c, v0), h->ld, 1 },
-                          .b = { h->x + r * h->D, h->D, 1 }, .mode = GEMM_ADD };
-        gemm_one(&g, scratch);
+        if (v >= v0 && v < v1)
+            to[(v - v1) * h->ld + r] += h->coef[r0 + r];
     }
 }
 
-/* Rows [r0, r0 + n) of all: what is held at once.  known: lse is given, only the gradient
- * wanted. */
-struct pass { const struct head *h; int64_t r0, n, chunks, word; bool known; };
-
-static float *scratch_of(const struct head *h, int worker)
+/* The gradients by one chunk and the slopes of one block: of x into dx, SET or ADD, and of w. */
+static void gradients(const struct head *h, const float *slope, int64_t r0, int64_t c, int64_t v0,
+                      int64_t v1, float *dx, enum gemm_mode mode, float *scratch)
 {
-    return h->scratch + (size_t)worker * (GEMM_SCRATCH_BYTES / sizeof(float));
+    int64_t rows = MIN(h->chunk, h->n - r0);
+    struct gemm x = { .c = dx, .ldc = h->D, .I = rows, .J = h->D, .K = v1 - v0, .mode = mode,
+                      .a = { slope, 1, h->ld }, .b = { h->w + v0 * h->D, h->D, 1 } };
+
+    gemm_one(&x, scratch);
+    if (!h->dw)
+        return;
+    struct gemm w = { .c = h->dw + v0 * h->D, .ldc = h->D, .I = v1 - v0, .J = h->D, .K = rows,
+                      .a = { slope, h->ld, 1 }, .mode = GEMM_ADD,
+                      .packed = h->along + c * h->packed[1] };
+    gemm_one(&w, scratch);
+}
+
+/* One slab of several, over the chunks held, from row r0 on, in their order. */
+static void slab_backward(const struct head *h, int64_t r0, int64_t chunks, int64_t s, int worker)
+{
+    int64_t begin = s * h->slab, end = MIN(h->V, begin + h->slab);
+    float *slope = block_of(h, worker), *scratch = scratch_of(h, worker);
+
+    for (int64_t c = 0; c < chunks; c++)
+        for (int64_t v0 = begin; v0 < end; v0 += HEAD_BLOCK) {
+            int64_t v1 = MIN(v0 + HEAD_BLOCK, end), r = r0 + c * h->chunk;
+            const float *l = h->hold ? logits_of(h, c, v0) : slope;
+            if (!h->hold)
+                logits(h, slope, r, c, v0, v1, scratch);
+            slopes(h, slope, l, r, v0, v1);
+            gradients(h, slope, r, c, v0, v1, h->part + (s * h->rows + c * h->chunk) * h->D,
+                      v0 == begin ? GEMM_SET : GEMM_ADD, scratch);
+        }
+}
+
+/* One chunk of a vocabulary that is one slab: slopes in place, dx. */
+static void chunk_backward(const struct head *h, int64_t r0, int64_t c, int worker)
+{
+    float *l = logits_of(h, c, 0);
+    struct gemm g = { .c = h->dx + r0 * h->D, .ldc = h->D, .I = MIN(h->chunk, h->n - r0),
+                      .J = h->D, .K = h->V, .a = { l, 1, h->ld }, .b = { h->w, h->D, 1 } };
+
+    if (h->known)
+        logits(h, l, r0, c, 0, h->V, scratch_of(h, worker));
+    slopes(h, l, l, r0, 0, h->V);
+    gemm_one(&g, scratch_of(h, worker));
+}
+
+/* Rows [r0, r0 + n) of all: what is held at once. */
+struct pass { const struct head *h; int64_t r0, n, chunks; };
+
+static void pack_task(void *of, int64_t t, int worker)         /* x of a chunk, both ways */
+{
+    const struct pass *p = of;
+    const struct head *h = p->h;
+    int64_t c = t / 2, r = p->r0 + c * h->chunk, rows = MIN(h->chunk, h->n - r);
+    struct view2 across = { h->x + r * h->D, 1, h->D }, along = { across.p, h->D, 1 };
+
+    (void)worker;
+    for (int64_t i = 0; t % 2 == 0 && i < gemm_parts(h->D, rows); i++)
+        gemm_pack(h->across + c * h->packed[0], across, h->D, rows, i);
+    for (int64_t i = 0; t % 2 == 1 && h->packed[1] && i < gemm_parts(rows, h->D); i++)
+        gemm_pack(h->along + c * h->packed[1], along, rows, h->D, i);
 }
 
 static void forward_task(void *of, int64_t t, int worker)
 {
     const struct pass *p = of;
-    int64_t c = t / p->h->slabs, s = t % p->h->slabs, r = p->r0 + c * p->h->chunk;
 
-    forward(p->h, r, c, s, !p->known, scratch_of(p->h, worker));
-    if (p->known)
-        backward(p->h, r, c, s, scratch_of(p->h, worker));
+    forward(p->h, p->r0, t / p->h->slabs, t % p->h->slabs, worker);
+    v_streamed();
 }
 
 static void combine_part(void *of, int64_t begin, int64_t end)
@@ -248,17 +245,27 @@ static void combine_part(void *of, int64_t begin, int64_t end)
 static void backward_task(void *of, int64_t t, int worker)
 {
     const struct pass *p = of;
-    int64_t c = t / p->h->slabs;
 
-    backward(p->h, p->r0 + c * p->h->chunk, c, t % p->h->slabs, scratch_of(p->h, worker));
+    if (p->h->slabs > 1)
+        slab_backward(p->h, p->r0, p->chunks, t, worker);
+    else
+        chunk_backward(p->h, p->r0 + t * p->h->chunk, t, worker);
 }
 
+/* Of one slab: dw of some words += over the chunks held, in their order. */
 static void weights_task(void *of, int64_t t, int worker)
 {
     const struct pass *p = of;
+    const struct head *h = p->h;
+    int64_t v0 = t * WORD, v1 = MIN(h->V, v0 + WORD);
 
-    weights(p->h, p->r0, p->chunks, t * p->word, MIN(p->h->V, (t + 1) * p->word),
-            scratch_of(p->h, worker));
+    for (int64_t c = 0; c < p->chunks; c++) {
+        int64_t r = p->r0 + c * h->chunk;
+        struct gemm g = { .c = h->dw + v0 * h->D, .ldc = h->D, .I = v1 - v0, .J = h->D,
+                          .K = MIN(h->chunk, h->n - r), .a = { logits_of(h, c, v0), h->ld, 1 },
+                          .b = { h->x + r * h->D, h->D, 1 }, .mode = GEMM_ADD };
+        gemm_one(&g, scratch_of(h, worker));
+    }
 }
 
 static void parts_part(void *of, int64_t begin, int64_t end)   /* dx: the slabs' parts in order */
@@ -279,30 +286,30 @@ static void pass(struct dev *d, struct pass *p)
 {
     const struct head *h = p->h;
 
-    cpu_tasks(d, p->chunks * h->slabs, forward_task, p);
-    if (!p->known)
+    if (h->slabs > 1)
+        cpu_tasks(d, 2 * p->chunks, pack_task, p);
+    if (!h->known) {
+        cpu_tasks(d, p->chunks * h->slabs, forward_task, p);
         cpu_share(d, p->n, 1, 40.0 * (double)(h->slabs + 1), combine_part, p);
+    }
     if (!h->coef)
         return;
-    if (!p->known)
-        cpu_tasks(d, p->chunks * h->slabs, backward_task, p);
-    if (h->dw)
-        cpu_tasks(d, (h->V + p->word - 1) / p->word, weights_task, p);
+    cpu_tasks(d, h->slabs > 1 ? h->slabs : p->chunks, backward_task, p);
+    if (h->dw && h->slabs == 1)
+        cpu_tasks(d, (h->V + WORD - 1) / WORD, weights_task, p);
     if (h->slabs > 1)
         cpu_share(d, p->n, 1, 0.2 * (double)(h->slabs * h->D), parts_part, p);
 }
 
-static void run(struct dev *d, struct head *h, bool known)
+static void run(struct dev *d, struct head *h)
 {
     if (h->n == 0)
         return;
-    plan(h);
-    if (!room(d, h))
+    if (!head_room(d, h))
         return;
     for (int64_t r0 = 0; r0 < h->n; r0 += h->rows) {
         int64_t n = MIN(h->rows, h->n - r0);
-        pass(d, &(struct pass){ .h = h, .r0 = r0, .n = n, .chunks = (n + h->chunk - 1) / h->chunk,
-                                .word = h->slabs == 1 ? 48 : BLOCK, .known = known });
+        pass(d, &(struct pass){ h, r0, n, (n + h->chunk - 1) / h->chunk });
     }
 }
 
@@ -319,16 +326,17 @@ void cpu_logprob(struct dev *d, struct tensor logp, struct tensor lse, struct te
            tensor_n(entropy) != h.n);
     BUG_IF(coef && (!h.dx || tensor_n(dx) != h.n * h.D));
     BUG_IF(coef && h.dw && tensor_n(dw) != h.V * h.D);
-    run(d, &h, false);
+    run(d, &h);
 }
 
 void cpu_logprob_bwd(struct dev *d, struct tensor dx, struct tensor dw, struct tensor x,
                      struct tensor w, struct tensor lse, const int32_t *target, const float *coef)
 {
     struct head h = { .x = f32(x), .w = f32(w), .coef = coef, .target = target, .lse = f32(lse),
-                      .dx = f32(dx), .dw = f32(dw), .n = x.d[0], .V = w.d[0], .D = x.d[1] };
+                      .dx = f32(dx), .dw = f32(dw), .n = x.d[0], .V = w.d[0], .D = x.d[1],
+                      .known = true };
 
     BUG_IF(x.rank != 2 || w.rank != 2 || w.d[1] != h.D || !coef);
     BUG_IF(tensor_n(dx) != h.n * h.D || tensor_n(lse) != h.n);
-    run(d, &h, true);
+    run(d, &h);
 }

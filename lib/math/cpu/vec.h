@@ -95,6 +95,24 @@ INLINE void v_store_part(float *p, vec a, int64_t n)
 #endif
 }
 
+/* To memory and past the caches, for what is not read again soon; p aligned to a whole vector.
+ * v_streamed() before another thread may read it. */
+INLINE void v_stream(float *p, vec a)
+{
+#ifdef V
+    V(stream_ps)(p, (V_NATIVE)a);
+#else
+    v_store(p, a);
+#endif
+}
+
+INLINE void v_streamed(void)
+{
+#ifdef V
+    _mm_sfence();
+#endif
+}
+
 /* LANES of a row of n at place j, or the rest where there are fewer left. */
 INLINE vec v_row(const float *p, int64_t j, int64_t n)
 {
