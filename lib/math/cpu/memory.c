@@ -159,5 +159,5 @@ static const char *version(void)
 const struct backend cpu_backend = {
     .name = "cpu", .version = version, .there = there, .open = open_cpu, .close = close_cpu,
     .alloc = alloc, .free = release, .put = put, .get = get, .zero = zero,
-    .sync = take_fault,
+    .sync = take_fault, .scratch_bytes = cpu_scratch_most,
 };

@@ -29,6 +29,7 @@
 /* Scratch by who uses it: an op may take a product, and that a library. */
 enum cuda_scratch { CUDA_OP, CUDA_PRODUCT, CUDA_LIBRARY, CUDA_SCRATCHES };
 
+#define CUDA_LOGITS     ((int64_t)32 << 20)    /* held at once by the head */
 #define CUDA_STAGES     2                      /* uploads under way at once */
 #define CUDA_STAGE_BYTES ((size_t)4 << 20)
 

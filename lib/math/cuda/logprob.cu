@@ -1,11 +1,10 @@
 /* logprob.cu - the head: log-probabilities of targets and their gradient, never holding [n V].
  *
- * Rows are taken in chunks whose logits fit CHUNK numbers: a product, one pass of a block per row
+ * Rows are taken in chunks whose logits fit CUDA_LOGITS numbers: a product, one pass of a block per row
  * for maximum, sums, target and first arg max, and then in place coef (1[v = target] - e^(logit -
  * lse)), which two products carry to dx and dw.  The second look at a row finds it in L2. */
 #include "math/cuda/common.cuh"
 
-#define CHUNK   ((int64_t)32 << 20)            /* logits held */
 #define THREADS 512
 
 struct head {
@@ -95,7 +94,7 @@ static __global__ void k_head(struct head k)
 static void run(struct dev *d, struct head k, struct tensor x, struct tensor w, struct tensor dx,
                 struct tensor dw)
 {
-    int64_t n = x.d[0], D = x.d[1], V = w.d[0], rows = MAX(1, MIN(n, CHUNK / V));
+    int64_t n = x.d[0], D = x.d[1], V = w.d[0], rows = MAX(1, MIN(n, CUDA_LOGITS / V));
 
     k.V = V;
     k.logit = (float *)cuda_scratch(d, CUDA_OP, (size_t)(rows * V) * sizeof(float));
