@@ -45,7 +45,8 @@ static enum st next_line(struct talker *t, struct view *line, size_t *used)
 {
     char *end;
 
-    memmove(t->in.p, t->in.p + *used, t->in.n - *used);
+    if (*used)
+        memmove(t->in.p, t->in.p + *used, t->in.n - *used);
     t->in.n -= *used;
     *used = 0;
     while (!(end = t->in.n ? memchr(t->in.p, '\n', t->in.n) : NULL) && !t->eof) {
