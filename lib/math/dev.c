@@ -94,7 +94,12 @@ enum st dev_sync(struct dev *d)
 
 size_t dev_scratch_bytes(const struct dev *d, const struct dev_pass *p)
 {
-    return cpu_scratch_most(d, p);
+    return d->backend->scratch_bytes(d, p);
+}
+
+int64_t dev_memory(const struct dev *d)
+{
+    return d->backend->lends(d);
 }
 
 const char *dev_version(void)

@@ -54,6 +54,16 @@ struct dev_own {
  * stays. NULL: the fault is kept, and the op leaves its outputs as they are. */
 void *cuda_scratch(struct dev *d, enum cuda_scratch whose, size_t n_bytes) must_use;
 
+/* What ops ask of it: the head, whose logits are held for *rows of n; sums of columns; attention
+ * over so many segments, with delta [N H] in its backward; a product's operands. */
+size_t cuda_logprob_bytes(int64_t n, int64_t V, int64_t *rows);
+size_t cuda_columns_bytes(int64_t n, int64_t D);
+size_t cuda_attention_bytes(int64_t n_segs, int64_t floats);
+size_t cuda_product_bytes(const struct dev *d, int64_t rows, int64_t cols, int64_t other_rows,
+                          int64_t other_cols);
+/* The most of it over a pass (dev.h). */
+size_t cuda_scratch_most(const struct dev *d, const struct dev_pass *p);
+
 /* Keeps the first fault; true: there was none. */
 bool cuda_ok(struct dev *d, cudaError_t e, const char *what);
 void cuda_fault(struct dev *d, const char *what);

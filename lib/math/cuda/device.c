@@ -214,6 +214,13 @@ static void zero(struct dev *d, void *p, size_t n_bytes)
     cuda_ok(d, cudaMemsetAsync(p, 0, n_bytes, d->own->stream), "clearing memory");
 }
 
+static int64_t lends(const struct dev *d)
+{
+    size_t left = 0, all = 0;
+
+    return cudaMemGetInfo(&left, &all) == cudaSuccess ? (int64_t)(left + d->own->used_bytes) : 0;
+}
+
 static enum st take_fault(struct dev *d)
 {
     cuda_ok(d, cudaStreamSynchronize(d->own->stream), "a kernel");
@@ -242,4 +249,5 @@ void *cuda_scratch(struct dev *d, enum cuda_scratch whose, size_t n_bytes)
 const struct backend cuda_backend = {
     .name = "cuda", .version = lt_version, .there = there, .open = open_gpu, .close = close_gpu,
     .alloc = alloc, .free = release, .put = put, .get = get, .zero = zero, .sync = take_fault,
+    .scratch_bytes = cuda_scratch_most, .lends = lends,
 };
