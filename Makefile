@@ -115,7 +115,7 @@ endef
 $(foreach t,$(TOOLS),$(eval $(call tool,$t)))
 
 # The CUDA backend compiled for the CPU: before math.a on a link it takes the backend's place
-EMU_CU  := $(patsubst %,$B/emu/%.o,$(filter %.cu,$(CUDA_SRC)) lib/math/cuda/device.c)
+EMU_CU  := $(patsubst %,$B/emu/%.o,$(filter %.cu,$(CUDA_SRC)) $(filter-out %/lt.c,$(filter %.c,$(CUDA_SRC))))
 EMU     := $(EMU_CU) $(patsubst %,$B/%.o,$(wildcard tests/emu/*.c tests/emu/*.cpp)) $B/emu/tests/emu/race.cu.o
 EMU_CPP  = -Itests/emu $(CPPFLAGS)
 EMU_CXX := -std=c++17 -pthread -Wall -Wextra -Wno-unknown-pragmas -fno-exceptions -fno-rtti \

@@ -35,7 +35,7 @@ enum st memory_check(struct run *r)
     int64_t fixed = (int64_t)(r->m->n_bytes + r->m->adapters.n_bytes) +
                     (r->each ? 2 : 1) * optim_bytes(r->m) +
                     (r->plan->probe_every ? 2 : 1) * gradient;
-    int64_t tokens = r->work.micro_tokens, most = run_memory();
+    int64_t tokens = r->work.micro_tokens, most = dev_memory(r->m->d);
     int how = which(r->plan->recompute);
 
     if (most <= 0)

@@ -25,6 +25,7 @@ struct backend {
     void  (*zero)(struct dev *d, void *p, size_t n_bytes);
     enum st (*sync)(struct dev *d);
     size_t  (*scratch_bytes)(const struct dev *d, const struct dev_pass *p);
+    int64_t (*lends)(const struct dev *d);     /* dev_memory() */
 };
 
 #define BACKEND(name, forms) extern const struct backend name##_backend;

@@ -97,6 +97,11 @@ size_t dev_scratch_bytes(const struct dev *d, const struct dev_pass *p)
     return d->backend->scratch_bytes(d, p);
 }
 
+int64_t dev_memory(const struct dev *d)
+{
+    return d->backend->lends(d);
+}
+
 const char *dev_version(void)
 {
     static char all[200];

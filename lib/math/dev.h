@@ -34,8 +34,10 @@ void  dev_get(struct dev *d, void *host, const void *from, size_t n_bytes);
 void  dev_zero(struct dev *d, void *p, size_t n_bytes);
 /* The most that the ops of a pass of such a size take for themselves while they run, beside what
  * dev_alloc() gave. */
-struct dev_pass { int64_t tokens, targets, V, D, H, G, E; bool back; };
+struct dev_pass { int64_t tokens, targets, V, D, F, H, G, E; bool back; };
 size_t dev_scratch_bytes(const struct dev *d, const struct dev_pass *p);
+/* Bytes it lends in all, what is taken included; 0: not known. */
+int64_t dev_memory(const struct dev *d);
 /* Waits for everything; a device fault since the last call comes back here. */
 enum st dev_sync(struct dev *d) must_use;
 

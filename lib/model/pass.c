@@ -127,7 +127,8 @@ int64_t pass_scratch_bytes(const struct model *m, int64_t max_tokens, int64_t ma
                            enum keep keep)
 {
     const struct config *c = &m->c;
-    struct dev_pass p = { max_tokens, max_targets, c->V, c->D, c->H, c->G, c->E, keep != 0 };
+    struct dev_pass p = { max_tokens, max_targets, c->V, c->D, c->F, c->H, c->G, c->E,
+                          keep != 0 };
 
     return (int64_t)dev_scratch_bytes(m->d, &p);
 }

@@ -121,6 +121,11 @@ static void zero(struct dev *d, void *p, size_t n_bytes)
     cpu_share(d, (int64_t)n_bytes, 4096, 0.05, zero_part, p);
 }
 
+static int64_t lends(const struct dev *d)
+{
+    return (int64_t)d->own->limit_bytes;
+}
+
 static enum st take_fault(struct dev *d)
 {
     enum st fault = d->own->fault;
@@ -159,5 +164,5 @@ static const char *version(void)
 const struct backend cpu_backend = {
     .name = "cpu", .version = version, .there = there, .open = open_cpu, .close = close_cpu,
     .alloc = alloc, .free = release, .put = put, .get = get, .zero = zero,
-    .sync = take_fault, .scratch_bytes = cpu_scratch_most,
+    .sync = take_fault, .scratch_bytes = cpu_scratch_most, .lends = lends,
 };

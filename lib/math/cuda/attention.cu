@@ -41,11 +41,21 @@ static __global__ void k_plan(const struct seg *seg, int32_t n, int32_t own, int
         first[n] = base;
 }
 
+static int64_t lists_of(int64_t n_segs)
+{
+    return (2 * n_segs + 1 + 63) / 64 * 64;
+}
+
+size_t cuda_attention_bytes(int64_t n_segs, int64_t floats)
+{
+    return (size_t)(lists_of(n_segs) + floats) * sizeof(int32_t);
+}
+
 bool att_plan(struct dev *d, struct att *a, const struct forest *f, int own, int64_t floats,
               float **more)
 {
-    int64_t lists = (2 * f->n_segs + 1 + 63) / 64 * 64;
-    int32_t *p = (int32_t *)cuda_scratch(d, CUDA_OP, (size_t)(lists + floats) * sizeof *p);
+    int64_t lists = lists_of(f->n_segs);
+    int32_t *p = (int32_t *)cuda_scratch(d, CUDA_OP, cuda_attention_bytes(f->n_segs, floats));
 
     if (!p)
         return false;

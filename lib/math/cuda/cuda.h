@@ -29,7 +29,6 @@
 /* Scratch by who uses it: an op may take a product, and that a library. */
 enum cuda_scratch { CUDA_OP, CUDA_PRODUCT, CUDA_LIBRARY, CUDA_SCRATCHES };
 
-#define CUDA_LOGITS     ((int64_t)32 << 20)    /* held at once by the head */
 #define CUDA_STAGES     2                      /* uploads under way at once */
 #define CUDA_STAGE_BYTES ((size_t)4 << 20)
 
@@ -54,6 +53,16 @@ struct dev_own {
 /* At least n_bytes for whoever runs now, contents undefined; it grows to the largest demand and
  * stays. NULL: the fault is kept, and the op leaves its outputs as they are. */
 void *cuda_scratch(struct dev *d, enum cuda_scratch whose, size_t n_bytes) must_use;
+
+/* What ops ask of it: the head, whose logits are held for *rows of n; sums of columns; attention
+ * over so many segments, with delta [N H] in its backward; a product's operands. */
+size_t cuda_logprob_bytes(int64_t n, int64_t V, int64_t *rows);
+size_t cuda_columns_bytes(int64_t n, int64_t D);
+size_t cuda_attention_bytes(int64_t n_segs, int64_t floats);
+size_t cuda_product_bytes(const struct dev *d, int64_t rows, int64_t cols, int64_t other_rows,
+                          int64_t other_cols);
+/* The most of it over a pass (dev.h). */
+size_t cuda_scratch_most(const struct dev *d, const struct dev_pass *p);
 
 /* Keeps the first fault; true: there was none. */
 bool cuda_ok(struct dev *d, cudaError_t e, const char *what);

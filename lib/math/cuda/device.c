@@ -214,6 +214,13 @@ static void zero(struct dev *d, void *p, size_t n_bytes)
     cuda_ok(d, cudaMemsetAsync(p, 0, n_bytes, d->own->stream), "clearing memory");
 }
 
+static int64_t lends(const struct dev *d)
+{
+    size_t left = 0, all = 0;
+
+    return cudaMemGetInfo(&left, &all) == cudaSuccess ? (int64_t)(left + d->own->used_bytes) : 0;
+}
+
 static enum st take_fault(struct dev *d)
 {
     cuda_ok(d, cudaStreamSynchronize(d->own->stream), "a kernel");
@@ -239,19 +246,8 @@ void *cuda_scratch(struct dev *d, enum cuda_scratch whose, size_t n_bytes)
     return own->scratch[whose];
 }
 
-/* The head's logits, or what attention keeps of every token; operands in bf16, those of the head at
- * most; and what the library has. */
-static size_t scratch_bytes(const struct dev *d, const struct dev_pass *p)
-{
-    int64_t rows = MAX(1, MIN(p->targets, CUDA_LOGITS / p->V));
-    int64_t op = MAX(rows * p->V, p->tokens * (p->H + 8));
-    int64_t product = ((rows + p->V) * p->D + p->tokens * 8 * p->D) / 2;
-
-    return (size_t)(op + product) * sizeof(float) + d->own->scratch_bytes[CUDA_LIBRARY];
-}
-
 const struct backend cuda_backend = {
     .name = "cuda", .version = lt_version, .there = there, .open = open_gpu, .close = close_gpu,
     .alloc = alloc, .free = release, .put = put, .get = get, .zero = zero, .sync = take_fault,
-    .scratch_bytes = scratch_bytes,
+    .scratch_bytes = cuda_scratch_most, .lends = lends,
 };

@@ -1,10 +1,11 @@
 /* logprob.cu - the head: log-probabilities of targets and their gradient, never holding [n V].
  *
- * Rows are taken in chunks whose logits fit CUDA_LOGITS numbers: a product, one pass of a block per row
+ * Rows are taken in chunks whose logits fit CHUNK numbers: a product, one pass of a block per row
  * for maximum, sums, target and first arg max, and then in place coef (1[v = target] - e^(logit -
  * lse)), which two products carry to dx and dw.  The second look at a row finds it in L2. */
 #include "math/cuda/common.cuh"
 
+#define CHUNK   ((int64_t)32 << 20)            /* logits held */
 #define THREADS 512
 
 struct head {
@@ -28,19 +29,37 @@ static __device__ void lower(struct top *t, float most)
     t->most = most;
 }
 
+static __device__ struct top higher(struct top a, struct top b)
+{
+    return b.most > a.most || (b.most == a.most && b.at < a.at) ? b : a;
+}
+
 static __device__ struct top join(struct top a, struct top b)
 {
-    bool second = b.most > a.most || (b.most == a.most && b.at < a.at);
-    float most = second ? b.most : a.most;
-    int32_t at = second ? b.at : a.at;
+    struct top best = higher(a, b);
 
-    lower(&a, most);
-    lower(&b, most);
-    return { most, a.sum + b.sum, a.dot + b.dot, at };
+    lower(&a, best.most);
+    lower(&b, best.most);
+    return { best.most, a.sum + b.sum, a.dot + b.dot, best.at };
+}
+
+/* All threads' t made one by `two`, in every thread. */
+static __device__ struct top fold(struct top t, struct top (*two)(struct top, struct top))
+{
+    struct top *part = (struct top *)shared_floats();
+
+    part[threadIdx.x] = t;
+    for (int h = THREADS / 2; h; h /= 2) {
+        __syncthreads();
+        if ((int)threadIdx.x < h)
+            part[threadIdx.x] = two(part[threadIdx.x], part[threadIdx.x + h]);
+    }
+    __syncthreads();
+    return part[0];
 }
 
 /* NaN comes through in the sums. */
-static __device__ struct top row_top(const float *x, int64_t V, struct top *part)
+static __device__ struct top row_top(const float *x, int64_t V)
 {
     struct top t = { -INFINITY, 0, 0, INT32_MAX };
 
@@ -54,14 +73,7 @@ static __device__ struct top row_top(const float *x, int64_t V, struct top *part
         t.sum += e;
         t.dot += e ? e * down : 0;             /* e is 0: down may be infinite */
     }
-    part[threadIdx.x] = t;
-    for (int h = THREADS / 2; h; h /= 2) {
-        __syncthreads();
-        if ((int)threadIdx.x < h)
-            part[threadIdx.x] = join(part[threadIdx.x], part[threadIdx.x + h]);
-    }
-    __syncthreads();
-    return part[0];
+    return fold(t, join);
 }
 
 static __global__ void k_head(struct head k)
@@ -71,7 +83,7 @@ static __global__ void k_head(struct head k)
 
     if (k.logp) {
         float own = x[target];
-        struct top t = row_top(x, k.V, (struct top *)shared_floats());
+        struct top t = row_top(x, k.V);
         double all = (double)t.most + log((double)t.sum);
         lse = (float)all;
         if (threadIdx.x == 0) {
@@ -90,14 +102,20 @@ static __global__ void k_head(struct head k)
         x[v] = (v == target ? coef : 0) - coef * expf(x[v] - lse);
 }
 
+size_t cuda_logprob_bytes(int64_t n, int64_t V, int64_t *rows)
+{
+    *rows = MAX(1, MIN(n, CHUNK / V));
+    return (size_t)(*rows * V) * sizeof(float);
+}
+
 /* All rows, chunk by chunk. */
 static void run(struct dev *d, struct head k, struct tensor x, struct tensor w, struct tensor dx,
                 struct tensor dw)
 {
-    int64_t n = x.d[0], D = x.d[1], V = w.d[0], rows = MAX(1, MIN(n, CUDA_LOGITS / V));
+    int64_t n = x.d[0], D = x.d[1], V = w.d[0], rows;
 
     k.V = V;
-    k.logit = (float *)cuda_scratch(d, CUDA_OP, (size_t)(rows * V) * sizeof(float));
+    k.logit = (float *)cuda_scratch(d, CUDA_OP, cuda_logprob_bytes(n, V, &rows));
     for (int64_t i = 0; k.logit && i < n; i += rows) {
         int64_t some = MIN(rows, n - i);
         struct mat logit = { k.logit, some, V, V }, xs = { f32(x) + i * D, some, D, D };
@@ -146,10 +164,18 @@ extern "C" void cuda_logprob_bwd(struct dev *d, struct tensor dx, struct tensor 
 
 static __global__ void k_argmax(int32_t *best, const float *x, int64_t V)
 {
-    struct top *part = (struct top *)shared_floats(), t = row_top(x + blockIdx.x * V, V, part);
+    const float *row = x + blockIdx.x * V;
+    struct top t = { -INFINITY, 0, 0, INT32_MAX };
+    int none = 0;
 
+    for (int64_t v = threadIdx.x; v < V; v += THREADS) {
+        none |= row[v] != row[v];
+        t = higher(t, { row[v], 0, 0, (int32_t)v });
+    }
+    none = __syncthreads_or(none);
+    t = fold(t, higher);
     if (threadIdx.x == 0)
-        best[blockIdx.x] = t.sum == t.sum ? t.at : -1;
+        best[blockIdx.x] = none ? -1 : t.at;
 }
 
 extern "C" void cuda_argmax(struct dev *d, int32_t *best, struct tensor x)

@@ -31,6 +31,20 @@ static int64_t pairs_of(struct stored s)
     return (s.cols + 7) / 8 * 4;
 }
 
+/* Where the second operand begins, in words. */
+static int64_t words_of(struct stored a)
+{
+    return (a.rows * pairs_of(a) + 63) / 64 * 64;
+}
+
+size_t cuda_product_bytes(const struct dev *d, int64_t rows, int64_t cols, int64_t other_rows,
+                          int64_t other_cols)
+{
+    struct stored a = { NULL, rows, cols, 0 }, b = { NULL, other_rows, other_cols, 0 };
+
+    return d->own->f32 ? 0 : (size_t)(words_of(a) + b.rows * pairs_of(b)) * sizeof(uint32_t);
+}
+
 static struct lt_operand narrow(struct dev *d, uint32_t *to, struct stored s, bool turned)
 {
     int64_t pairs = pairs_of(s);
@@ -49,9 +63,9 @@ static void product(struct dev *d, struct lt_product g, struct stored a, bool a_
     g.a = { a.p, a.ld, a_turned };
     g.b = { b.p, b.ld, b_turned };
     if (!d->own->f32) {
-        int64_t n = (a.rows * pairs_of(a) + 63) / 64 * 64;
+        int64_t n = words_of(a);
         uint32_t *p = (uint32_t *)cuda_scratch(
-            d, CUDA_PRODUCT, (size_t)(n + b.rows * pairs_of(b)) * sizeof *p);
+            d, CUDA_PRODUCT, cuda_product_bytes(d, a.rows, a.cols, b.rows, b.cols));
         if (!p)
             return;
         g.bf16 = true;

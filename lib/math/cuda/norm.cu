@@ -154,10 +154,15 @@ static __global__ void k_columns_end(float *to, const float *part, int64_t block
     to[j] += (float)sum;
 }
 
+size_t cuda_columns_bytes(int64_t n, int64_t D)
+{
+    return (size_t)(blocks_of(n, ROWS) * D) * sizeof(float);
+}
+
 void cuda_columns(struct dev *d, float *to, struct columns k)
 {
     int64_t blocks = blocks_of(k.n, ROWS), across = blocks_of(k.D, COLUMNS);
-    float *part = (float *)cuda_scratch(d, CUDA_OP, (size_t)(blocks * k.D) * sizeof(float));
+    float *part = (float *)cuda_scratch(d, CUDA_OP, cuda_columns_bytes(k.n, k.D));
 
     if (!part)
         return;
