@@ -15,7 +15,7 @@ import gzip, json, os, statistics, subprocess, sys, tempfile
 
 DATA = "../shared/data/"
 NEOX = DATA + "tokenizers/gpt-neox-20b.json"
-STEPS, TURNS = 40, 3
+STEPS, TURNS = 30, 3
 TMP = tempfile.mkdtemp(prefix="plait-joint-")
 
 

@@ -6,7 +6,7 @@
     14M, 70M       plain texts of 256 tokens, 8 to an update: PyTorch in each of its settings; or in one, as 70M/bf16:
                    f32, compiled, bf16, bf16-compiled
     rows           instructions of alpaca, 24 to an update: a loop that pads 4, or 12, to the longest
-    dpo            pairs of hh-rlhf, 16 to an update: a loop in the way of XRIGHT: 4 pairs at a time, both sides
+    dpo            pairs of hh-rlhf, 8 to an update: a loop in the way of XRIGHT: 4 pairs at a time, both sides
                    padded to the longest, logits of every place, the reference's forward every time
     trl            the same by TRL's DPOTrainer, the reference computed before
 
@@ -197,11 +197,11 @@ def instructions():
 
 def pairs(folder):
     rec, with_ref = f"{TMP}/hh.rec", f"{TMP}/hh-ref.rec"
-    some = b"".join(gzip.open(DATA + "pref/hh-harmless-2312.jsonl.gz").readlines()[:256])
+    some = b"".join(gzip.open(DATA + "pref/hh-harmless-2312.jsonl.gz").readlines()[:64])
     run("tokenize", "--tokenizer", NEOX, "--schema", "hh", "--template", "plain", "--lenient", "-q", "-o", rec, input=some)
     start = time.perf_counter()
     run("evalc", "--task", "logprob", "--model", folder, "-q", "-o", with_ref, rec)
-    print(f"  evalc --task logprob, once for 256 pairs: {time.perf_counter() - start:.1f} s")
+    print(f"  evalc --task logprob, once for 64 pairs: {time.perf_counter() - start:.1f} s")
     return with_ref
 
 
@@ -235,8 +235,8 @@ def xright(reference):
 def dpo():
     folder, net = model("70M")
     reference = model("70M")[1]
-    ours = Ours(folder, "pref", pairs(folder), 16, 4)
-    against("DPO, 70M, hh pairs, loop in the way of XRIGHT", "pairs/s", 16, ours, Loop(net, xright(reference)), 6, 3,
+    ours = Ours(folder, "pref", pairs(folder), 8, 4)
+    against("DPO, 70M, hh pairs, loop in the way of XRIGHT", "pairs/s", 8, ours, Loop(net, xright(reference)), 6, 3,
             checked=2, tolerance=1e-3)
 
 
@@ -245,8 +245,8 @@ def trl():
     from transformers import PreTrainedTokenizerFast, TrainerCallback
     from trl import DPOConfig, DPOTrainer
     folder, net = model("70M")
-    steps = 5
-    ours = Ours(folder, "pref", pairs(folder), 16, steps)
+    steps = 4
+    ours = Ours(folder, "pref", pairs(folder), 8, steps)
     rows = [r for u in ours.updates for r in u]
     mine, other = [], []
 
@@ -271,14 +271,14 @@ def trl():
     trainer = Trainer(
         model=net, train_dataset=data, callbacks=[Clock()],
         processing_class=PreTrainedTokenizerFast(tokenizer_file=NEOX, pad_token="<|padding|>", eos_token="<|endoftext|>"),
-        args=DPOConfig(output_dir=f"{TMP}/trl", per_device_train_batch_size=4, gradient_accumulation_steps=4, beta=0.1,
+        args=DPOConfig(output_dir=f"{TMP}/trl", per_device_train_batch_size=4, gradient_accumulation_steps=2, beta=0.1,
                        precompute_ref_log_probs=True, learning_rate=LR, lr_scheduler_type="constant", max_grad_norm=1.0,
                        max_steps=steps, logging_steps=1, report_to=[], save_strategy="no", use_cpu=True, bf16=False,
                        gradient_checkpointing=False, max_length=None, max_prompt_length=None, disable_tqdm=True,
                        remove_unused_columns=False, optim="adamw_torch_fused"))
     trainer.train()
     same("DPO by TRL", ours.train(3)[0], [r["loss"] for r in trainer.state.log_history if "loss" in r][:3], 2e-3)
-    told("DPO, 70M, hh pairs, TRL, reference computed before", 16, "pairs/s", mine, other, 3.5)
+    told("DPO, 70M, hh pairs, TRL, reference computed before", 8, "pairs/s", mine, other, 3.5)
 
 
 PARTS = {"rows": instructions, "dpo": dpo, "trl": trl}
