@@ -86,6 +86,12 @@ endef
 $(foreach r,$(ROOMS),$(eval $(call room,$r,$(wildcard lib/$r/*.c lib/$r/cpu/*.c))))
 $(foreach t,$(TOOLS),$(eval $(call room,$t,$(filter-out $t/main.c,$(wildcard $t/*.c $t/*/*.c)))))
 
+# The model a second time, every float of it a double: what tests/unit/double.c compares with float64
+$B/double/%.c.o: %.c tests/unit/double.h $B/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CPPFLAGS) -include tests/unit/double.h $(CFLAGS) -MMD -MP -c $< -o $@
+$(eval $(call room,double,$(patsubst %,double/lib/model/%.c,backward config forward lora model next pass rope)))
+
 libs = $(foreach r,$1,$(LIBS_$r))
 archives = $(foreach r,$1,$B/$r.a)
 
