@@ -104,6 +104,12 @@ $(foreach r,$(filter-out math,$(ROOMS)),$(eval $(call room,$r,$(wildcard lib/$r/
 $(eval $(call room,math,$(filter-out lib/math/nocuda.c,$(wildcard lib/math/*.c lib/math/cpu/*.c)) $(MATH_CUDA)))
 $(foreach t,$(TOOLS),$(eval $(call room,$t,$(filter-out $t/main.c,$(wildcard $t/*.c $t/*/*.c)))))
 
+# The model a second time, every float of it a double: what tests/unit/double.c compares with float64
+$B/double/%.c.o: %.c tests/unit/double.h $B/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CPPFLAGS) -include tests/unit/double.h $(CFLAGS) -MMD -MP -c $< -o $@
+$(eval $(call room,double,$(patsubst %,double/lib/model/%.c,backward config forward lora model next pass rope)))
+
 libs = $(foreach r,$1,$(LIBS_$r))
 archives = $(foreach r,$1,$B/$r.a)
 

@@ -4,10 +4,10 @@
 
 struct cut { char *base; size_t n; };          /* base NULL: only measuring */
 
-static void *cut(struct cut *k, int64_t n)     /* n words of 4 bytes */
+static void *cut(struct cut *k, int64_t n)     /* n words of a float's size */
 {
     void *p = k->base ? k->base + k->n : NULL;
-    k->n += ((size_t)n * 4 + 63) / 64 * 64;
+    k->n += ((size_t)n * sizeof(float) + 63) / 64 * 64;
     return p;
 }
 

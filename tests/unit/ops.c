@@ -141,7 +141,7 @@ static void attention_long(void **state)
                            heads_of(t.q, t.H, t.E), heads_of(t.k, t.G, t.E),
                            heads_of(t.v, t.G, t.E), &t.f, t.scale, 0);
     ref_attention_bwd(dq.x, dk.x, dv.x, t.dout.x, t.ox, t.lx, t.q.x, t.k.x, t.v.x, &t.f, t.H, t.G,
-                      t.E, t.scale);
+                      t.E, t.scale, 0);
     NEAR(dq, 3e-6);
     NEAR(dk, 3e-6);
     NEAR(dv, 3e-6);

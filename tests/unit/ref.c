@@ -136,13 +136,14 @@ void ref_attention(double *o, double *lse, const double *q, const double *k, con
 
 void ref_attention_bwd(double *dq, double *dk, double *dv, const double *dout, const double *o,
                        const double *lse, const double *q, const double *k, const double *v,
-                       const struct forest *f, int64_t H, int64_t G, int64_t E, double scale)
+                       const struct forest *f, int64_t H, int64_t G, int64_t E, double scale,
+                       int64_t window)
 {
     for (int64_t i = 0; i < f->n_tokens; i++)
         for (int64_t h = 0; h < H; h++)
             for (int64_t j = 0; j < f->n_tokens; j++) {
                 int64_t at = (i * H + h) * E, key = (j * G + h / (H / G)) * E;
-                if (!sees(f, i, j, 0))
+                if (!sees(f, i, j, window))
                     continue;
                 double p = exp(scale * dot(q + at, k + key, E) - lse[i * H + h]);
                 double ds = scale * p * (dot(dout + at, v + key, E) - dot(dout + at, o + at, E));

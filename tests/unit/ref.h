@@ -28,7 +28,8 @@ void ref_attention(double *o, double *lse, const double *q, const double *k, con
 /* All of its gradient, from the forward's o and lse: dq, dk, dv are added to. */
 void ref_attention_bwd(double *dq, double *dk, double *dv, const double *dout, const double *o,
                        const double *lse, const double *q, const double *k, const double *v,
-                       const struct forest *f, int64_t H, int64_t G, int64_t E, double scale);
+                       const struct forest *f, int64_t H, int64_t G, int64_t E, double scale,
+                       int64_t window);
 double ref_swiglu(double gate, double up);
 double ref_gelu(double x, bool tanh_form);
 void ref_logprob(double *logp, double *lse, double *hit, double *entropy, const double *x,
