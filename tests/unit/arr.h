@@ -158,7 +158,7 @@ static inline void round_off(struct arr a)         /* the doubles become what th
 /* Fills pos from the segments. */
 static inline void forest_place(struct forest *f)
 {
-    int64_t start[64];
+    int64_t *start = heap((size_t)(f->n_segs + 1) * sizeof *start);
 
     f->pos = on_device((size_t)(f->n_tokens + 1) * sizeof *f->pos);
     for (int64_t s = 0; s < f->n_segs; s++) {

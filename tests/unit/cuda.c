@@ -44,6 +44,9 @@ static void opens(void **state)
     emu_devices(1, 75);
     refused("cuda", ST_SYS,
             "--device: 'cuda:0' is of compute capability 7.5; 8.0 is the least");
+    CHECK_ST(dev_open(&d, "auto", 1, a), ST_OK);
+    CHECK_STR(d->name, "cpu");
+    dev_close(d);
     emu_devices(0, 0);
     refused("cuda", ST_SYS, "--device: 'cuda:0': no GPU can be used here: no CUDA-capable device "
             "is detected; --device cpu");

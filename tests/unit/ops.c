@@ -118,23 +118,17 @@ static void test_attention_bwd(void **state)
     }
 }
 
-/* Long rows, where a key block is seen whole and several follow: the gradients against those of
- * short tiles summed in double by hand, p = e^(s - lse), ds = p (do v - do o). */
-static void attention_long(void **state)
+/* The gradients of all numbers against those summed in double by hand, p = e^(s - lse), ds = p (do
+ * v - do o). */
+static void all_of_it(struct forest f, int round)
 {
-    int round = 2 + (int)draw(2);
-
-    (void)state;
-    arr_open(2);
-    static const struct seg seg[] = { { 0, 270, -1 }, { 270, 330, 0 }, { 330, 380, 0 } };
-    struct forest f = { .n_tokens = 380, .n_segs = 3, .seg = on_device(sizeof seg) };
-    memcpy(f.seg, seg, sizeof seg);
     forest_place(&f);
     struct att t = draw_att(round, f);
     t.window = 0;
     struct arr dq = written(t.q.n), dk = written(t.k.n), dv = written(t.v.n);
     att_run(&t);
     ref_attention(t.ox, t.lx, t.q.x, t.k.x, t.v.x, &t.f, t.H, t.G, t.E, t.scale, 0);
+    memcpy(t.o.x, t.ox, (size_t)t.o.n * sizeof *t.o.x);
     dev->op->attention_bwd(dev, heads_of(dq, t.H, t.E), heads_of(dk, t.G, t.E),
                            heads_of(dv, t.G, t.E), heads_of(t.dout, t.H, t.E),
                            heads_of(t.o, t.H, t.E), tensor2(t.lse.p, t.f.n_tokens, t.H),
@@ -142,9 +136,39 @@ static void attention_long(void **state)
                            heads_of(t.v, t.G, t.E), &t.f, t.scale, 0);
     ref_attention_bwd(dq.x, dk.x, dv.x, t.dout.x, t.ox, t.lx, t.q.x, t.k.x, t.v.x, &t.f, t.H, t.G,
                       t.E, t.scale, 0);
+    NEAR(t.o, 2e-6);
     NEAR(dq, 3e-6);
     NEAR(dk, 3e-6);
     NEAR(dv, 3e-6);
+}
+
+/* Long rows, where a key block is seen whole and several follow. */
+static void attention_long(void **state)
+{
+    static const struct seg seg[] = { { 0, 270, -1 }, { 270, 330, 0 }, { 330, 380, 0 } };
+
+    (void)state;
+    arr_open(2);
+    struct forest f = { .n_tokens = 380, .n_segs = 3, .seg = on_device(sizeof seg) };
+    memcpy(f.seg, seg, sizeof seg);
+    all_of_it(f, 2 + (int)draw(2));
+    arr_close();
+}
+
+/* A prompt with hundreds of short ends, in three generations, and lone rows between them. */
+static void attention_many(void **state)
+{
+    (void)state;
+    arr_open(1);
+    struct forest f = { .n_segs = 300 };
+    f.seg = on_device((size_t)f.n_segs * sizeof *f.seg);
+    for (int32_t s = 0; s < f.n_segs; s++) {
+        int32_t begin = (int32_t)f.n_tokens, len = s ? (int32_t)draw(3) : 20;
+        int32_t parent = s == 0 || draw(4) == 0 ? -1 : s < 100 ? 0 : s < 200 ? s - 99 : s - 100;
+        f.seg[s] = (struct seg){ begin, begin + len, parent };
+        f.n_tokens += len;
+    }
+    all_of_it(f, 1);
     arr_close();
 }
 
@@ -570,6 +594,7 @@ static const struct CMUnitTest tests[] = {
 #include "math/ops.def"
 #undef OP
     TEST(attention_long),
+    TEST(attention_many),
 };
 
 int main(void)

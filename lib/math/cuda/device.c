@@ -33,11 +33,20 @@ void cuda_fault(struct dev *d, const char *what)
         d->own->fault = fail(ST_SYS, "--device: '%s': %s", d->own->name, what);
 }
 
+static int capability_of(int id)
+{
+    int major = 0, minor = 0;
+
+    cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, id);
+    cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, id);
+    return major * 10 + minor;
+}
+
 static bool there(void)
 {
     int n = 0;
 
-    return cudaGetDeviceCount(&n) == cudaSuccess && n > 0;
+    return cudaGetDeviceCount(&n) == cudaSuccess && n > 0 && capability_of(0) >= LEAST_CAPABILITY;
 }
 
 /* ":1,f32" -> 1 and true. */
@@ -65,7 +74,7 @@ static enum st read_form(const char *rest, int *id, bool *f32)
 /* The machine has it, and it is new enough. */
 static enum st find_gpu(const char *name, int id)
 {
-    int n = 0, major = 0, minor = 0;
+    int n = 0;
     cudaError_t e = cudaGetDeviceCount(&n);
 
     if (e != cudaSuccess || n == 0)
@@ -73,11 +82,10 @@ static enum st find_gpu(const char *name, int id)
                     e != cudaSuccess ? cudaGetErrorString(e) : "none is there");
     if (id >= n)
         return fail(ST_SYS, "--device: '%s': this machine has %d, numbered from 0", name, n);
-    cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, id);
-    cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, id);
-    if (major * 10 + minor < LEAST_CAPABILITY)
+    int has = capability_of(id);
+    if (has < LEAST_CAPABILITY)
         return fail(ST_SYS, "--device: '%s' is of compute capability %d.%d; 8.0 is the least",
-                    name, major, minor);
+                    name, has / 10, has % 10);
     return ST_OK;
 }
 

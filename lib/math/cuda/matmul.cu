@@ -58,7 +58,7 @@ static struct lt_operand narrow(struct dev *d, uint32_t *to, struct stored s, bo
 static void product(struct dev *d, struct lt_product g, struct stored a, bool a_turned,
                     struct stored b, bool b_turned)
 {
-    if (g.I == 0 || g.J == 0 || d->own->fault != ST_OK)
+    if (g.I == 0 || g.J == 0 || (g.K == 0 && g.add) || d->own->fault != ST_OK)
         return;
     g.a = { a.p, a.ld, a_turned };
     g.b = { b.p, b.ld, b_turned };
