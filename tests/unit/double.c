@@ -7,8 +7,8 @@
 
 #include "model/layer.h"
 
-#define TOL  1e-11                             /* of the largest there is to compare */
-#define BETA 0.1
+#define TOL   1e-11                            /* of what is compared; double gives 1e-14 */
+#define BETA  0.1
 #define NOISE 1e-9                             /* no more than rounding moved it, in ten steps */
 
 struct kase {                                  /* a folder of tests/golden */

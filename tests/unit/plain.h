@@ -150,9 +150,9 @@ static void plain_rmsnorm_bwd(struct dev *d, struct tensor dx, struct tensor dw,
     norm_bwd(dx, dw, (struct tensor){ 0 }, dy, x, w, NULL, rstd);
 }
 
-static void plain_layernorm_bwd(struct dev *d, struct tensor dx, struct tensor dw,
-                                struct tensor db, struct tensor dy, struct tensor x,
-                                struct tensor w, struct tensor mean, struct tensor rstd)
+static void plain_layernorm_bwd(struct dev *d, struct tensor dx, struct tensor dw, struct tensor db,
+                                struct tensor dy, struct tensor x, struct tensor w,
+                                struct tensor mean, struct tensor rstd)
 {
     (void)d;
     norm_bwd(dx, dw, db, dy, x, w, mean.p, rstd);
@@ -165,16 +165,14 @@ static double *dense(struct heads x, int64_t N)
     double *p = plain_room(N * x.n * x.E);
 
     for (int64_t i = 0; i < N * x.n; i++)
-        memcpy(p + i * x.E, x.p + i / x.n * x.row + i % x.n * x.head,
-               (size_t)x.E * sizeof *p);
+        memcpy(p + i * x.E, x.p + i / x.n * x.row + i % x.n * x.head, (size_t)x.E * sizeof *p);
     return p;
 }
 
 static void put_back(struct heads x, const double *p, int64_t N)
 {
     for (int64_t i = 0; i < N * x.n; i++)
-        memcpy(x.p + i / x.n * x.row + i % x.n * x.head, p + i * x.E,
-               (size_t)x.E * sizeof *p);
+        memcpy(x.p + i / x.n * x.row + i % x.n * x.head, p + i * x.E, (size_t)x.E * sizeof *p);
 }
 
 static void plain_rope(struct dev *d, struct heads x, const struct forest *f, const double *freq,
