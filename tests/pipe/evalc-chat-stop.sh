@@ -3,6 +3,7 @@ sed 's/"max_position_embeddings": [0-9]*/"max_position_embeddings": 1000000/' \
     tests/golden/task-generate/model/config.json >"$TMP/config.json"
 cp tests/golden/task-generate/model/model.safetensors "$TMP"
 mkfifo "$TMP/in"
+: >"$TMP/out"
 evalc --task chat --threads 1 --model "$TMP" --tokenizer bytes --template plain --max-new-tokens 900000 --repetition-penalty .5 <"$TMP/in" >"$TMP/out" &
 pid=$!
 exec 3>"$TMP/in"

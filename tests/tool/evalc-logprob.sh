@@ -2,9 +2,9 @@
 g=tests/golden
 m=$g/task-model/reference
 d=$g/task-logprob
-ask() { evalc --task logprob --model $m --to json --items "$TMP/items" "$@"; }
+ask() { evalc --task logprob --no-other --model $m --to json --items "$TMP/items" "$@"; }
 cat $d/items.rec $d/rows.rec >"$TMP/rows.rec"
-evalc --task logprob --model $m --to json "$TMP/rows.rec" >"$TMP/plain"
+evalc --task logprob --no-other --model $m --to json "$TMP/rows.rec" >"$TMP/plain"
 for how in '4096 --threads 1' '16 --threads 2' '1 --threads 3'; do
     ask --per-token --top-k 3 --prefix $d/good.rec,$d/bad.rec --micro-tokens $how "$TMP/rows.rec" | cmp - "$TMP/plain"
     mix --policy cat --to json "$TMP/items" >"$TMP/now"
