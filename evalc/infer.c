@@ -280,8 +280,9 @@ static enum st spread(const struct infer *v, const struct batch *b, const struct
             sum[k] = sum_of(&b->seq[k], &known[b->seq[k].pack]);
             if (!isfinite(sum[k].logp) || !isfinite(sum[k].kl + sum[k].ref)) {
                 err_place("%s:%lld", shown(view_of(item[i].stream)), (long long)item[i].at);
-                return fail(ST_DATA, "its log-probability is no finite number; the weights in '%s'%s "
-                            "are broken", shown(view_of(v->folder)), v->ref ? " or --ref" : "");
+                return fail(ST_DATA, "its log-probability is no finite number; the weights in "
+                            "'%s'%s are broken", shown(view_of(v->folder)),
+                            v->ref ? " or --ref" : "");
             }
         }
     }

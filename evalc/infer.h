@@ -2,8 +2,8 @@
  *
  * Rows come in windows, are packed as step packs them, and go through the model pack by pack.  A
  * row's sums are taken in double over its targets in order, and the forward's bits do not depend
- * on a row's company, so neither --micro-tokens nor the neighbours show in them.  Prompts that begin
- * alike are computed once. */
+ * on a row's company, so neither --micro-tokens nor the neighbours show in them.  Prompts that
+ * begin alike are computed once. */
 #ifndef INFER_H
 #define INFER_H
 

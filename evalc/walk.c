@@ -185,7 +185,8 @@ static enum st put_item(struct walk *w)
 /* One row to every task that takes its kind. */
 static enum st deliver(struct walk *w, const struct item *item)
 {
-    struct seen seen = { &item->rec, item->row, 0, item->n_stream, item->n_seqs, item->seq, item->own };
+    struct seen seen = { &item->rec,   item->row, 0,        item->n_stream,
+                         item->n_seqs, item->seq, item->own };
     bool taken = false;
     uint8_t id[8];
     enum st st = source_of(w, item, &seen.source);

@@ -63,7 +63,8 @@ static enum st read_prefixes(struct job *j)
             return ST_SYS;
         err_place("--prefix");
         if (n == 0 || n_prefixes == PREFIXES_MAX)
-            return fail(ST_USAGE, "'%s' is neither FILE nor FILE,FILE", shown(view_of(prefix_text)));
+            return fail(ST_USAGE, "'%s' is neither FILE nor FILE,FILE",
+                        shown(view_of(prefix_text)));
         st = version_prefix(&prefix[n_prefixes++], name, j->header, j->a);
         p = p[n] ? p + n + 1 : NULL;
     }

@@ -17,9 +17,9 @@ enum { N_REF = POLICY };
 
 static const char *const names[N_FIGURES] = {
     "eval/pref/loss", "eval/rewards/chosen", "eval/rewards/rejected", "eval/rewards/margins",
-    "eval/rewards/accuracies", "eval/rewards/accuracies_per_token", "eval/logratio/chosen", "eval/logratio/rejected",
-    "eval/policy_accuracy", "eval/policy_accuracy_per_token", "eval/logps/chosen",
-    "eval/logps/rejected",
+    "eval/rewards/accuracies", "eval/rewards/accuracies_per_token",
+    "eval/logratio/chosen", "eval/logratio/rejected", "eval/policy_accuracy",
+    "eval/policy_accuracy_per_token", "eval/logps/chosen", "eval/logps/rejected",
 };
 static const char *const side_name[] = { "chosen", "rejected" };
 

@@ -326,8 +326,8 @@ enum st model_logits_of(struct model *m, struct pass *p, int64_t first, int64_t 
         return ST_SYS;
     for (int64_t at = 0; at < n; at += chunk) {
         int64_t k = MIN(chunk, n - at);
-        d->op->matmul(d, layer_mat(y, k, V), layer_mat(p->h + (first + at) * m->c.D, k, m->c.D), m->head->w,
-                      (struct tensor){ 0 }, false);
+        d->op->matmul(d, layer_mat(y, k, V), layer_mat(p->h + (first + at) * m->c.D, k, m->c.D),
+                      m->head->w, (struct tensor){ 0 }, false);
         dev_get(d, logits + at * V, y, (size_t)(k * V) * sizeof(float));
     }
     dev_free(d, y);

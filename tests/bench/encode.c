@@ -344,8 +344,8 @@ static void worsts(const char *name, const struct tokenizer *t)
     }
 }
 
-/* One piece each, which no cache of words can hold.  An encoder keeps its memory, and the first turn
- * is the machine's, which has it to clear. */
+/* One piece each, which no cache of words can hold.  An encoder keeps its memory, and the first
+ * turn is the machine's, which has it to clear. */
 static void linear(const char *name, const struct tokenizer *t)
 {
     static const enum worst kinds[] = { LETTER, LETTERS, CJK };

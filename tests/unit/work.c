@@ -467,8 +467,8 @@ static void clip_and_decay(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(gradients), TEST(ten_steps), TEST(recompute), TEST(no_room), TEST(tokens), TEST(labels),
-        TEST(dropout), TEST(neftune), TEST(clip_and_decay),
+        TEST(gradients), TEST(ten_steps), TEST(recompute), TEST(no_room), TEST(tokens),
+        TEST(labels), TEST(dropout), TEST(neftune), TEST(clip_and_decay),
     };
     err_tool("work");
     return cmocka_run_group_tests(tests, setup, teardown) != 0;

@@ -245,7 +245,7 @@ extern "C" void cuda_rope(struct dev *d, struct heads x, const struct forest *f,
            (const int32_t *)f->pos, k, (int)n_freq, (float)sign);
 }
 
-/* ---- dropout and jitter: a thread is four columns, which share a draw; the draws are those of base/rng.c */
+/* ---- dropout and jitter: a thread is four columns, which share a draw of base/rng.c's */
 
 static __device__ uint64_t mix(uint64_t x)
 {
