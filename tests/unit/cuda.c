@@ -167,6 +167,79 @@ static void limits(void **state)
     arena_free(a);
 }
 
+/* y[n M] = x[n K] w[M K]^T + bias and back, of numbers that lie anywhere. */
+static void linear(struct dev *d, float *p, int64_t n, int64_t K, int64_t M, bool back)
+{
+    struct mat x = { p, n, K, K }, y = { p, n, M, M };
+
+    d->op->matmul(d, y, x, tensor2(p, M, K), tensor1(p, M), false);
+    if (!back)
+        return;
+    d->op->matmul_dx(d, x, y, tensor2(p, M, K), false);
+    d->op->matmul_dw(d, tensor2(p, M, K), tensor1(p, M), y, x);
+}
+
+/* The ops of a pass of such a size. */
+static void pass(struct dev *d, const struct dev_pass *k, float *p)
+{
+    int64_t N = k->tokens, n = k->targets, D = k->D, H = k->H, G = k->G, E = k->E, HE = H * E;
+    struct heads q = { p, H, E, HE, E }, kv = { p, G, E, G * E, E };
+    struct tensor x = tensor2(p, N, D), y = tensor2(p, n, D), w = tensor2(p, k->V, D),
+                  each = tensor1(p, n);
+    struct seg *seg = ARENA_NEW(a, struct seg, N);
+    struct forest f = { N, N, dev_alloc(d, (size_t)N * sizeof *seg), NULL };
+    int32_t *target = dev_alloc(d, (size_t)n * sizeof *target);
+
+    CHECK(seg && f.seg && target);
+    for (int32_t i = 0; i < N; i++)
+        seg[i] = (struct seg){ i, i + 1, -1 };
+    dev_put(d, f.seg, seg, (size_t)N * sizeof *seg);
+    linear(d, p, N, D, HE + 2 * G * E, k->back);
+    linear(d, p, N, HE, D, k->back);
+    linear(d, p, N, D, k->F, k->back);
+    linear(d, p, N, k->F, D, k->back);
+    d->op->attention(d, q, tensor2(p, N, H), q, kv, kv, &f, 1, 0);
+    d->op->logprob(d, each, each, each, each, y, w, target, NULL, y, w);
+    if (k->back) {
+        d->op->attention_bwd(d, q, kv, kv, q, q, tensor2(p, N, H), q, kv, kv, &f, 1, 0);
+        d->op->rmsnorm_bwd(d, tensor2(p, N * H, E), tensor1(p, E), tensor2(p, N * H, E),
+                           tensor2(p, N * H, E), tensor1(p, E), tensor1(p, N * H));
+        d->op->rmsnorm_bwd(d, x, tensor1(p, D), x, x, tensor1(p, D), tensor1(p, N));
+        d->op->logprob_bwd(d, y, w, y, w, each, target, p);
+    }
+    CHECK_ST(dev_sync(d), ST_OK);
+}
+
+/* What ops take for themselves is not over what was told, and not far below. */
+static void scratch(void **state)
+{
+    static const struct dev_pass size[] = {
+        { 70, 40, 300, 64, 96, 4, 2, 16, false },
+        { 70, 40, 300, 64, 96, 4, 2, 16, true },
+        { 200, 3, 8, 8, 40, 40, 1, 4, true },
+        { 9, 9, 8, 16, 640, 1, 1, 16, true },
+    };
+
+    (void)state;
+    a = arena_new(0);
+    for (int64_t i = 0; i < 2 * countof(size); i++) {
+        struct dev *d;
+        size_t took = 0, told;
+        CHECK_ST(dev_open(&d, i % 2 ? "cuda" : "cuda:0,f32", 1, a), ST_OK);
+        float *p = dev_alloc(d, 200000 * sizeof *p);
+        CHECK(p);
+        CHECK(dev_memory(d) >= (int64_t)(200000 * sizeof *p));
+        pass(d, &size[i / 2], p);
+        for (int k = 0; k < CUDA_SCRATCHES; k++)
+            took += d->own->scratch_bytes[k];
+        told = dev_scratch_bytes(d, &size[i / 2]);
+        if (!(took <= told && told <= 2 * took))
+            check_failed(__FILE__, __LINE__, "%d: took %zu, told %zu", (int)i, took, told);
+        dev_close(d);
+    }
+    arena_free(a);
+}
+
 /* How many of the orders of turns give a kernel's right result. */
 static int right(struct dev *d, void (*kernel)(struct dev *, int *, const int *, bool), int *want,
                  bool barrier)
@@ -220,6 +293,6 @@ static void races(void **state)
 
 int main(void)
 {
-    return RUN(TEST(opens), TEST(memory), TEST(failures), TEST(limits),
+    return RUN(TEST(opens), TEST(memory), TEST(failures), TEST(limits), TEST(scratch),
                TEST(races));
 }
