@@ -5,7 +5,7 @@ MODE ?= release
 B    := build/$(MODE)
 CC   := $(if $(filter default,$(origin CC)),gcc,$(CC))
 # C++ is for CUDA's sources alone, and for the emulator of tests/emu
-CXX  := $(if $(filter default,$(origin CXX)),$(patsubst %gcc,%g++,$(CC)),$(CXX))
+CXX  := $(if $(filter default,$(origin CXX)),$(patsubst %clang,%clang++,$(patsubst %gcc,%g++,$(CC))),$(CXX))
 
 VERSION := 0.1
 PREFIX  ?= /usr/local

@@ -31,7 +31,7 @@ header zlib.h zlib1g-dev
 header openssl/evp.h libssl-dev
 for what in "$@"; do
     case $what in
-    tests)    header cmocka.h libcmocka-dev; program mandoc mandoc; program zstd zstd ;;
+    tests)    header cmocka.h libcmocka-dev; program g++ build-essential; program mandoc mandoc; program zstd zstd ;;
     bench)    header dnnl.h libdnnl-dev ;;
     clang)    program clang clang ;;
     *)        echo "setup.sh: '$what' is none of tests, bench, clang" >&2; exit 2 ;;

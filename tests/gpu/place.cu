@@ -77,8 +77,8 @@ static bool rounds(const char *test)
 }
 
 extern "C" const struct place places[] = {
-    { "cuda:0,f32", 4, false, NULL, seen },
-    { "cuda:0", 4, true, products, seen },
+    { "cuda:0,f32", 10, false, NULL, seen },
+    { "cuda:0", 10, true, products, seen },
     { "cuda:0", 10000, true, rounds, seen },
     { NULL, 0, false, NULL, NULL },
 };

@@ -27,7 +27,11 @@ struct calls {
 };
 
 /* What a kernel is chosen for: everything but the number of tokens. */
-struct key { int64_t I, J, K, ldc; int8_t a_turned, b_turned, bf16, bias, add, spare[3]; };
+struct key {
+    int64_t  I, J, K, ldc;
+    uint32_t whole[3];                         /* bytes that rows of A, B, C are aligned to */
+    int8_t   a_turned, b_turned, bf16, bias, add, spare[7];
+};
 struct choice { struct key key; cublasLtMatmulAlgo_t algo; };
 
 struct lt {
@@ -130,29 +134,41 @@ static bool state(struct dev *d, const struct lt_product *g, struct problem *p)
            layout(d, &p->c, false, g->I, g->J, g->ldc);
 }
 
-static uint32_t alignment(int64_t ld)
+static uint32_t alignment(const void *p, int64_t ld, size_t number)
 {
-    return ld % 4 == 0 ? 16 : ld % 2 == 0 ? 8 : 4;
+    uintptr_t bits = (uintptr_t)p | (uintptr_t)ld * number;
+
+    return bits % 16 == 0 ? 16 : bits % 8 == 0 ? 8 : bits % 4 == 0 ? 4 : 2;
+}
+
+static struct key key_of(const struct lt_product *g)
+{
+    size_t number = g->bf16 ? 2 : 4;
+
+    return (struct key){ g->I, g->J, g->K, g->ldc,
+                         { alignment(g->a.p, g->a.ld, number), alignment(g->b.p, g->b.ld, number),
+                           alignment(g->c, g->ldc, 4) },
+                         g->a.turned, g->b.turned, g->bf16, g->bias != NULL, g->add, { 0 } };
 }
 
 /* The library's first choice; what lies behind the pointers is not looked at. */
 static bool choose(struct dev *d, const struct lt_product *g, cublasLtMatmulAlgo_t *algo)
 {
+    struct key k = key_of(g);
     struct lt *lt = d->own->lt;
     struct calls *c = &lt->call;
     struct problem p;
     cublasLtMatmulPreferenceOpaque_t want;
     cublasLtMatmulHeuristicResult_t found;
     size_t workspace = WORKSPACE_BYTES;
-    uint32_t whole = CUBLASLT_REDUCTION_SCHEME_NONE, least = alignment(g->ldc),
-             a = g->bf16 ? 16 : alignment(g->b.ld), b = g->bf16 ? 16 : alignment(g->a.ld);
+    uint32_t unsplit = CUBLASLT_REDUCTION_SCHEME_NONE;
     struct { cublasLtMatmulPreferenceAttributes_t what; const void *value; size_t n; } set[] = {
         { CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace },
-        { CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &whole, sizeof whole },
-        { CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &a, sizeof a },
-        { CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &b, sizeof b },
-        { CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &least, sizeof least },
-        { CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &least, sizeof least },
+        { CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &unsplit, sizeof unsplit },
+        { CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &k.whole[1], 4 },
+        { CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &k.whole[0], 4 },
+        { CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &k.whole[2], 4 },
+        { CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &k.whole[2], 4 },
     };
     int n = 0;
 
@@ -181,8 +197,7 @@ static bool chosen(struct dev *d, const struct lt_product *g, cublasLtMatmulAlgo
 
     *(g->tokens_summed ? &some.K : &some.I) = LT_TOKENS;
     memset(&fresh, 0, sizeof fresh);
-    fresh.key = (struct key){ some.I, some.J, some.K, g->ldc, g->a.turned, g->b.turned, g->bf16,
-                              g->bias != NULL, g->add, { 0 } };
+    fresh.key = key_of(&some);
     for (size_t i = 0; i < all->n / sizeof *c; i++)
         if (memcmp(&c[i].key, &fresh.key, sizeof fresh.key) == 0) {
             *algo = c[i].algo;
