@@ -248,12 +248,17 @@ static void attention(int64_t H, int64_t G, int64_t E, int64_t length)
     dev_free(d, t.lse.p);
 }
 
-struct head { struct tensor x, w, dx, dw, logp, lse, hit; int32_t *target; float *coef; };
+struct head {
+    struct tensor x, w, dx, dw, logp, lse, hit, entropy;
+    int32_t *target;
+    float *coef;
+};
 
 static void head(void *of)
 {
     struct head *h = of;
-    d->op->logprob(d, h->logp, h->lse, h->hit, h->x, h->w, h->target, h->coef, h->dx, h->dw);
+    d->op->logprob(d, h->logp, h->lse, h->hit, h->entropy, h->x, h->w, h->target, h->coef, h->dx,
+                   h->dw);
 }
 
 static void logprob(int64_t V, int64_t D)
@@ -262,7 +267,8 @@ static void logprob(int64_t V, int64_t D)
     struct head h = { tensor2(random_floats(n * D, 1), n, D),
                       tensor2(random_floats(V * D, .02), V, D), tensor2(get(n * D), n, D),
                       tensor2(get(V * D), V, D), tensor1(get(n), n),
-                      tensor1(get(n), n), tensor1(get(n), n), get(n), random_floats(n, 1) };
+                      tensor1(get(n), n), tensor1(get(n), n), tensor1(get(n), n), get(n),
+                      random_floats(n, 1) };
     double s = seconds(head, &h), flops = 6 * (double)(n * V) * (double)D;
 
     line(arena_printf(a, "head and gradient, %d words", (int)V), s, flops / s / 1e12, "TFLOP/s",

@@ -43,8 +43,8 @@ static __device__ struct top join(struct top a, struct top b)
     return { best.most, a.sum + b.sum, a.dot + b.dot, best.at };
 }
 
-/* All threads' t made one by `two`, in every thread. */
-static __device__ struct top fold(struct top t, struct top (*two)(struct top, struct top))
+/* All threads' t made one by TWO, in every thread. */
+template <struct top (*TWO)(struct top, struct top)> static __device__ struct top fold(struct top t)
 {
     struct top *part = (struct top *)shared_floats();
 
@@ -52,7 +52,7 @@ static __device__ struct top fold(struct top t, struct top (*two)(struct top, st
     for (int h = THREADS / 2; h; h /= 2) {
         __syncthreads();
         if ((int)threadIdx.x < h)
-            part[threadIdx.x] = two(part[threadIdx.x], part[threadIdx.x + h]);
+            part[threadIdx.x] = TWO(part[threadIdx.x], part[threadIdx.x + h]);
     }
     __syncthreads();
     return part[0];
@@ -73,7 +73,7 @@ static __device__ struct top row_top(const float *x, int64_t V)
         t.sum += e;
         t.dot += e ? e * down : 0;             /* e is 0: down may be infinite */
     }
-    return fold(t, join);
+    return fold<join>(t);
 }
 
 static __global__ void k_head(struct head k)
@@ -173,7 +173,7 @@ static __global__ void k_argmax(int32_t *best, const float *x, int64_t V)
         t = higher(t, { row[v], 0, 0, (int32_t)v });
     }
     none = __syncthreads_or(none);
-    t = fold(t, higher);
+    t = fold<higher>(t);
     if (threadIdx.x == 0)
         best[blockIdx.x] = none ? -1 : t.at;
 }
