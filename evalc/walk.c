@@ -61,6 +61,8 @@ static enum st check_usage(struct walk *w)
     err_place("--items");
     if (s->items && !t->look && (t->copies || t->reports))
         return fail(ST_USAGE, "--task %s has no figures per row", t->name);
+    if (s->items && strcmp(s->items, s->out) == 0)
+        return fail(ST_USAGE, "'%s' is where the result goes too (-o)", shown(view_of(s->items)));
     err_place(NULL);
     return ST_OK;
 }

@@ -280,6 +280,7 @@ for seed in $seeds; do
         for method in $methods; do echo "joint $seed $method $lambda"; done
     done
 done >"$work/tasks"
+prompts
 stage
 
 rm -rf "$work"

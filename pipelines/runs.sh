@@ -192,11 +192,29 @@ spent() {                                              # spent RUN
         END { printf "%d %d %d %d %.1f\n", u, r, t, m, past + last }'
 }
 
+# A few held-out prompts of both objectives, the same for all runs
+prompts() {
+    [ -f "$out/data/prompts.rec" ] || mix -q --policy mix --sft "$out/data/sft.held.rec" --rows-sft 4 \
+        --pref "$out/data/pref.held.rec" --rows-pref 4 --steps 1 --seed 1 -o "$out/data/prompts.rec"
+}
+
+# What the model answers to them, for the page; rows without a prompt have none, and the study goes on
+samples() {                                            # samples RUN MODEL
+    [ ! -f "$1/samples.rec" ] || return 0
+    evalc $q --task generate --model "$2" $micro_args --tokenizer "$tokenizer" --max-new-tokens 64 \
+        -o "$1/samples.rec" "$out/data/prompts.rec" &
+    await || case $status in
+        2|3) say "$1: no samples on the page" ;;
+        *) exit $status ;;
+    esac
+}
+
 score() {                                              # score RUN METHOD COST MODEL [ARG...]: COST as `spent` says it
     run=$1 method=$2 cost=$3 at=$4
     shift 4
-    [ ! -f "$run/scores.rec" ] || return 0
     mkdir -p "$run"
+    samples "$run" "$at"
+    [ ! -f "$run/scores.rec" ] || return 0
     for name in updates rows tokens measured seconds; do
         set -- "$@" --label "$name=${cost%% *}"
         cost=${cost#* }

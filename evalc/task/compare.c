@@ -124,6 +124,30 @@ static enum st add_pref(const struct facts *it)
     return st;
 }
 
+/* A single answer, good or bad. */
+static enum st add_label(const struct facts *it, bool good)
+{
+    const char *rewards = good ? "eval/label/rewards/chosen" : "eval/label/rewards/rejected";
+    const char *logps = good ? "eval/label/logps/chosen" : "eval/label/logps/rejected";
+    enum st st = add_mean(it, rewards, false, number(it, "rewards"));
+
+    return st == ST_OK ? add_mean(it, logps, false, number(it, "logps")) : st;
+}
+
+/* By objective; of items without one, as logprob writes them, what pairs tell too, and the sum. */
+static enum st add_figures(const struct facts *it, struct view objective)
+{
+    double good = number(it, "good");
+
+    if (isfinite(good))
+        return add_label(it, good != 0);
+    if (view_is(objective, "sft"))
+        return add_sft(it);
+    enum st st = add_pref(it);
+    return st == ST_OK && objective.n == 0 ? add_mean(it, "eval/logps", false, number(it, "logps"))
+                                           : st;
+}
+
 /* Whatever an item calls true or false. */
 static enum st add_answers(const struct facts *it)
 {
@@ -156,7 +180,7 @@ static enum st row(struct job *j, const struct seen *s)
     figures_number(&f, "w", &it.w);
     enum st st = f.st;
     if (st == ST_OK)
-        st = view_is(name, "sft") ? add_sft(&it) : add_pref(&it);
+        st = add_figures(&it, name);
     if (st == ST_OK)
         st = add_answers(&it);
     arena_free(tmp);

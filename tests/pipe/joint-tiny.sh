@@ -24,8 +24,17 @@ for m in 'SFT then DPO' 'DPO then SFT' mix ALRIGHT MAXRIGHT 'SFT only' 'DPO only
     echo "$m: $(grep -c "^$m " "$TMP/out") rows of the table, $(grep -c "<td>\(<span class=.m[0-9]*.>\)*$m<" "$TMP/whole/report/index.html") of the page"
 done
 
-# What evalc says of a run is what the table says: both losses, and T/2 updates of mix
 run=$TMP/whole/seed-1/mix-0.5
+
+# Every run answers the same few held-out prompts, as generate says, side by side on the page
+evalc -q --threads 1 --task generate --model "$run" --tokenizer bytes --max-new-tokens 64 --to json "$TMP/whole/data/prompts.rec" |
+    grep '"t":"gen"' >"$TMP/a"
+json "$run/samples.rec" | grep '"t":"gen"' | cmp - "$TMP/a"
+json "$TMP/whole/seed-1/start/samples.rec" | sed 's/.*"src":"\([a-z]*\).*/\1/' | sort | uniq -c | tr -s ' '
+find "$TMP/whole" -name samples.rec | grep -c .
+sed -n '/<h2>Samples/,/<.section>/p' "$TMP/whole/report/index.html" | grep -o '<td class="said">Q:\|<td class="said">' | sort | uniq -c | tr -s ' '
+
+# What evalc says of a run is what the table says: both losses, and T/2 updates of mix
 evalc -q --threads 1 --task loss,preference --model "$run" --to json "$TMP/whole/data/sft.held.rec" "$TMP/whole/seed-1/ref/pref.held.rec" >"$TMP/evalc"
 said() { sed -n 's|.*"'"$1"'":\(-*[0-9.e+-]*\)[,}].*|\1|p' "$TMP/evalc"; }
 awk -F , -v a="$(said eval/sft/loss)" -v b="$(said eval/pref/loss)" 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i }
@@ -57,7 +66,7 @@ flock "$TMP/cut/.lock" true
 for run in "$TMP"/whole/seed-1/*/; do
     name=$(basename "$run")
     [ ! -d "$run/latest" ] || cmp "$run/latest/model.safetensors" "$TMP/cut/seed-1/$name/latest/model.safetensors"
-    for f in metrics scores; do
+    for f in metrics scores samples; do
         [ -f "$run/$f.rec" ] || continue
         json "$run/$f.rec" | sed 's/"seconds":[0-9.]*//; s/"model":"[^"]*"//' >"$TMP/a"
         json "$TMP/cut/seed-1/$name/$f.rec" | sed 's/"seconds":[0-9.]*//; s/"model":"[^"]*"//' >"$TMP/b"
