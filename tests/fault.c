@@ -40,7 +40,7 @@ static const struct {
                { "EINTR", EINTR } };
 
 static struct {
-    enum kind   kind;
+    enum kind   asked, kind;                           /* kind: NONE before main() */
     int         error;
     long        n;                                     /* which call */
     bool        on;                                    /* and all after it */
@@ -49,6 +49,8 @@ static struct {
 } plan;
 static atomic_long count;
 
+int __libc_start_main(int (*entry)(int, char **, char **), int argc, char **argv,
+                      void (*first)(void), void (*last)(void), void (*unload)(void), void *stack);
 extern void *__libc_malloc(size_t n);
 extern void *__libc_calloc(size_t n, size_t size);
 extern void *__libc_realloc(void *p, size_t n);
@@ -99,7 +101,26 @@ static __attribute__((constructor)) void init(void)
     plan.fired = getenv("FAULT_FIRED");
     dl_iterate_phdr(find_program, NULL);
     unsetenv("LD_PRELOAD");                            /* this program, not those it starts */
-    plan.kind = kind;
+    plan.asked = kind;
+}
+
+/* What runs before main() is not the program's: a library that is linked in registers itself. */
+static int (*program)(int argc, char **argv, char **env);
+
+static int begin(int argc, char **argv, char **env)
+{
+    plan.kind = plan.asked;
+    return program(argc, argv, env);
+}
+
+int __libc_start_main(int (*entry)(int, char **, char **), int argc, char **argv,
+                      void (*first)(void), void (*last)(void), void (*unload)(void), void *stack)
+{
+    int (*start)(int (*)(int, char **, char **), int, char **, void (*)(void), void (*)(void),
+                 void (*)(void), void *) = dlsym(RTLD_NEXT, "__libc_start_main");
+
+    program = entry;
+    return start(begin, argc, argv, first, last, unload, stack);
 }
 
 /* True, with errno set, when this call is to fail. */
