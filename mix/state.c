@@ -162,9 +162,13 @@ enum st state_take(struct mixer *m, struct view saved)
     struct reader r = { (const uint8_t *)saved.p, saved.n, false };
     int64_t n = m->side[0].n_sources + m->side[1].n_sources;
     uint64_t version = take(&r, 1), i = take(&r, 8);
-    enum st st = same_run(m, &r);
-    bool whole = version == STATE_VERSION && i <= INT64_MAX / 2;
+    bool whole = i <= INT64_MAX / 2;
 
+    if (!r.cut && version != STATE_VERSION)
+        return fail(ST_DATA, "a mixer's state of form %d, and this version knows form %d; go on by "
+                             "the version that began, or start anew in another folder",
+                    (int)version, STATE_VERSION);
+    enum st st = same_run(m, &r);
     if (st != ST_OK)
         return st;
     whole = whole && (int64_t)take(&r, 4) == n;
@@ -181,7 +185,7 @@ enum st state_take(struct mixer *m, struct view saved)
         memcpy(&m->state[k], &bits, 8);
     }
     if (!whole || r.cut || r.n != 0)
-        return fail(ST_DATA, "no mixer's state of this version; the folder is damaged");
+        return fail(ST_DATA, "no mixer's state; the folder is damaged");
     m->i = (int64_t)i;
     return ST_OK;
 }

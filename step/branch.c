@@ -77,10 +77,31 @@ static enum st copy_log(const struct run *r, const char *from, const char *name,
     return st;
 }
 
+/* What the checkpoint has must be what this run trains: its weights, and moments of them. */
+static enum st same_kind(const struct run *r, const char *from)
+{
+    bool each = strstr(r->state.recipe, " --moments each") != NULL;
+    char *whole = arena_printf(r->a, "%s/config.json", from);
+
+    if (!whole)
+        return ST_SYS;
+    err_place("--branch");
+    if (each != r->each)
+        return fail(ST_USAGE, "that run began with --moments %s; give it here too",
+                    each ? "each" : "shared");
+    if (r->plan->lora_rank > 0 && access(whole, F_OK) == 0)
+        return fail(ST_USAGE, "that run trains every weight and has no adapters; leave out "
+                              "--lora-rank, or --branch, and begin at its --model");
+    err_place(NULL);
+    return ST_OK;
+}
+
 enum st branch_begin(struct run *r, const char *from)
 {
-    enum st st = copy_log(r, from, "metrics.rec", r->state.metrics_bytes);
+    enum st st = same_kind(r, from);
 
     r->state.recipe[0] = 0;                            /* its own from here on */
+    if (st == ST_OK)
+        st = copy_log(r, from, "metrics.rec", r->state.metrics_bytes);
     return st == ST_OK ? copy_log(r, from, "timing.rec", r->state.timing_bytes) : st;
 }
