@@ -158,7 +158,7 @@ $(foreach u,$(BENCHES),$(eval $(call bench,$u)))
 # Checks and speeds on a GPU: built from the few sources they need, so that a machine with nvcc and a
 # C compiler will do; tests/gpu has the little they take from libraries
 GPU_SRC := $(patsubst %,lib/base/%.c,err mem progress rng run utf8) \
-           $(patsubst %,lib/model/%.c,backward forward lora model pass) lib/math/dev.c \
+           $(patsubst %,lib/model/%.c,backward forward lora model next pass) lib/math/dev.c \
            $(wildcard lib/math/cpu/*.c) $(filter %.c,$(CUDA_SRC))
 GPU_LIB := $(patsubst %,$B/gpu/%.o,$(wildcard $(GPU_SRC))) $(patsubst %,$B/%.o,$(filter %.cu,$(CUDA_SRC)))
 $B/gpu/%.c.o: %.c $B/flags
