@@ -16,7 +16,7 @@ import msgpack
 import numpy as np
 import torch
 import xxhash
-from scipy import stats
+from scipy import optimize, stats
 from transformers import AutoConfig, AutoModelForCausalLM
 
 BETA = 0.1
@@ -558,6 +558,63 @@ def tiny(path, seed, **config):
     return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float64).eval()
 
 
+def answers(policy, reference):
+    """Pairs of answers with rewards and characters: prompts of one and of two samples, one of equal answers."""
+    for i, n_samples in enumerate([1, 2, 1, 2, 1, 1, 2, 1, 1, 1]):
+        prompt = ids(3 + i)
+        for sample in range(n_samples):
+            sides = [ids(n) for n in rng.integers(2, 9, 2)]
+            if i == 4:
+                sides[1] = sides[0]
+            rows, rewards = [], []
+            for v in sides:
+                lp, ref = (sum(logps(m, prompt, v, [[0, len(v)]])[0]) for m in (policy, reference))
+                rewards.append(BETA * (lp - ref))
+                rows.append({"t": "gen", "src": "one", "id": key(300 + i), "prompt": packed(prompt),
+                             "ids": packed(v), "n": sample, "finish": "stop", "text": "é" * len(v)})
+            yield i, rows, rewards
+
+
+def win(folder, policy, reference):
+    made = list(answers(policy, reference))
+    extra = {**made[0][1][0], "id": key(400)}
+    stream(os.path.join(folder, "first.rec"), [r[0] for _, r, _ in made] + [extra])
+    stream(os.path.join(folder, "second.rec"), [r[1] for _, r, _ in reversed(made)])
+    unit = np.array([u for u, _, _ in made])
+    w = np.ones(len(made))
+    reward = np.array([v for _, _, v in made])
+    chars = np.array([[len(r["text"]) for r in rows] for _, rows, _ in made], float)
+    margin = reward[:, 0] - reward[:, 1]
+    y = (np.sign(margin) + 1) / 2
+    length = chars[:, 0] - chars[:, 1]
+    x = np.stack([np.ones(len(y)), np.tanh(length / length.std(ddof=1))], 1)
+
+    def together(v):
+        return np.array([v[unit == u].sum() for u in np.unique(unit)])
+
+    fit = optimize.minimize(lambda b: (w * (np.logaddexp(0, x @ b) - y * (x @ b))).sum(), [0, 0], method="BFGS",
+                            jac=lambda b: x.T @ (w * (1 / (1 + np.exp(-x @ b)) - y)), options={"gtol": 1e-12}).x
+    p = 1 / (1 + np.exp(-x @ fit))
+    inverse = np.linalg.inv(x.T @ (x * (w * p * (1 - p))[:, None]))
+    score = np.stack([together(w * (y - p) * x[:, k]) for k in range(2)], 1)
+    n = len(score)
+    variance = n / (n - 1) * inverse @ score.T @ score @ inverse
+    share = 1 / (1 + math.exp(-fit[0]))
+    lines = both("eval/win/rate", ratio(together(w * y), together(w)))
+    lines += both("eval/win/rate_lc", (share, share * (1 - share) * math.sqrt(variance[0, 0])))
+    lines += [("eval/win/length_slope", fit[1])]
+    for name, v in (("ties", y == 0.5), ("margin", margin), ("rewards/first", reward[:, 0]), ("rewards/second", reward[:, 1]),
+                    ("chars/first", chars[:, 0]), ("chars/second", chars[:, 1])):
+        lines += both("eval/win/" + name, ratio(together(w * v), together(w)))
+    lines += [("eval/win/pairs", len(y)), ("eval/win/prompts", n), ("eval/win/only_first", 1), ("eval/win/only_second", 0)]
+    want(folder, lines)
+    drawn = np.random.default_rng(1).integers(0, n, (100000, n))
+    rates = together(w * y)[drawn].sum(1) / together(w)[drawn].sum(1)
+    with open(os.path.join(folder, "want"), "a") as f:                       # of other draws than ours
+        for name, q in (("low", 0.025), ("high", 0.975)):
+            f.write(f"eval/win/{name} {np.quantile(rates, q):.9g} 0.03\n")
+
+
 def main():
     top = sys.argv[1]
     policy = tiny(os.path.join(top, "task-model", "policy"), 1, model_type="llama", num_key_value_heads=2,
@@ -566,7 +623,7 @@ def main():
                      tie_word_embeddings=False)
     for name, make in (("loss", lambda d: loss(d, policy)), ("preference", lambda d: preference(d, policy, reference)),
                        ("logprob", lambda d: logprob(d, reference)), ("pareto", pareto), ("report", report), ("compare", compare),
-                       ("label", lambda d: label(d, policy, reference))):
+                       ("label", lambda d: label(d, policy, reference)), ("win", lambda d: win(d, policy, reference))):
         folder = os.path.join(top, "task-" + name)
         os.makedirs(folder, exist_ok=True)
         make(folder)
