@@ -72,6 +72,9 @@ static enum st start(struct job *j)
         err_place("--match-last");
         return fail(ST_USAGE, "it goes with a regular expression in --match");
     }
+    if ((st = counts("pass-at", pass_text, x.pass, &x.n_pass)) != ST_OK ||
+        (st = counts("maj-at", maj_text, x.maj, &x.n_maj)) != ST_OK)
+        return st;
     x.n_rules = match_text ? 1 : 2;
     for (int i = 0; i < x.n_rules; i++) {
         const char *rule = match_text ? match_text : both[i];
@@ -79,9 +82,7 @@ static enum st start(struct job *j)
         if ((st = extract_new(&x.rule[i], rule, match_last, j->a)) != ST_OK)
             return st;
     }
-    if ((st = counts("pass-at", pass_text, x.pass, &x.n_pass)) != ST_OK)
-        return st;
-    return counts("maj-at", maj_text, x.maj, &x.n_maj);
+    return ST_OK;
 }
 
 /* ---- a sample ---- */

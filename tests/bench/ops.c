@@ -121,11 +121,11 @@ static void o_gelu_bwd(DEV, T dx, T dy, T x, bool form)
 TIMED(gelu_bwd, 0, 3 * n_of(x), d, dx, dy, x, form)
 static void o_add(DEV, T y, T x, T z)
 TIMED(add, 0, 3 * n_of(y), d, y, x, z)
-static void o_logprob(DEV, T logp, T lse, T hit, T x, T w, const int32_t *target,
+static void o_logprob(DEV, T logp, T lse, T hit, T entropy, T x, T w, const int32_t *target,
                       const float *coef, T dx, T dw)
 TIMED(logprob, (coef ? dw.p ? 6 : 4 : 2) * n_of(x) * (double)w.d[0],
-      n_of(x) + n_of(w) + (coef ? n_of(dx) + 2 * n_of(dw) : 0), d, logp, lse, hit, x, w, target,
-      coef, dx, dw)
+      n_of(x) + n_of(w) + (coef ? n_of(dx) + 2 * n_of(dw) : 0), d, logp, lse, hit, entropy, x, w,
+      target, coef, dx, dw)
 static void o_logprob_bwd(DEV, T dx, T dw, T x, T w, T lse, const int32_t *target,
                           const float *coef)
 TIMED(logprob_bwd, (dw.p ? 6 : 4) * n_of(x) * (double)w.d[0],
