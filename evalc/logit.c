@@ -27,7 +27,7 @@ static double cost(const struct logit *d, struct line l)
 
     for (int64_t i = 0; i < d->n; i++) {
         double z = l.base + l.slope * d->x[i];
-        sum += d->w[i] * (d->y[i] * score_softplus(-z) + (1 - d->y[i]) * score_softplus(z));
+        sum += d->y[i] * score_softplus(-z) + (1 - d->y[i]) * score_softplus(z);
     }
     return sum;
 }
@@ -40,7 +40,7 @@ static bool overlaps(const struct logit *d)
 
     for (int64_t i = 0; i < d->n; i++)
         for (int won = 0; won < 2; won++)
-            if (d->w[i] > 0 && (won ? d->y[i] > 0 : d->y[i] < 1)) {
+            if (won ? d->y[i] > 0 : d->y[i] < 1) {
                 low[won] = fmin(low[won], d->x[i]);
                 high[won] = fmax(high[won], d->x[i]);
             }
@@ -54,7 +54,7 @@ static struct square curvature(const struct logit *d, struct line l, struct line
     double a = 0, b = 0;
 
     for (int64_t i = 0; i < d->n; i++) {
-        double p = at(l, d->x[i]), w = d->w[i] * p * (1 - p), rest = d->w[i] * (d->y[i] - p);
+        double p = at(l, d->x[i]), w = p * (1 - p), rest = d->y[i] - p;
         h.aa += w;
         h.ab += w * d->x[i];
         h.bb += w * d->x[i] * d->x[i];
@@ -74,7 +74,7 @@ static double error_of(const struct logit *d, struct line l, struct square h)
     for (int64_t i = 0, end; i < d->n; i = end, n_units++) {
         double a = 0, b = 0;
         for (end = i; end < d->n && d->unit[end] == d->unit[i]; end++) {
-            double rest = d->w[end] * (d->y[end] - at(l, d->x[end]));
+            double rest = d->y[end] - at(l, d->x[end]);
             a += rest;
             b += rest * d->x[end];
         }

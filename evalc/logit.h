@@ -9,7 +9,7 @@
 
 struct logit {                                 /* columns over observations */
     int64_t        n;
-    const double  *x, *y, *w;                  /* [n] covariate; outcome in [0, 1]; weight >= 0 */
+    const double  *x, *y;                      /* [n] covariate; outcome in [0, 1] */
     const int64_t *unit;                       /* [n] ascending; equal ones were drawn together */
 };
 

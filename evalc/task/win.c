@@ -25,7 +25,7 @@ static const struct opt opts[] = {
     { 0 },
 };
 
-struct answer { double reward, w; int64_t chars; };
+struct answer { double reward; int64_t chars; };
 
 struct pair {                                  /* a row of the first file, and its partner */
     uint64_t      unit, prompt;                /* hashes: of src and id, of the prompt's ids */
@@ -94,8 +94,6 @@ static double outcome(const struct pair *p)
 static void put_item(struct figures *f, const struct pair *p)
 {
     figures_int(f, "n", p->sample);
-    if (p->first.w != 1)
-        figures_real(f, "w", p->first.w);
     figures_real(f, "rewards/first", p->first.reward);
     figures_real(f, "rewards/second", p->second.reward);
     figures_int(f, "chars/first", p->first.chars);
@@ -117,9 +115,6 @@ static enum st second(struct job *j, const struct pair *row)
     if (p->prompt != row->prompt)
         return fail(ST_DATA, "it answers another prompt than the row of its id in '%s'; answer the "
                     "same rows, tokenized alike", shown(view_of(j->stream[0])));
-    if (p->first.w != row->first.w)
-        return fail(ST_DATA, "its weight is %g, that of its partner in '%s' %g", row->first.w,
-                    shown(view_of(j->stream[0])), p->first.w);
     p->second = row->first;
     p->paired = true;
     n_paired++;
@@ -134,7 +129,7 @@ static enum st row(struct job *j, const struct seen *s)
     uint64_t unit[] = { r->id, XXH3_64bits(r->src.p, r->src.n) };
     struct pair p = { .unit = XXH3_64bits(unit, sizeof unit), .sample = r->n_gen, .order = -1,
                       .prompt = XXH3_64bits(r->prompt.p, (size_t)(r->prompt.n * r->prompt.width)),
-                      .first = { beta * (s->seq[0].logp - s->seq[0].ref), r->w, 0 } };
+                      .first = { beta * (s->seq[0].logp - s->seq[0].ref), 0 } };
 
     for (size_t i = 0; i < r->text.n; i++)
         p.first.chars += ((uint8_t)r->text.p[i] & 0xc0) != 0x80;
@@ -147,7 +142,7 @@ static enum st row(struct job *j, const struct seen *s)
 /* ---- after the last row ---- */
 
 struct columns {                               /* of the pairs, prompts side by side */
-    double  *x, *y, *w;
+    double  *x, *y;
     int64_t *unit;
     double  *a[2], *b;                         /* of the prompts: half a point and the outcome */
     int64_t  n_units;
@@ -155,7 +150,7 @@ struct columns {                               /* of the pairs, prompts side by 
 
 static enum st columns_new(struct columns *c, struct arena *a)
 {
-    double **col[] = { &c->x, &c->y, &c->w, &c->a[0], &c->a[1], &c->b };
+    double **col[] = { &c->x, &c->y, &c->a[0], &c->a[1], &c->b };
 
     c->n_units = 0;
     for (int64_t i = 0; i < countof(col); i++)
@@ -173,11 +168,10 @@ static void fill(struct columns *c, struct pair *v)
         int64_t u = same ? c->n_units - 1 : c->n_units++;
         c->x[i] = (double)(v[i].first.chars - v[i].second.chars);
         c->y[i] = outcome(&v[i]);
-        c->w[i] = v[i].first.w;
         c->unit[i] = u;
-        c->a[0][u] = (same ? c->a[0][u] : 0) + c->w[i] / 2;
-        c->a[1][u] = (same ? c->a[1][u] : 0) + c->w[i] * c->y[i];
-        c->b[u] = (same ? c->b[u] : 0) + c->w[i];
+        c->a[0][u] = (same ? c->a[0][u] : 0) + 0.5;
+        c->a[1][u] = (same ? c->a[1][u] : 0) + c->y[i];
+        c->b[u] = (same ? c->b[u] : 0) + 1;
         mean += c->x[i] / (double)n_paired;
     }
     for (int64_t i = 0; i < n_paired; i++)
@@ -197,7 +191,7 @@ static void put_mean(struct figures *f, const char *name, const struct columns *
         double a = 0;
         int64_t u = c->unit[i];
         for (; i < n_paired && c->unit[i] == u; i++)
-            a += c->w[i] * of(&v[i]);
+            a += of(&v[i]);
         score_add(&s, a, c->b[u]);
     }
     figures_score(f, name, &s);
@@ -214,7 +208,7 @@ static enum st put_rates(struct job *j, const struct columns *c, const struct pa
 {
     struct figures *f = j->figures;
     struct paired half = { c->n_units, { c->a[0], c->a[1] }, { c->b, c->b } };
-    struct logit d = { n_paired, c->x, c->y, c->w, c->unit };
+    struct logit d = { n_paired, c->x, c->y, c->unit };
     struct logit_fit fit = logit_fit(&d);
     struct interval i;
     enum st st = paired_bootstrap(&half, draws, level, (uint64_t)seed, &i, j->a);
@@ -237,19 +231,14 @@ static enum st end(struct job *j)
     struct pair *v = (struct pair *)pairs.p;
     struct columns c;
     int64_t kept = 0;
-    double weight = 0;
     enum st st;
 
     if (n_paired == 0)
         return fail(ST_DATA, "--task win: no answer of the first file has its partner in the "
                     "second; both answer the same rows");
     for (int64_t i = 0; i < n; i++)
-        if (v[i].paired) {
-            weight += v[i].first.w;
+        if (v[i].paired)
             v[kept++] = v[i];
-        }
-    if (weight == 0)
-        return fail(ST_DATA, "--task win: every pair has weight 0");
     if ((st = columns_new(&c, j->a)) != ST_OK)
         return st;
     fill(&c, v);
