@@ -90,6 +90,30 @@ static inline uint64_t span_merge(const struct bpe *b, struct span *v, const uin
     return span_left(v, n);
 }
 
+/* The same for n bytes, 2 to 16 of them, each with a token: id[16], of which some are kept. */
+static inline int64_t merge_bytes(const struct bpe *b, const unsigned char *p, int n, uint32_t *id)
+{
+    struct simd16 keys = simd16_pairs(b->bytes, p, n, PLACE_BITS);
+    uint32_t at[18], key, left = ((uint32_t)1 << (n + 2)) - 1;
+
+    at[0] = BPE_NONE;
+    memcpy(at + 1, id, 16 * sizeof *id);
+    at[n + 1] = BPE_NONE;
+    while ((key = simd16_least(&keys)) < NO_KEY) {
+        uint32_t here = (uint32_t)1 << (key & ((1 << PLACE_BITS) - 1)), i = __builtin_ctz(here);
+        uint32_t behind = left & (0 - here - here), gone = behind & -behind;
+        int next = __builtin_ctz(behind ^ gone), prev = 31 - __builtin_clz(left & (here - 1));
+        uint32_t to = at[i] = b->rule[key >> PLACE_BITS].id;
+        left ^= gone;
+        simd16_put(&keys, gone >> 1, NO_KEY);
+        simd16_put(&keys, here >> 1, key_of(pairs_rank(b, to, at[next]), (int)i));
+        simd16_put(&keys, ((uint32_t)1 << prev) >> 1, key_of(pairs_rank(b, at[prev], to), prev));
+    }
+    left = left >> 1 & (((uint32_t)1 << n) - 1);
+    simd16_keep(left, at + 1, id);
+    return __builtin_popcount(left);
+}
+
 int64_t merge_short(const struct bpe *b, struct view s, uint32_t *id)
 {
     int n = (int)bytes_to_ids(b, s, id);
@@ -99,8 +123,9 @@ int64_t merge_short(const struct bpe *b, struct view s, uint32_t *id)
 
     if (n <= 1)
         return n;
-    uint64_t left = n <= 16 ? span_merge(b, &v, id, bytes, n, 1)
-                            : span_merge(b, &v, id, bytes, n, 2);
+    if (bytes && n <= 16)
+        return merge_bytes(b, (const unsigned char *)s.p, n, id);
+    uint64_t left = span_merge(b, &v, id, bytes, n, 2);
     for (; left; left &= left - 1)
         id[kept++] = v.id[__builtin_ctzll(left)];
     return kept;

@@ -61,6 +61,85 @@ static inline uint32_t simd_least(const uint32_t *v, int vectors)
 #endif
 }
 
+/* n <= 32 bytes, and zeros behind, which are read at once soon. */
+static inline void simd_copy32(void *to, const char *p, size_t n)
+{
+#if SIMD == 512
+    _mm256_storeu_si256(to, _mm256_maskz_loadu_epi8((__mmask32)simd_below(n), p));
+#else
+    memset(to, 0, 32);
+    memcpy(to, p, n);
+#endif
+}
+
+/* Sixteen numbers that stay in a register, for there what was just put in is there at once. */
+#if SIMD == 512
+struct simd16 { __m512i v; };
+#else
+struct simd16 { uint32_t v[16]; };
+#endif
+
+/* table[p[i - 1] << 8 | p[i]] << bits | i, for i from 1 to n - 1 at i - 1, of n <= 16; all bits
+ * behind. */
+static inline struct simd16 simd16_pairs(const uint32_t *table, const unsigned char *p, int n,
+                                         int bits)
+{
+#if SIMD == 512
+    __m128i last = _mm_maskz_loadu_epi8((__mmask16)((1 << (n - 1)) - 1), p + 1);
+    __m128i first = _mm_maskz_loadu_epi8((__mmask16)((1 << (n - 1)) - 1), p);
+    __m512i at = _mm512_or_si512(_mm512_slli_epi32(_mm512_cvtepu8_epi32(first), 8),
+                                 _mm512_cvtepu8_epi32(last));
+    __m512i all = _mm512_set1_epi32(-1);
+    __m512i got = _mm512_mask_i32gather_epi32(all, (__mmask16)((1 << (n - 1)) - 1), at, table, 4);
+    __m512i place = _mm512_setr_epi32(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
+
+    return (struct simd16){ _mm512_or_si512(_mm512_sll_epi32(got, _mm_cvtsi32_si128(bits)),
+                                            place) };
+#else
+    struct simd16 s;
+
+    memset(&s, 0xff, sizeof s);
+    for (int i = 1; i < n; i++)
+        s.v[i - 1] = table[p[i - 1] << 8 | p[i]] << bits | (uint32_t)i;
+    return s;
+#endif
+}
+
+static inline uint32_t simd16_least(const struct simd16 *s)
+{
+#if SIMD == 512
+    return _mm512_reduce_min_epu32(s->v);
+#else
+    uint32_t least = s->v[0];
+
+    for (int i = 1; i < 16; i++)
+        least = MIN(least, s->v[i]);
+    return least;
+#endif
+}
+
+/* x where there is a bit, of which there is one or none. */
+static inline void simd16_put(struct simd16 *s, uint32_t bit, uint32_t x)
+{
+#if SIMD == 512
+    s->v = _mm512_mask_set1_epi32(s->v, (__mmask16)bit, (int)x);
+#else
+    if (bit)
+        s->v[__builtin_ctz(bit)] = x;
+#endif
+}
+
+/* Those of sixteen numbers at `from` that have a bit, side by side at `to`, room for all. */
+static inline void simd16_keep(uint32_t bits, const uint32_t *from, uint32_t *to)
+{
+#if SIMD == 512
+    _mm512_storeu_si512(to, _mm512_maskz_compress_epi32((__mmask16)bits, _mm512_loadu_si512(from)));
+#else
+    for (; bits; bits &= bits - 1)
+        *to++ = from[__builtin_ctz(bits)];
+#endif
+}
+
 #if SIMD == 512
 
 struct simd { __m512i v; };

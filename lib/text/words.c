@@ -3,7 +3,7 @@
  * English text has few distinct words, so nearly every piece is answered by the cache: slots of 32
  * bytes, two of them in a line of the processor's cache, keyed by the piece's own bytes, with up
  * to three ids and their ends inside.  A second table has what the first cannot hold or had to give
- * up: pieces of up to 31 bytes and 7 ids.  What is in neither is merged (merge.c). */
+ * up: pieces of 8 to 31 bytes and up to 7 ids.  What is in neither is merged (merge.c). */
 #include "text/merge.h"
 
 enum {
@@ -14,7 +14,8 @@ enum {
     WORD_LINES = 1 << WORD_BITS,
     AHEAD      = 32,                           /* pieces asked for at once */
 
-    LONG_BYTES = 31,                           /* the same of the second table */
+    LONG_FROM  = 8,                            /* the second table's pieces: shorter ones are */
+    LONG_BYTES = 31,                           /*   merged sooner than found */
     LONG_IDS   = 7,
     LONG_BITS  = 15,
 };
@@ -98,11 +99,8 @@ static enum st put_places(const struct bpe *b, struct buf store[3], size_t from,
 /* The place of a piece of at most LONG_BYTES in the second table, and its key. */
 static struct longer *longer_of(const struct words *w, struct view s, uint64_t key[4])
 {
-    char part[32] = { 0 };
-
-    memcpy(part, s.p, s.n);
-    part[LONG_BYTES] = (char)s.n;
-    memcpy(key, part, sizeof part);
+    simd_copy32(key, s.p, s.n);
+    key[3] |= (uint64_t)s.n << 56;
     uint64_t h = (key[0] * 0x9e3779b97f4a7c15u ^ key[1]) * 0xc2b2ae3d27d4eb4fu;
     h = ((h >> 32 ^ h ^ key[2]) * 0x9e3779b97f4a7c15u ^ key[3]) * 0xc2b2ae3d27d4eb4fu;
     return &w->longer[h >> (64 - LONG_BITS)];
@@ -132,7 +130,7 @@ static enum st by_merges(struct words *w, struct view s, struct line *line, cons
 
     if (st != ST_OK)
         return st;
-    if (s.n <= LONG_BYTES)
+    if (s.n >= LONG_FROM && s.n <= LONG_BYTES)
         r = longer_of(w, s, wide);
     if (r && memcmp(r->key, wide, sizeof wide) == 0) {
         memcpy(store[0].p + from, r->id, sizeof r->id);
