@@ -142,7 +142,7 @@ static enum st add(struct mean *k, const char *dir, struct folders *f, struct de
     if (st == ST_OK)
         st = same_tokenizer(k, f, a);
     if (st == ST_OK)
-        st = folders_open(&k->m, f, l, d, false, a);
+        st = folders_open(&k->m, f, l, d, true, a);
     if (st == ST_OK)                           /* in full where its weights were rounded */
         st = ckpt_exact(f->adapter ? f->adapter : f->base, f->base, k->m, a);
     if (st != ST_OK)

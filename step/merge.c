@@ -85,7 +85,7 @@ enum st merge(const struct plan *p, struct arena *a)
     }
     if (st != ST_OK || (st = dev_open(&d, p->device, (int)p->threads, a)) != ST_OK)
         return st;
-    st = folders_open(&m, &f, l, d, false, a);
+    st = folders_open(&m, &f, l, d, true, a);
     if (st == ST_OK) {
         lora_merge(m);
         st = dev_sync(d);

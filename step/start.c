@@ -147,6 +147,8 @@ static enum st open_model(struct run *r, const char *from)
     c.lora = r->lora;
     if (st == ST_OK)
         st = dev_open(&r->d, p->device, (int)p->threads, r->a);
+    if (st == ST_OK && r->lora && r->from.base && r->d->half)
+        st = weights_held(&c.held, r->from.base, r->a);
     if (st == ST_OK)
         st = model_new(&r->m, &c, r->d, true, r->a);
     if (st == ST_OK && (!from || r->lora)) {

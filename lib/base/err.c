@@ -125,6 +125,11 @@ void err_at(const char *fmt, ...)
     pthread_mutex_unlock(&lock);
 }
 
+bool err_placed(void)
+{
+    return box()->kept && *box()->place;
+}
+
 static void keep(const char *where, const char *what)
 {
     struct err_box *b = box();

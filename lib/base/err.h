@@ -42,6 +42,9 @@ enum st fail_sys(const char *fmt, ...) like_printf(1, 2);
  * caller of scan_next() does.  Without a kept message it does nothing. */
 void err_at(const char *fmt, ...) like_printf(1, 2);
 
+/* True for a kept message that has a place already: its finder knew better. */
+bool err_placed(void);
+
 /* The kept message without the tool's name ("" when none), and forgetting it: for `--lenient`,
  * which counts bad rows instead of ending, and for tests.  The text is this thread's until it asks
  * again. */

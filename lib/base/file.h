@@ -22,6 +22,16 @@ void    file_drop(struct file *f);             /* closes and removes the tempora
 enum st file_read(const char *path, struct view *data, size_t max_bytes, struct arena *a) must_use;
 enum st file_save(const char *path, const void *p, size_t n, struct arena *a) must_use;
 
+/* Both names are of one regular file, whatever they are: a pipe or a device may be both.  "-" is
+ * stdout where it is written and stdin where it is read. */
+bool file_same(const char *written, const char *read);
+/* ST_USAGE: `written`, the value of --option, is one of the n files that are read (NULL: none). */
+enum st file_unread(const char *option, const char *written, const char *const *read,
+                    int64_t n) must_use;
+/* ST_USAGE: it is the value of --other too, which is written as well (NULL: not given). */
+enum st file_apart(const char *option, const char *written, const char *other,
+                   const char *value) must_use;
+
 /* write(2) until all is written, through EINTR.  ST_OK, or ST_SYS with a message naming `name`. */
 enum st fd_write(int fd, const char *name, const void *p, size_t n) must_use;
 

@@ -13,11 +13,12 @@ struct dev {
     const struct ops *op;                      /* d->op->rmsnorm(d, ...) */
     const char       *name;                    /* "cpu" */
     int               threads;                 /* of the host */
+    bool              half;                    /* ops take weights of BF16 (ops.h) */
     const struct backend *backend;
     struct dev_own   *own;                     /* the backend's: scratch, handles */
 };
 
-/* name: "auto" (the best there is), "cpu" or a form of another backend of this build; anything
+/* name: "auto" (the best there is) or a form of a backend of this build (backend.def); anything
  * else is ST_USAGE naming what this build has, and a device that the machine has not is ST_SYS.
  * threads 0: run_threads(). */
 enum st dev_open(struct dev **d, const char *name, int threads, struct arena *a) must_use;

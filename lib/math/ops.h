@@ -10,6 +10,8 @@
  *     to the bit, on its own inputs and (attention) on its path from the root, never on N, its
  *     place in the batch or its neighbours, nor on where a path is cut into segments.  Weight
  *     gradients sum over tokens in a fixed order of the pack.
+ * Weights w of a product, of the head and of a table to embed from may be BF16 where the device
+ * says so (dev.half): the result is that of the same numbers as F32, to the bit.  All else is F32.
  * Gradients named d* are accumulated (+=) unless the contract says "="; outputs are written (=).
  * A gradient of a norm's weights whose p is NULL is not wanted. */
 #ifndef OPS_H

@@ -6,7 +6,7 @@
 
 #include "base/base.h"
 
-enum dtype { F32, BF16, F16, I32 };            /* parameters and activations are F32 today */
+enum dtype { F32, BF16, F16, I32 };            /* on a device BF16 is of weights that none trains */
 
 struct tensor {                                /* row-major, dense */
     void      *p;                              /* on the device; NULL: absent */
@@ -29,6 +29,7 @@ static inline int64_t tensor_n(struct tensor t)
 }
 static inline float *f32(struct tensor t)
 {
+    BUG_IF(t.type != F32);
     return (float *)t.p;
 }
 

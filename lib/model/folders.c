@@ -126,7 +126,7 @@ enum st folders_hash(uint8_t out[32], const struct folders *f, struct arena *a)
 }
 
 enum st folders_open(struct model **m, const struct folders *f, struct lora *l, struct dev *d,
-                       bool train, struct arena *a)
+                       bool change, struct arena *a)
 {
     char *config = arena_printf(a, "%s/config.json", f->base);
     char *path = f->adapter ? arena_printf(a, "%s/" PEFT_TENSORS, f->adapter) : NULL;
@@ -137,8 +137,10 @@ enum st folders_open(struct model **m, const struct folders *f, struct lora *l, 
     enum st st = config_read(&c, config, a);
     if (st == ST_OK && f->adapter)
         st = peft_read(c.lora = l, f->adapter, a);
+    if (st == ST_OK && d->half && !change)
+        st = weights_held(&c.held, f->base, a);
     if (st == ST_OK)
-        st = model_new(m, &c, d, train, a);
+        st = model_new(m, &c, d, false, a);
     if (st == ST_OK)
         st = weights_load(*m, f->base, a);
     if (st != ST_OK || !f->adapter)

@@ -19,9 +19,10 @@ enum st folders_find(struct folders *f, const char *dir, const char *adapter,
 /* What names the weights of both together: weights_hash() where there is no adapter. */
 enum st folders_hash(uint8_t out[32], const struct folders *f, struct arena *a) must_use;
 
-/* A model of these folders on the device: config, weights, adapters.  l: where the adapters'
- * description goes. */
+/* A model of these folders on the device, not to be trained: config, weights, adapters.  l: where
+ * the adapters' description goes.  change: its weights will be written, and are F32 whatever the
+ * folder has. */
 enum st folders_open(struct model **m, const struct folders *f, struct lora *l, struct dev *d,
-                       bool train, struct arena *a) must_use;
+                     bool change, struct arena *a) must_use;
 
 #endif

@@ -129,9 +129,10 @@ static inline bool layer_wants(const struct model *m, const struct linear *l)
 }
 
 /* Parameters begin at whole vectors. */
+#define PARAM_FLOATS 16
 static inline int64_t round_params(int64_t floats)
 {
-    return (floats + 15) / 16 * 16;
+    return (floats + PARAM_FLOATS - 1) / PARAM_FLOATS * PARAM_FLOATS;
 }
 
 /* The parameter's name as a number, so that its values do not depend on those around it. */

@@ -72,7 +72,8 @@ static int spots_of(struct spot spot[7], const struct model *m, struct layer *l)
         if (!all[i]->w.p || (i == 0 && l->q.w.p))
             continue;
         struct linear *to = part && parts ? &l->qkv : all[i];
-        int64_t at = (f32(all[i]->w) - f32(to->w)) / linear_in(to);
+        int64_t apart = (char *)all[i]->w.p - (char *)to->w.p;
+        int64_t at = apart / (to->w.type == BF16 ? 2 : (int64_t)sizeof(float)) / linear_in(to);
         spot[n++] = (struct spot){ to, param_at(m, all[i]->w.p), at, linear_out(all[i]) };
     }
     return n;

@@ -10,7 +10,7 @@
 struct plan {                                  /* walks the parameters: to count, then to place */
     struct model *m;
     struct arena *a;
-    int64_t       n, floats, n_weights;
+    int64_t       n, bytes, n_weights;
     bool          place;
     enum st       st;
 };
@@ -21,22 +21,27 @@ static struct param *put(struct plan *p, bool joined, int64_t rows, int64_t cols
 {
     struct param *w = NULL;
     int64_t n = rows * MAX(cols, 1);
+    enum dtype type = cols ? p->m->c.held : F32;
+    int64_t size = type == BF16 ? 2 : sizeof(float), step = PARAM_FLOATS * sizeof(float);
 
     if (!joined)
-        p->floats = round_params(p->floats);
+        p->bytes = (p->bytes + step - 1) / step * step;
     if (p->place) {
         w = &p->m->param[p->n];
         w->name = layer < 0 ? arena_printf(p->a, "%s%s", name, end)
                             : arena_printf(p->a, "%s%lld.%s", name, (long long)layer, end);
         if (!w->name)
             p->st = ST_SYS;
-        w->w = cols ? tensor2(p->m->w + p->floats, rows, cols) : tensor1(p->m->w + p->floats, rows);
+        void *at = (char *)p->m->w + p->bytes;
+        w->w = cols ? tensor2(at, rows, cols) : tensor1(at, rows);
+        w->w.type = type;
         w->g = w->w;
-        w->g.p = p->m->g ? p->m->g + p->floats : NULL;
+        w->g.p = p->m->g ? (char *)p->m->g + p->bytes : NULL;
+        w->g.type = F32;
         w->decay = cols != 0;
     }
     p->n++;
-    p->floats += n;
+    p->bytes += n * size;
     p->n_weights += n;
     return w;
 }
@@ -227,13 +232,14 @@ enum st model_new(struct model **out, const struct config *c, struct dev *d, boo
 
     if (!m || !(m->layer = ARENA_NEW(a, struct layer, c->L)))
         return ST_SYS;
+    BUG_IF(c->held != F32 && (c->held != BF16 || !d->half || (train && !c->lora)));
     m->c = *c;
     m->d = d;
     m->lowest = -1;
     struct plan p = walk(m, false, a);
     m->n_params = p.n;
     m->n_weights = p.n_weights;
-    m->n_bytes = (size_t)p.floats * sizeof(float);
+    m->n_bytes = (size_t)p.bytes;
     if (!(m->param = ARENA_NEW(a, struct param, p.n)) || !(m->w = dev_alloc(d, m->n_bytes)) ||
         (train && !c->lora && !(m->g = dev_alloc(d, m->n_bytes))))
         return ST_SYS;

@@ -37,6 +37,8 @@ struct config {
     size_t  json_bytes;
     struct lora *lora;                         /* adapters to stand beside the weights, set by who
                                                 * wants them before model_new(); NULL: none */
+    enum dtype  held;                          /* BF16: matrices that are not trained are held so;
+                                                * set likewise */
 };
 
 /* config.json of a supported family.  A missing field takes transformers' default where the family

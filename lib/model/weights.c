@@ -178,6 +178,27 @@ enum st weights_load(struct model *m, const char *dir, struct arena *a)
     return st;
 }
 
+enum st weights_held(enum dtype *type, const char *dir, struct arena *a)
+{
+    size_t mark = arena_mark(a);
+    struct shards files;
+    struct safe s;
+    enum st st = shards_find(&files, dir, a);
+
+    *type = BF16;
+    for (int64_t i = 0; st == ST_OK && i < files.n; i++) {
+        char *path = arena_printf(a, "%s/%s", dir, files.name[i]);
+        if ((st = path ? safe_open(&s, path, a) : ST_SYS) != ST_OK)
+            break;
+        for (int64_t k = 0; k < s.n; k++)
+            if (s.t[k].rank == 2 && strcmp(s.t[k].dtype, "BF16") != 0)
+                *type = F32;
+        safe_close(&s);
+    }
+    arena_back(a, mark);
+    return st;
+}
+
 enum st weights_save(const struct model *m, const char *dir, enum dtype type, struct arena *a)
 {
     size_t mark = arena_mark(a);

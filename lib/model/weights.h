@@ -11,6 +11,10 @@
  * embeddings). ST_DATA names file and tensor; ST_SYS the file. */
 enum st weights_load(struct model *m, const char *dir, struct arena *a) must_use;
 
+/* What the matrices of a folder may be held in where nothing trains them (config.held): BF16 where
+ * all of them are on disk, else F32. */
+enum st weights_held(enum dtype *type, const char *dir, struct arena *a) must_use;
+
 /* Writes DIR/model.safetensors (whole or not at all) as f32, bf16 or f16, and DIR/config.json with
  * the dtype set.  Loads in transformers unchanged. */
 enum st weights_save(const struct model *m, const char *dir, enum dtype type,

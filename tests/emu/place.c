@@ -1,11 +1,12 @@
-/* place.c - where the tests of ops run without a GPU: on the CPU, and on the emulator, there once
- * as good as float32 and once as the device is by default: products of numbers that bf16 has are
- * then exact but for their sums.
+/* place.c - where the tests of ops run without a GPU: on the CPU with what the machine has and with
+ * tile registers emulated, and on the emulator; there once as good as float32 and once as the
+ * device is by default: products of numbers that bf16 has are then exact but for their sums.
  *
  * What is a number of threads elsewhere is an order of turns here. */
 #include <string.h>
 
 #include "cuda_runtime_api.h"
+#include "math/cpu/gemm.h"
 #include "tests/unit/place.h"
 
 static enum st turned(struct dev **d, const char *name, int threads, struct arena *a)
@@ -16,9 +17,35 @@ static enum st turned(struct dev **d, const char *name, int threads, struct aren
     return dev_open(d, name, threads, a);
 }
 
+const struct gemm_kernel *emu_amx_kernel(bool bf16);   /* math/cpu/tiles.h */
+
+/* The CPU as one with tile registers is. */
+static enum st tiled(struct dev **d, const char *name, int threads, struct arena *a)
+{
+    enum st st = dev_open(d, "cpu", threads, a);
+
+    if (st == ST_OK && !((*d)->own->gemm = emu_amx_kernel(strstr(name, "bf16")))) {
+        dev_close(*d);
+        st = fail(ST_SYS, "vectors are narrower than tiles");
+    }
+    return st;
+}
+
 static bool products(const char *test)
 {
     return strstr(test, "matmul");
+}
+
+/* All that is made of products, company included. */
+static bool made_of_products(const char *test)
+{
+    return products(test) || strstr(test, "product") || strstr(test, "logprob") ||
+           strstr(test, "head_rows");
+}
+
+static bool head(const char *test)
+{
+    return strstr(test, "logprob") || strstr(test, "rows");
 }
 
 /* What rounds inside, whatever its inputs; and a row's bits where they are attention's. */
@@ -35,9 +62,14 @@ static bool ours(const char *test)
 }
 
 const struct place places[] = {
-    { "cpu", 1, false, NULL, dev_open },
-    { "cuda:0,f32", 3, false, ours, turned },
-    { "cuda:0", 3, true, products, turned },
-    { "cuda:0", 10000, true, rounds, turned },
-    { NULL, 0, false, NULL, NULL },
+    { "cpu", 1, false, false, NULL, dev_open },
+    { "cpu,bf16", 1, true, true, products, dev_open },
+    { "cpu,bf16", 10000, true, true, head, dev_open },
+    { "cpu with tiles", 1, false, true, made_of_products, tiled },
+    { "cpu with tiles, bf16", 1, true, true, products, tiled },
+    { "cpu with tiles, bf16", 10000, true, true, head, tiled },
+    { "cuda:0,f32", 3, false, false, ours, turned },
+    { "cuda:0", 3, true, false, products, turned },
+    { "cuda:0", 10000, true, false, rounds, turned },
+    { NULL, 0, false, false, NULL, NULL },
 };

@@ -77,8 +77,8 @@ static bool rounds(const char *test)
 }
 
 extern "C" const struct place places[] = {
-    { "cuda:0,f32", 10, false, NULL, seen },
-    { "cuda:0", 10, true, products, seen },
-    { "cuda:0", 10000, true, rounds, seen },
-    { NULL, 0, false, NULL, NULL },
+    { "cuda:0,f32", 10, false, false, NULL, seen },
+    { "cuda:0", 10, true, false, products, seen },
+    { "cuda:0", 10000, true, false, rounds, seen },
+    { NULL, 0, false, false, NULL, NULL },
 };

@@ -40,7 +40,7 @@ static void opens(void **state)
     refused("cuda:0,bf16", ST_USAGE,
             "--device: 'cuda:0,bf16' is none of the forms cuda[:N][,f32]");
     refused("cuda:1", ST_SYS, "--device: 'cuda:1': this machine has 1, numbered from 0");
-    refused("cudax", ST_USAGE, "--device: 'cudax' is none of auto, cuda[:N][,f32], cpu");
+    refused("cudax", ST_USAGE, "--device: 'cudax' is none of auto, cuda[:N][,f32], cpu[,bf16]");
     emu_devices(1, 75);
     refused("cuda", ST_SYS,
             "--device: 'cuda:0' is of compute capability 7.5; 8.0 is the least");

@@ -15,10 +15,10 @@ static void opens(void **state)
     CHECK(d->op == &cpu_ops);
     dev_close(d);
     CHECK_ST(dev_open(&d, "tpu", 0, a), ST_USAGE);
-    CHECK_STR(err_text(), "--device: 'tpu' is none of auto, cuda[:N][,f32], cpu");
+    CHECK_STR(err_text(), "--device: 'tpu' is none of auto, cuda[:N][,f32], cpu[,bf16]");
     err_clear();
     CHECK_ST(dev_open(&d, "cpu:1", 0, a), ST_USAGE);
-    CHECK_STR(err_text(), "--device: 'cpu:1': cpu takes nothing behind it");
+    CHECK_STR(err_text(), "--device: 'cpu:1': cpu takes nothing but ,bf16 behind it");
     err_clear();
     arena_free(a);
 }

@@ -52,6 +52,7 @@ USES_unit_study := evalc batch model math chat text stream base
 USES_unit_page  := evalc batch model math chat text stream base
 USES_unit_paired := evalc batch model math chat text stream base
 USES_unit_logit := evalc batch model math chat text stream base
+USES_unit_judge := evalc batch model math chat text stream base
 USES_bench_stream := stream base
 USES_bench_encode := text base
 USES_bench_hop  := stream base

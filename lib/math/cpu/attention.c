@@ -82,7 +82,7 @@ static void weigh(const struct att *a, const float *scores, const float *v, floa
         for (int64_t r = 0; r < n; r++)
             weigh_row(o + (i + r) * Ep, s + r * KEYS, v, lo[r], MIN(from, hi[r]), Ep);
         if (from < to)
-            att_product(n, Ep, to - from, (struct view2){ s + from, KEYS, 1 }, v + from * Ep, Ep,
+            att_product(n, Ep, to - from, view2(s + from, KEYS, 1), v + from * Ep, Ep,
                         o + i * Ep, Ep, GEMM_CHAIN);
         for (int64_t r = 0; r < n; r++)
             weigh_row(o + (i + r) * Ep, s + r * KEYS, v, to, hi[r], Ep);
@@ -101,7 +101,7 @@ void att_begin(const struct att *a, const struct att_scratch *t, int64_t at, int
 void att_block(const struct att *a, const struct att_scratch *t, int64_t at, const float *q,
                int64_t rows, int64_t pos, int64_t b0, int64_t b1, const float *kt, const float *v)
 {
-    att_product(rows, round_lanes(b1 - b0), a->q.E, (struct view2){ q, a->q.row, 1 }, kt, KEYS,
+    att_product(rows, round_lanes(b1 - b0), a->q.E, view2(q, a->q.row, 1), kt, KEYS,
                 t->s, KEYS, GEMM_SET);
     soften(a, t->s, t->m + at, t->l + at, t->o + at * a->Ep, rows, pos, b0, b1);
     weigh(a, t->s, v, t->o + at * a->Ep, rows, pos, b0, b1);

@@ -46,15 +46,15 @@ static void back_tile(const struct att *a, const struct att_scratch *t, int64_t 
 
     pack(t->q, a->q, head, i0, rows, Ep);
     pack(t->dout, a->dout, head, i0, rows, Ep);
-    att_product(rows, round_lanes(n), Ep, (struct view2){ t->q, Ep, 1 }, t->kt, KEYS, t->s, KEYS,
+    att_product(rows, round_lanes(n), Ep, view2(t->q, Ep, 1), t->kt, KEYS, t->s, KEYS,
                 GEMM_SET);
-    att_product(rows, round_lanes(n), Ep, (struct view2){ t->dout, Ep, 1 }, t->vt, KEYS, t->dp,
+    att_product(rows, round_lanes(n), Ep, view2(t->dout, Ep, 1), t->vt, KEYS, t->dp,
                 KEYS, GEMM_SET);
     harden(a, t, i0, rows, pos, b0, b1, head);
-    att_product(rows, a->q.E, n, (struct view2){ t->dp, KEYS, 1 }, t->k, Ep, dq, a->dq.row,
+    att_product(rows, a->q.E, n, view2(t->dp, KEYS, 1), t->k, Ep, dq, a->dq.row,
                 GEMM_ADD);
-    att_product(n, Ep, rows, (struct view2){ t->dp, 1, KEYS }, t->q, Ep, t->dk, Ep, GEMM_ADD);
-    att_product(n, Ep, rows, (struct view2){ t->s, 1, KEYS }, t->dout, Ep, t->dv, Ep, GEMM_ADD);
+    att_product(n, Ep, rows, view2(t->dp, 1, KEYS), t->q, Ep, t->dk, Ep, GEMM_ADD);
+    att_product(n, Ep, rows, view2(t->s, 1, KEYS), t->dout, Ep, t->dv, Ep, GEMM_ADD);
 }
 
 /* Rows [p0, p1) of the path to s, one head, += from [.][Ep]. */

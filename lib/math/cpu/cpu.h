@@ -22,6 +22,7 @@ struct dev_own {
     size_t            scratch_bytes;
     struct pool      *pool;                    /* the threads, from the first shared work on */
     struct rope_table rope;
+    const struct gemm_kernel *gemm;            /* what its products are made by (gemm.h) */
     enum st           fault;                   /* kept for dev_sync() */
 };
 

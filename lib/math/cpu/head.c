@@ -21,8 +21,8 @@ static void plan(struct head *h)
     h->rows = MAX(1, MOST / (h->V * h->chunk)) * h->chunk;
     h->rows = MIN(h->rows, (h->n + h->chunk - 1) / h->chunk * h->chunk);
     h->hold = h->slabs == 1 || (h->coef && !h->known);
-    h->packed[0] = h->slabs > 1 ? h->D * h->chunk : 0;
-    h->packed[1] = h->slabs > 1 && h->dw && h->coef ? round_lanes(h->D) * h->chunk : 0;
+    h->packed[0] = h->slabs > 1 ? gemm_floats(h->by, h->D, h->chunk) : 0;
+    h->packed[1] = h->slabs > 1 && h->dw && h->coef ? gemm_floats(h->by, h->chunk, h->D) : 0;
     h->own_floats = GEMM_SCRATCH_BYTES / sizeof(float) + (size_t)(HEAD_BLOCK * h->ld);
 }
 
@@ -49,7 +49,7 @@ static size_t room_bytes(const struct dev *d, const struct head *h)
 size_t cpu_logprob_bytes(const struct dev *d, int64_t n, int64_t V, int64_t D, bool back)
 {
     static float some;
-    struct head h = { .n = n, .V = V, .D = D, .coef = back ? &some : NULL,
+    struct head h = { .by = d->own->gemm, .n = n, .V = V, .D = D, .coef = back ? &some : NULL,
                       .dw = back ? &some : NULL };
 
     plan(&h);

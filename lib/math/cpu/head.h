@@ -7,7 +7,9 @@
 #define HEAD_BLOCK 256                         /* words of a product within a slab: a chain of dx */
 
 struct head {
-    const float   *x, *w, *coef;               /* [n D], [V D], [n] or NULL */
+    const struct gemm_kernel *by;              /* the device's */
+    struct view2   w;                          /* [V D] */
+    const float   *x, *coef;                   /* [n D], [n] or NULL */
     const int32_t *target;
     float         *logp, *lse, *hit, *entropy, *dx, *dw;
     int64_t        n, V, D;

@@ -81,8 +81,9 @@ INLINE void count(const int groups, const struct head *h, int64_t at, const floa
 static void logits(const struct head *h, float *to, int64_t r0, int64_t c, int64_t v0, int64_t v1,
                    float *scratch)
 {
-    struct gemm g = { .c = to, .ldc = h->ld, .I = v1 - v0, .J = MIN(h->chunk, h->n - r0), .K = h->D,
-                      .a = { h->w + v0 * h->D, h->D, 1 }, .b = { h->x + r0 * h->D, 1, h->D },
+    struct gemm g = { .by = h->by, .c = to, .ldc = h->ld, .I = v1 - v0,
+                      .J = MIN(h->chunk, h->n - r0), .K = h->D,
+                      .a = view2_at(h->w, v0, 0), .b = view2(h->x + r0 * h->D, 1, h->D),
                       .packed = h->packed[0] ? h->across + c * h->packed[0] : NULL };
 
     gemm_one(&g, scratch);
@@ -166,14 +167,14 @@ static void gradients(const struct head *h, const float *slope, int64_t r0, int6
                       int64_t v1, float *dx, enum gemm_mode mode, float *scratch)
 {
     int64_t rows = MIN(h->chunk, h->n - r0);
-    struct gemm x = { .c = dx, .ldc = h->D, .I = rows, .J = h->D, .K = v1 - v0, .mode = mode,
-                      .a = { slope, 1, h->ld }, .b = { h->w + v0 * h->D, h->D, 1 } };
+    struct gemm x = { .by = h->by, .c = dx, .ldc = h->D, .I = rows, .J = h->D, .K = v1 - v0,
+                      .mode = mode, .a = view2(slope, 1, h->ld), .b = view2_at(h->w, v0, 0) };
 
     gemm_one(&x, scratch);
     if (!h->dw)
         return;
-    struct gemm w = { .c = h->dw + v0 * h->D, .ldc = h->D, .I = v1 - v0, .J = h->D, .K = rows,
-                      .a = { slope, h->ld, 1 }, .mode = GEMM_ADD,
+    struct gemm w = { .by = h->by, .c = h->dw + v0 * h->D, .ldc = h->D, .I = v1 - v0, .J = h->D,
+                      .K = rows, .a = view2(slope, h->ld, 1), .mode = GEMM_ADD,
                       .packed = h->along + c * h->packed[1] };
     gemm_one(&w, scratch);
 }
@@ -200,8 +201,9 @@ static void slab_backward(const struct head *h, int64_t r0, int64_t chunks, int6
 static void chunk_backward(const struct head *h, int64_t r0, int64_t c, int worker)
 {
     float *l = logits_of(h, c, 0);
-    struct gemm g = { .c = h->dx + r0 * h->D, .ldc = h->D, .I = MIN(h->chunk, h->n - r0),
-                      .J = h->D, .K = h->V, .a = { l, 1, h->ld }, .b = { h->w, h->D, 1 } };
+    struct gemm g = { .by = h->by, .c = h->dx + r0 * h->D, .ldc = h->D,
+                      .I = MIN(h->chunk, h->n - r0), .J = h->D, .K = h->V,
+                      .a = view2(l, 1, h->ld), .b = h->w };
 
     if (h->known)
         logits(h, l, r0, c, 0, h->V, scratch_of(h, worker));
@@ -217,13 +219,13 @@ static void pack_task(void *of, int64_t t, int worker)         /* x of a chunk, 
     const struct pass *p = of;
     const struct head *h = p->h;
     int64_t c = t / 2, r = p->r0 + c * h->chunk, rows = MIN(h->chunk, h->n - r);
-    struct view2 across = { h->x + r * h->D, 1, h->D }, along = { across.p, h->D, 1 };
+    struct view2 across = view2(h->x + r * h->D, 1, h->D), along = view2(across.p, h->D, 1);
 
     (void)worker;
     for (int64_t i = 0; t % 2 == 0 && i < gemm_parts(h->D, rows); i++)
-        gemm_pack(h->across + c * h->packed[0], across, h->D, rows, i);
+        gemm_pack(h->by, h->across + c * h->packed[0], across, h->D, rows, i);
     for (int64_t i = 0; t % 2 == 1 && h->packed[1] && i < gemm_parts(rows, h->D); i++)
-        gemm_pack(h->along + c * h->packed[1], along, rows, h->D, i);
+        gemm_pack(h->by, h->along + c * h->packed[1], along, rows, h->D, i);
 }
 
 static void forward_task(void *of, int64_t t, int worker)
@@ -261,9 +263,9 @@ static void weights_task(void *of, int64_t t, int worker)
 
     for (int64_t c = 0; c < p->chunks; c++) {
         int64_t r = p->r0 + c * h->chunk;
-        struct gemm g = { .c = h->dw + v0 * h->D, .ldc = h->D, .I = v1 - v0, .J = h->D,
-                          .K = MIN(h->chunk, h->n - r), .a = { logits_of(h, c, v0), h->ld, 1 },
-                          .b = { h->x + r * h->D, h->D, 1 }, .mode = GEMM_ADD };
+        struct gemm g = { .by = h->by, .c = h->dw + v0 * h->D, .ldc = h->D, .I = v1 - v0, .J = h->D,
+                          .K = MIN(h->chunk, h->n - r), .a = view2(logits_of(h, c, v0), h->ld, 1),
+                          .b = view2(h->x + r * h->D, h->D, 1), .mode = GEMM_ADD };
         gemm_one(&g, scratch_of(h, worker));
     }
 }
@@ -317,7 +319,8 @@ void cpu_logprob(struct dev *d, struct tensor logp, struct tensor lse, struct te
                  struct tensor entropy, struct tensor x, struct tensor w, const int32_t *target,
                  const float *coef, struct tensor dx, struct tensor dw)
 {
-    struct head h = { .x = f32(x), .w = f32(w), .coef = coef, .target = target, .logp = f32(logp),
+    struct head h = { .by = d->own->gemm, .x = f32(x), .w = view2_of(w, x.d[1], 1), .coef = coef,
+                      .target = target, .logp = f32(logp),
                       .lse = f32(lse), .hit = f32(hit), .entropy = f32(entropy), .dx = f32(dx),
                       .dw = f32(dw), .n = x.d[0], .V = w.d[0], .D = x.d[1] };
 
@@ -332,7 +335,8 @@ void cpu_logprob(struct dev *d, struct tensor logp, struct tensor lse, struct te
 void cpu_logprob_bwd(struct dev *d, struct tensor dx, struct tensor dw, struct tensor x,
                      struct tensor w, struct tensor lse, const int32_t *target, const float *coef)
 {
-    struct head h = { .x = f32(x), .w = f32(w), .coef = coef, .target = target, .lse = f32(lse),
+    struct head h = { .by = d->own->gemm, .x = f32(x), .w = view2_of(w, x.d[1], 1), .coef = coef,
+                      .target = target, .lse = f32(lse),
                       .dx = f32(dx), .dw = f32(dw), .n = x.d[0], .V = w.d[0], .D = x.d[1],
                       .known = true };
 

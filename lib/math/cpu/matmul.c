@@ -8,7 +8,7 @@ void cpu_matmul(struct dev *d, struct mat y, struct mat x, struct tensor w, stru
                 bool add)
 {
     struct gemm g = { .c = y.p, .ldc = y.ld, .I = y.rows, .J = y.cols, .K = x.cols,
-                      .a = { x.p, x.ld, 1 }, .b = { f32(w), 1, x.cols }, .bias = f32(bias),
+                      .a = view2(x.p, x.ld, 1), .b = view2_of(w, 1, x.cols), .bias = f32(bias),
                       .mode = add ? GEMM_ADD : GEMM_SET };
 
     SHAPE2(w, y.cols, x.cols);
@@ -22,7 +22,7 @@ void cpu_matmul(struct dev *d, struct mat y, struct mat x, struct tensor w, stru
 void cpu_matmul_dx(struct dev *d, struct mat dx, struct mat dy, struct tensor w, bool add)
 {
     struct gemm g = { .c = dx.p, .ldc = dx.ld, .I = dx.rows, .J = dx.cols, .K = dy.cols,
-                      .a = { dy.p, dy.ld, 1 }, .b = { f32(w), dx.cols, 1 },
+                      .a = view2(dy.p, dy.ld, 1), .b = view2_of(w, dx.cols, 1),
                       .mode = add ? GEMM_ADD : GEMM_SET };
 
     SHAPE2(w, dy.cols, dx.cols);
@@ -34,7 +34,7 @@ void cpu_matmul_dw(struct dev *d, struct tensor dw, struct tensor dbias, struct 
                    struct mat x)
 {
     struct gemm g = { .c = f32(dw), .ldc = x.cols, .I = dy.cols, .J = x.cols, .K = dy.rows,
-                      .a = { dy.p, 1, dy.ld }, .b = { x.p, x.ld, 1 }, .mode = GEMM_ADD };
+                      .a = view2(dy.p, 1, dy.ld), .b = view2(x.p, x.ld, 1), .mode = GEMM_ADD };
 
     SHAPE2(dw, dy.cols, x.cols);
     BUG_IF(dy.rows != x.rows || (dbias.p && tensor_n(dbias) != dy.cols));
@@ -47,7 +47,7 @@ void cpu_matmul_t(struct dev *d, struct mat y, struct mat x, struct tensor w, st
                   bool add)
 {
     struct gemm g = { .c = y.p, .ldc = y.ld, .I = y.rows, .J = y.cols, .K = x.cols,
-                      .a = { x.p, x.ld, 1 }, .b = { f32(w), y.cols, 1 }, .bias = f32(bias),
+                      .a = view2(x.p, x.ld, 1), .b = view2_of(w, y.cols, 1), .bias = f32(bias),
                       .mode = add ? GEMM_ADD : GEMM_SET };
 
     SHAPE2(w, x.cols, y.cols);
@@ -59,7 +59,7 @@ void cpu_matmul_t_dw(struct dev *d, struct tensor dw, struct tensor dbias, struc
                      struct mat x)
 {
     struct gemm g = { .c = f32(dw), .ldc = dy.cols, .I = x.cols, .J = dy.cols, .K = dy.rows,
-                      .a = { x.p, 1, x.ld }, .b = { dy.p, dy.ld, 1 }, .mode = GEMM_ADD };
+                      .a = view2(x.p, 1, x.ld), .b = view2(dy.p, dy.ld, 1), .mode = GEMM_ADD };
 
     SHAPE2(dw, x.cols, dy.cols);
     BUG_IF(dy.rows != x.rows || (dbias.p && tensor_n(dbias) != dy.cols));

@@ -8,7 +8,7 @@
 
 #include "base/run.h"
 #include "math/backend.h"
-#include "math/cpu/cpu.h"
+#include "math/cpu/gemm.h"
 
 #define LARGE_BYTES ((size_t)4 << 20)
 #define HUGE_BYTES  ((size_t)2 << 20)
@@ -30,13 +30,19 @@ static bool there(void)
 
 static enum st open_cpu(struct dev *d, const char *rest, struct arena *a)
 {
-    if (*rest)
-        return fail(ST_USAGE, "--device: 'cpu%s': cpu takes nothing behind it",
+    bool bf16 = strcmp(rest, ",bf16") == 0;
+
+    if (*rest && !bf16)
+        return fail(ST_USAGE, "--device: 'cpu%s': cpu takes nothing but ,bf16 behind it",
                     shown(view_of(rest)));
     if (!(d->own = ARENA_NEW(a, struct dev_own, 1)))
         return ST_SYS;
+    if (!(d->own->gemm = gemm_kernel(bf16)))
+        return fail(ST_SYS, "--device: 'cpu,bf16': this processor is no faster with bfloat16, or "
+                    "this build is for another; leave ,bf16 out");
     d->own->limit_bytes = (size_t)run_memory();
     d->op = &cpu_ops;
+    d->half = true;
     return ST_OK;
 }
 
@@ -45,7 +51,7 @@ static void close_cpu(struct dev *d)
     cpu_close(d);
     while (d->own->blocks)
         dev_free(d, (char *)d->own->blocks + HEAD_BYTES);
-    *d->own = (struct dev_own){ .limit_bytes = d->own->limit_bytes };
+    *d->own = (struct dev_own){ .limit_bytes = d->own->limit_bytes, .gemm = d->own->gemm };
 }
 
 static void *map_large(size_t bytes, void **base, size_t *mapped)
@@ -153,7 +159,7 @@ void *cpu_scratch(struct dev *d, size_t n_bytes)
 static const char *version(void)
 {
 #ifdef __AVX512F__
-    return "cpu avx512";
+    return amx_kernel(false) ? "cpu avx512 amx" : pairs_kernel() ? "cpu avx512 bf16" : "cpu avx512";
 #elif defined(__AVX2__)
     return "cpu avx2";
 #else

@@ -85,6 +85,6 @@ void att_product(int64_t rows, int64_t cols, int64_t K, struct view2 a, const fl
     for (int64_t i = 0; i < rows; i += GEMM_R)
         for (int64_t j = 0; j < cols; j += GEMM_COLS)
             gemm_tile(MIN(GEMM_R, rows - i), MIN(GEMM_COLS, cols - j), K,
-                      (struct view2){ a.p + i * a.row, a.row, a.col }, b + j, ldb, c + i * ldc + j,
+                      view2(a.p + i * a.row, a.row, a.col), b + j, ldb, c + i * ldc + j,
                       ldc, NULL, mode);
 }

@@ -30,12 +30,22 @@ static void rows_in(void *of, int64_t begin, int64_t end)      /* to[at[i]] += f
     }
 }
 
+static void rows_widened(void *of, int64_t begin, int64_t end) /* the same out of halves */
+{
+    const struct rows *k = of;
+    const uint16_t *from = (const uint16_t *)k->from;
+
+    for (int64_t i = begin; i < end; i++)
+        for (int64_t j = 0; j < k->D; j += LANES)
+            v_row_put(k->to + i * k->D, j, k->D, v_row_half(from + k->at[i] * k->D, j, k->D));
+}
+
 static void gather(struct dev *d, struct tensor y, struct tensor x, const int32_t *at)
 {
-    struct rows k = { f32(y), f32(x), at, y.d[0], y.d[1] };
+    struct rows k = { f32(y), x.p, at, y.d[0], y.d[1] };
 
     BUG_IF(x.rank != 2 || y.rank != 2 || x.d[1] != y.d[1]);
-    cpu_share(d, k.n, 1, 0.2 * (double)k.D, rows_out, &k);
+    cpu_share(d, k.n, 1, 0.2 * (double)k.D, x.type == BF16 ? rows_widened : rows_out, &k);
 }
 
 static void scatter(struct dev *d, struct tensor dx, struct tensor dy, const int32_t *at)

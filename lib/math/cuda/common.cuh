@@ -77,6 +77,31 @@ static __device__ __forceinline__ float4 load4(const float *row, int64_t j, int6
                        j + 3 < n ? row[j + 3] : 0);
 }
 
+static __device__ __forceinline__ float wide_of(uint32_t bf16)
+{
+    uint32_t bits = bf16 << 16;
+    float x;
+
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* The same of bf16. */
+static __device__ __forceinline__ float4 load4(const uint16_t *row, int64_t j, int64_t n,
+                                               bool whole)
+{
+    uint32_t v[4];
+
+    if (whole && j + 4 <= n) {
+        uint2 two = *(const uint2 *)(row + j);
+        return make_float4(wide_of(two.x & 0xffff), wide_of(two.x >> 16), wide_of(two.y & 0xffff),
+                           wide_of(two.y >> 16));
+    }
+    for (int i = 0; i < 4; i++)
+        v[i] = j + i < n ? row[j + i] : 0;
+    return make_float4(wide_of(v[0]), wide_of(v[1]), wide_of(v[2]), wide_of(v[3]));
+}
+
 static __device__ __forceinline__ void store4(float *row, int64_t j, int64_t n, bool whole,
                                               float4 x)
 {

@@ -138,6 +138,7 @@ static enum st open_gpu(struct dev *d, const char *rest, struct arena *a)
     if (!(own = d->own = ARENA_NEW(a, struct dev_own, 1)))
         return ST_SYS;
     *own = (struct dev_own){ .id = id, .f32 = f32, .a = a };
+    d->half = !f32;
     snprintf(own->name, sizeof own->name, "cuda:%d", id);
     d->op = &cuda_ops;
     if ((st = find_gpu(own->name, id)) == ST_OK && (st = begin(d)) != ST_OK)

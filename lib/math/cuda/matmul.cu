@@ -3,7 +3,8 @@
  *
  * cuBLASLt's, all one product with its operands turned (lt.h).  But for the float32 device the
  * operands are first rounded to bf16 copies whose rows are whole vectors of 16 bytes; that costs 6
- * bytes for each of their numbers, some tenth of the product at the widths of a language model. */
+ * bytes for each of their numbers, some tenth of the product at the widths of a language model.
+ * Weights that are bf16 already, and lie so, are read where they are. */
 #include "math/cuda/common.cuh"
 extern "C" {
 #include "math/cuda/lt.h"
@@ -11,20 +12,29 @@ extern "C" {
 
 #define THREADS 256
 
+static __device__ uint32_t pair_of(const float *x, bool one, bool two)
+{
+    return bf16_pair(one ? x[0] : 0, two ? x[1] : 0);
+}
+
+static __device__ uint32_t pair_of(const uint16_t *x, bool one, bool two)
+{
+    return (one ? x[0] : 0u) | (two ? (uint32_t)x[1] << 16 : 0u);
+}
+
 /* Rows of x, cols numbers each and ld apart, as bf16 pairs in rows of `pairs`, 0 past the end. */
-static __global__ void k_narrow(uint32_t *to, const float *x, int64_t n, int64_t cols, int64_t ld,
-                                int64_t pairs)
+template <class T> static __global__ void k_narrow(uint32_t *to, const T *x, int64_t n,
+                                                   int64_t cols, int64_t ld, int64_t pairs)
 {
     int64_t at = (int64_t)blockIdx.x * THREADS + threadIdx.x;
 
     if (at >= n * pairs)
         return;
-    const float *from = x + at / pairs * ld;
     int64_t j = at % pairs * 2;
-    to[at] = bf16_pair(j < cols ? from[j] : 0, j + 1 < cols ? from[j + 1] : 0);
+    to[at] = pair_of(x + at / pairs * ld + j, j < cols, j + 1 < cols);
 }
 
-struct stored { const float *p; int64_t rows, cols, ld; };
+struct stored { const void *p; int64_t rows, cols, ld; bool half; };
 
 static int64_t pairs_of(struct stored s)
 {
@@ -40,7 +50,8 @@ static int64_t words_of(struct stored a)
 size_t cuda_product_bytes(const struct dev *d, int64_t rows, int64_t cols, int64_t other_rows,
                           int64_t other_cols)
 {
-    struct stored a = { NULL, rows, cols, 0 }, b = { NULL, other_rows, other_cols, 0 };
+    struct stored a = { NULL, rows, cols, 0, false },
+                  b = { NULL, other_rows, other_cols, 0, false };
 
     return d->own->f32 ? 0 : (size_t)(words_of(a) + b.rows * pairs_of(b)) * sizeof(uint32_t);
 }
@@ -49,8 +60,14 @@ static struct lt_operand narrow(struct dev *d, uint32_t *to, struct stored s, bo
 {
     int64_t pairs = pairs_of(s);
 
-    launch(d, blocks_of(s.rows * pairs, THREADS), THREADS, 0, k_narrow, to, s.p, s.rows, s.cols,
-           s.ld, pairs);
+    if (s.half && 2 * pairs == s.ld && (uintptr_t)s.p % 16 == 0)
+        return { s.p, s.ld, turned };          /* as it is */
+    if (s.half)
+        launch(d, blocks_of(s.rows * pairs, THREADS), THREADS, 0, k_narrow<uint16_t>, to,
+               (const uint16_t *)s.p, s.rows, s.cols, s.ld, pairs);
+    else
+        launch(d, blocks_of(s.rows * pairs, THREADS), THREADS, 0, k_narrow<float>, to,
+               (const float *)s.p, s.rows, s.cols, s.ld, pairs);
     return { to, 2 * pairs, turned };
 }
 
@@ -58,6 +75,7 @@ static struct lt_operand narrow(struct dev *d, uint32_t *to, struct stored s, bo
 static void product(struct dev *d, struct lt_product g, struct stored a, bool a_turned,
                     struct stored b, bool b_turned)
 {
+    BUG_IF(a.half || (b.half && d->own->f32));
     if (g.I == 0 || g.J == 0 || (g.K == 0 && g.add) || d->own->fault != ST_OK)
         return;
     g.a = { a.p, a.ld, a_turned };
@@ -77,12 +95,12 @@ static void product(struct dev *d, struct lt_product g, struct stored a, bool a_
 
 static struct stored lies(struct mat m)
 {
-    return { m.p, m.rows, m.cols, m.ld };
+    return { m.p, m.rows, m.cols, m.ld, false };
 }
 
 static struct stored lies(struct tensor t)
 {
-    return { f32(t), t.d[0], t.d[1], t.d[1] };
+    return { t.p, t.d[0], t.d[1], t.d[1], t.type == BF16 };
 }
 
 static struct lt_product into(struct mat y, int64_t K, bool add)

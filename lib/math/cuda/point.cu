@@ -138,9 +138,10 @@ extern "C" void cuda_gelu_bwd(struct dev *d, struct tensor dx, struct tensor dy,
 
 /* ---- rows */
 
-static __global__ void k_gather(float *y, const float *x, const int32_t *at, int64_t D, bool whole)
+template <class T> static __global__ void k_gather(float *y, const T *x, const int32_t *at,
+                                                   int64_t D, bool whole)
 {
-    const float *from = x + (int64_t)at[blockIdx.x] * D;
+    const T *from = x + (int64_t)at[blockIdx.x] * D;
     float *to = y + (int64_t)blockIdx.x * D;
 
     for (int64_t j = 4 * (int64_t)threadIdx.x; j < D; j += 4 * THREADS)
@@ -173,9 +174,14 @@ static __global__ void k_scatter(float *dx, const float *dy, const int32_t *at, 
 
 static void gather(struct dev *d, struct tensor y, struct tensor x, const int32_t *at)
 {
+    bool whole = whole4(y.p, y.d[1]) && whole4(x.p, x.d[1]);
+
     BUG_IF(x.rank != 2 || y.rank != 2 || x.d[1] != y.d[1]);
-    launch(d, y.d[0], THREADS, 0, k_gather, f32(y), f32(x), at, y.d[1],
-           whole4(y.p, y.d[1]) && whole4(x.p, x.d[1]));
+    if (x.type == BF16)
+        launch(d, y.d[0], THREADS, 0, k_gather<uint16_t>, f32(y), (const uint16_t *)x.p, at,
+               y.d[1], whole);
+    else
+        launch(d, y.d[0], THREADS, 0, k_gather<float>, f32(y), f32(x), at, y.d[1], whole);
 }
 
 static void scatter(struct dev *d, struct tensor dx, struct tensor dy, const int32_t *at)

@@ -1,0 +1,341 @@
+/* amx.c - the product on tile registers (Intel AMX): bfloat16's speed, float32's numbers; or those
+ * rounded to bfloat16, several times as fast.
+ *
+ * A float of 24 bits is the sum of three bfloat16 of 8, high + middle + low (Henry, Tang &
+ * Heinecke 2019, arXiv:1904.06376).  Of the nine products that two such sums make, six are taken;
+ * the three left out are less than 2^-24 of the whole, which is what rounding one float32 product
+ * costs.  The tiles add in float32, 32 of the sum at a time.  Six instructions of 8192
+ * multiply-adds each in 16 cycles are 85 a cycle, where vectors give 32.
+ *
+ *     for each 32 rows of A         split and packed: [16 rows][32 of k] a plane
+ *       for each 32 columns of B    packed before: [16 pairs of k][16 columns] a plane
+ *         for each 32 of k          four tiles of C, fourteen loaded, 24 instructions
+ *
+ * Of numbers that are rounded there is one plane, and one product: four tiles loaded, four
+ * instructions.  A pair of k is (k, k + 16), the two halves of a word of either operand, so that
+ * splitting needs no shuffles; an operand that lies the other way is turned first, as floats.
+ *
+ * Numbers below 2^-110 lose their low bits, and infinity gives NaN: for training both are trouble
+ * of the same kind. */
+#include "math/cpu/gemm.h"
+#include "math/cpu/tiles.h"
+
+#ifdef TILES
+#define SIDE   16                              /* of a tile, in rows and in words */
+#define DEEP   32                              /* of k in a tile */
+#define PLANE  (SIDE * SIDE)                   /* words of a tile */
+
+static int64_t steps_of(int64_t K)
+{
+    return (K + DEEP - 1) / DEEP;
+}
+
+/* Of one strip, `planes` of them. */
+static int64_t strip_floats(int planes, int64_t K)
+{
+    return steps_of(K) * planes * PLANE;
+}
+
+/* The upper half of a float, rounded; what is left of x. */
+INLINE ivec upper(vec x)
+{
+    return ((ivec)x + 0x8000) & (int32_t)0xffff0000;
+}
+
+/* Words of which the lower half is a's upper one and the upper half b's. */
+INLINE void put(float *to, ivec a, ivec b)
+{
+    v_store(to, (vec)((ivec)((__v16su)a >> 16) | (b & (int32_t)0xffff0000)));
+}
+
+/* To the nearest, ties to even; NaN stays. */
+INLINE ivec nearest(vec x)
+{
+    ivec u = (ivec)x, nan = (ivec)(x != x), even = (u >> 16) & 1;
+
+    return (nan & (u | 0x400000)) | (~nan & (u + 0x7fff + even));
+}
+
+/* A row of a tile, of each plane.  The low plane holds all that is left, NaN too. */
+INLINE void split(const int planes, float *to, vec a, vec b)
+{
+    if (planes == 1) {
+        put(to, nearest(a), nearest(b));
+        return;
+    }
+    ivec x = upper(a), y = upper(b);
+
+    put(to, x, y);
+    a -= (vec)x;
+    b -= (vec)y;
+    x = upper(a);
+    y = upper(b);
+    put(to + PLANE, x, y);
+    put(to + 2 * PLANE, (ivec)(a - (vec)x), (ivec)(b - (vec)y));
+}
+
+/* 16 rows of 16 floats from p on, `row` apart, of which `rows` and `lanes` are there, the others
+ * 0; turned where it is the lanes that are apart. */
+INLINE void take(const bool half, vec r[SIDE], const float *p, int64_t apart, bool turned,
+                 int64_t rows, int64_t lanes)
+{
+    if (turned) {
+        int64_t n = rows;
+        rows = lanes;
+        lanes = n;
+    }
+    for (int64_t i = 0; i < SIDE; i++)
+        r[i] = i < rows && lanes > 0 ? view2_row(half, view2_on(half, p, i * apart), 0, lanes)
+                                     : v_zero();
+    if (turned)
+        v_turn(r);
+}
+
+INLINE vec row_of(const bool half, const float *p, int64_t at)
+{
+    return half ? v_load_half(view2_on(half, p, at)) : v_load(p + at);
+}
+
+/* The same of a whole tile: both blocks there. */
+INLINE void whole(const int planes, const bool half, float *to, const float *p, const float *q,
+                  int64_t apart, bool turned)
+{
+    vec a[SIDE], b[SIDE];
+
+    if (!turned) {
+#pragma GCC unroll 4
+        for (int64_t i = 0; i < SIDE; i++)
+            split(planes, to + i * SIDE, row_of(half, p, i * apart), row_of(half, q, i * apart));
+        return;
+    }
+    for (int64_t i = 0; i < SIDE; i++) {
+        a[i] = row_of(half, p, i * apart);
+        b[i] = row_of(half, q, i * apart);
+    }
+    v_turn(a);
+    v_turn(b);
+    for (int64_t i = 0; i < SIDE; i++)
+        split(planes, to + i * SIDE, a[i], b[i]);
+}
+
+/* n <= SIDE rows of A and K of the sum, or with `pairs` columns of B, as tiles. */
+INLINE void pack(const int planes, const bool pairs, const bool half, float *to, const float *p,
+                 int64_t other, int64_t k, int64_t n, int64_t K)
+{
+    bool turned = pairs ? other != 1 : k != 1;
+    int64_t apart = other == 1 ? k : other;
+
+    for (int64_t at = 0; at < K; at += DEEP, to += planes * PLANE) {
+        int64_t first = MIN(SIDE, K - at), second = MAX(0, MIN(SIDE, K - at - SIDE));
+        const float *here = view2_on(half, p, at * k);
+        const float *q = second > 0 ? view2_on(half, here, SIDE * k) : here;
+        if (n == SIDE && second == SIDE) {
+            whole(planes, half, to, here, q, apart, turned);
+            continue;
+        }
+        vec a[SIDE], b[SIDE];
+        take(half, a, here, apart, turned, pairs ? first : n, pairs ? n : first);
+        take(half, b, q, apart, turned, pairs ? second : n, pairs ? n : second);
+        for (int64_t i = 0; i < SIDE; i++)
+            split(planes, to + i * SIDE, a[i], b[i]);
+    }
+}
+
+INLINE void pack_b(const int planes, float *to, struct view2 b, int64_t K, int64_t J)
+{
+    for (int64_t j = 0; j < J; j += SIDE, to += strip_floats(planes, K))
+        if (b.half)
+            pack(planes, true, true, to, view2_at(b, 0, j).p, b.col, b.row, MIN(SIDE, J - j), K);
+        else
+            pack(planes, true, false, to, b.p + j * b.col, b.col, b.row, MIN(SIDE, J - j), K);
+}
+
+/* Four tiles of C, R by W of them in use, over n steps, to c in rows of `bytes`.  Each product has
+ * an operand of the one before; small ones come first.  `turned`: A and B change places in that. */
+#define LOAD(one, two, from, plane, both)                                                      \
+    do {                                                                                    \
+        tile_load(one, (from) + (plane) * PLANE, 64);                                       \
+        if (both)                                                                           \
+            tile_load(two, (from) + next + (plane) * PLANE, 64);                          \
+    } while (0)
+#define LOAD_A(plane) LOAD(4, 5, a, plane, R > 1)
+#define LOAD_B(plane) LOAD(6, 7, b, plane, W > 1)
+#define PRODUCTS()                                                                          \
+    do {                                                                                    \
+        tile_dot(0, 4, 6);                                                                  \
+        if (W > 1)                                                                          \
+            tile_dot(1, 4, 7);                                                              \
+        if (R > 1)                                                                          \
+            tile_dot(2, 5, 6);                                                              \
+        if (R > 1 && W > 1)                                                                 \
+            tile_dot(3, 5, 7);                                                              \
+    } while (0)
+#define CHAIN(LOAD_X, LOAD_Y)                                                               \
+    do {                                                                                    \
+        LOAD_X(2);                                                                          \
+        LOAD_Y(0);                                                                          \
+        PRODUCTS();                                                                         \
+        LOAD_X(1);                                                                          \
+        PRODUCTS();                                                                         \
+        LOAD_Y(1);                                                                          \
+        PRODUCTS();                                                                         \
+        LOAD_X(0);                                                                          \
+        PRODUCTS();                                                                         \
+        LOAD_Y(2);                                                                          \
+        PRODUCTS();                                                                         \
+        LOAD_Y(0);                                                                          \
+        PRODUCTS();                                                                         \
+    } while (0)
+
+INLINE void product(const int planes, const int R, const int W, const bool turned, const float *a,
+                    const float *b, int64_t n, float *c, size_t bytes)
+{
+    int64_t step = planes * PLANE, next = n * step, down = SIDE * (int64_t)(bytes / sizeof(float));
+
+    tile_zero(0);
+    tile_zero(1);
+    tile_zero(2);
+    tile_zero(3);
+    for (int64_t i = 0; i < n; i++, a += step, b += step) {
+        if (planes == 1) {
+            LOAD_A(0);
+            LOAD_B(0);
+            PRODUCTS();
+        } else if (turned) {
+            CHAIN(LOAD_B, LOAD_A);
+        } else {
+            CHAIN(LOAD_A, LOAD_B);
+        }
+    }
+    tile_store(0, c, bytes);
+    if (W > 1)
+        tile_store(1, c + SIDE, bytes);
+    if (R > 1)
+        tile_store(2, c + down, bytes);
+    if (R > 1 && W > 1)
+        tile_store(3, c + down + SIDE, bytes);
+}
+
+/* rows x cols of sums, at most a tile, rows 2 SIDE apart, go to C's row i and column j. */
+static void settle(const struct gemm *g, const float *sum, int64_t i, int64_t j, int64_t rows,
+                   int64_t cols, bool first)
+{
+    bool add = g->mode == GEMM_ADD || !first;
+    int64_t down = g->turned ? cols : rows, along = g->turned ? rows : cols;
+    float *c = g->turned ? g->c + j * g->ldc + i : g->c + i * g->ldc + j;
+    vec r[SIDE], bias = v_zero();
+
+    for (int64_t l = 0; l < SIDE; l++)
+        r[l] = v_load(sum + l * 2 * SIDE);
+    if (g->turned)
+        v_turn(r);
+    if (first && g->bias)
+        bias = v_row(g->bias + (g->turned ? i : j), 0, along);
+    for (int64_t l = 0; l < down; l++, c += g->ldc) {
+        vec x = r[l];
+        if (first && g->bias)
+            x = x + bias;
+        if (add)
+            x = x + v_row(c, 0, along);
+        v_row_put(c, 0, along, x);
+    }
+}
+
+typedef void product_fn(const float *a, const float *b, int64_t n, float *c, size_t bytes);
+
+/* The tiles of 32 rows packed as `panel` and 32 columns as `strips`: into C as they are where
+ * nothing is added, else by way of `sum`. */
+static void tile(product_fn *const by[2][2][2], const struct gemm *g, int64_t i, int64_t j,
+                 int64_t rows, int64_t cols, const float *panel, const float *strips, int64_t n,
+                 bool first, float *sum)
+{
+    bool as_is = first && g->mode == GEMM_SET && !g->bias && !g->turned && rows == 2 * SIDE &&
+                 cols == 2 * SIDE;
+    bool two = rows > SIDE, wide = cols > SIDE;
+
+    if (as_is) {
+        by[0][1][1](panel, strips, n, g->c + i * g->ldc + j, (size_t)g->ldc * sizeof(float));
+        return;
+    }
+    for (int64_t l = 0; !g->turned && l < rows; l++) {
+        __builtin_prefetch(g->c + (i + l) * g->ldc + j, 1);
+        __builtin_prefetch(g->c + (i + l) * g->ldc + j + cols - 1, 1);
+    }
+    by[g->turned][two][wide](panel, strips, n, sum, 2 * SIDE * sizeof(float));
+    for (int64_t r = 0; r < rows; r += SIDE)
+        for (int64_t w = 0; w < cols; w += SIDE)
+            settle(g, sum + r * 2 * SIDE + w, i + r, j + w, MIN(SIDE, rows - r),
+                   MIN(SIDE, cols - w), first);
+}
+
+INLINE void sweep(const int planes, product_fn *const by[2][2][2], const struct gemm *g,
+                  int64_t i0, int64_t i1, int64_t j0, int64_t J, int64_t k0, int64_t K,
+                  const float *packed, float *scratch)
+{
+    int64_t n = steps_of(K), strip = strip_floats(planes, K);
+    float *panel = scratch, *sum = scratch + 2 * strip_floats(planes, GEMM_K);
+
+    tiles_begin();
+    for (int64_t i = i0; i < i1; i += 2 * SIDE) {
+        int64_t rows = MIN(2 * SIDE, i1 - i);
+        for (int64_t r = 0; r < rows; r += SIDE) {
+            struct view2 a = view2_at(g->a, i + r, k0);
+            float *to = panel + r / SIDE * strip;
+            if (a.half)
+                pack(planes, false, true, to, a.p, a.row, a.col, MIN(SIDE, rows - r), K);
+            else
+                pack(planes, false, false, to, a.p, a.row, a.col, MIN(SIDE, rows - r), K);
+        }
+        for (int64_t j = 0; j < J; j += 2 * SIDE)
+            tile(by, g, i, j0 + j, rows, MIN(2 * SIDE, J - j), panel, packed + j / SIDE * strip, n,
+                 k0 == 0, sum);
+    }
+    tiles_end();
+}
+
+#define PRODUCT(P, R, W, turned)                                                            \
+    static void product_##P##R##W##turned(const float *a, const float *b, int64_t n,        \
+                                          float *c, size_t bytes)                           \
+    {                                                                                       \
+        product(P, R, W, turned, a, b, n, c, bytes);                                        \
+    }
+#define NAMES(P, turned)                                                                    \
+    { { product_##P##11##turned, product_##P##12##turned },                                 \
+      { product_##P##21##turned, product_##P##22##turned } }
+#define KERNEL(P)                                                                           \
+    PRODUCT(P, 1, 1, 0) PRODUCT(P, 1, 2, 0) PRODUCT(P, 2, 1, 0) PRODUCT(P, 2, 2, 0)         \
+    PRODUCT(P, 1, 1, 1) PRODUCT(P, 1, 2, 1) PRODUCT(P, 2, 1, 1) PRODUCT(P, 2, 2, 1)         \
+    static int64_t floats_##P(int64_t K, int64_t J)                                         \
+    {                                                                                       \
+        return strip_floats(P, K) * ((J + SIDE - 1) / SIDE);                                \
+    }                                                                                       \
+    static void pack_##P(float *to, struct view2 b, int64_t K, int64_t J)                   \
+    {                                                                                       \
+        pack_b(P, to, b, K, J);                                                             \
+    }                                                                                       \
+    static void sweep_##P(const struct gemm *g, int64_t i0, int64_t i1, int64_t j0,         \
+                          int64_t J, int64_t k0, int64_t K, const float *packed,            \
+                          float *scratch)                                                   \
+    {                                                                                       \
+        static product_fn *const by[2][2][2] = { NAMES(P, 0), NAMES(P, 1) };                \
+        sweep(P, by, g, i0, i1, j0, J, k0, K, packed, scratch);                             \
+    }
+KERNEL(1)
+KERNEL(3)
+
+const struct gemm_kernel *amx_kernel(bool bf16)
+{
+    static const struct gemm_kernel of[] = {
+        { "amx", true, false, 2 * SIDE, GEMM_J, 64, 0.008, floats_3, pack_3, sweep_3 },
+        { "amx", true, false, 2 * SIDE, GEMM_J, 64, 0.003, floats_1, pack_1, sweep_1 },
+    };
+
+    return tiles_there() ? &of[bf16] : NULL;
+}
+#else
+const struct gemm_kernel *amx_kernel(bool bf16)
+{
+    (void)bf16;
+    return NULL;
+}
+#endif

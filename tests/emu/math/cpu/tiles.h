@@ -1,0 +1,77 @@
+/* tiles.h - tile registers as the emulator has them: amx.c compiled with it is emu_amx_kernel(),
+ * on any machine whose vectors are as wide as a tile's row.
+ *
+ * Sums are taken as the instruction takes them: a word's two products after each other, each
+ * multiply-add rounded once, numbers below 2^-126 being 0. */
+#ifndef TILES_H
+#define TILES_H
+
+#include "math/cpu/gemm.h"
+
+#define amx_kernel emu_amx_kernel
+const struct gemm_kernel *amx_kernel(bool bf16);
+
+#if LANES == 16
+#define TILES
+
+static _Thread_local struct { bool begun; vec row[8][16]; } tiles;
+
+static inline bool tiles_there(void)
+{
+    return true;
+}
+
+static inline void tiles_begin(void)
+{
+    memset(&tiles, 0x7f, sizeof tiles);            /* 3e38: of no use as it is */
+    tiles.begun = true;
+}
+
+static inline void tiles_end(void)
+{
+    tiles.begun = false;
+}
+
+static inline void tile_zero(int r)
+{
+    BUG_IF(!tiles.begun);
+    memset(tiles.row[r], 0, sizeof tiles.row[r]);
+}
+
+static inline void tile_load(int r, const float *p, size_t bytes)
+{
+    BUG_IF(!tiles.begun);
+    for (int i = 0; i < 16; i++)
+        tiles.row[r][i] = v_load(p + (size_t)i * bytes / sizeof(float));
+}
+
+static inline void tile_store(int r, float *p, size_t bytes)
+{
+    BUG_IF(!tiles.begun);
+    for (int i = 0; i < 16; i++)
+        v_store(p + (size_t)i * bytes / sizeof(float), tiles.row[r][i]);
+}
+
+/* Denormals as zero. */
+INLINE vec tile_flush(vec x)
+{
+    return v_if((ivec)(v_abs(x) < 0x1p-126f), v_zero(), x);
+}
+
+static inline void tile_dot(int c, int a, int b)
+{
+    BUG_IF(!tiles.begun);
+    for (int i = 0; i < 16; i++)
+        for (int l = 0; l < 16; l++) {
+            int32_t word = ((ivec)tiles.row[a][i])[l];
+            ivec both = (ivec)tiles.row[b][l], at = word - (ivec){ 0 };
+            vec low = tile_flush((vec)(at << 16)) * tile_flush((vec)(both << 16)),
+                high = tile_flush((vec)(at & (int32_t)0xffff0000)) *
+                       tile_flush((vec)(both & (int32_t)0xffff0000));
+            tiles.row[c][i] = tile_flush(tiles.row[c][i] + low);
+            tiles.row[c][i] = tile_flush(tiles.row[c][i] + high);
+        }
+}
+#endif
+
+#endif
