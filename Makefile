@@ -120,9 +120,10 @@ $B/bin/$1: $B/$1/main.c.o $B/$1.a $(call archives,$(USES_$1))
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool,$t)))
 
-# The CUDA backend compiled for the CPU: before math.a on a link it takes the backend's place
+# The CUDA backend compiled for the CPU: before math.a on a link it takes the backend's place; and
+# the product on tile registers, a second one
 EMU_CU  := $(patsubst %,$B/emu/%.o,$(filter %.cu,$(CUDA_SRC)) $(filter-out %/lt.c,$(filter %.c,$(CUDA_SRC))))
-EMU     := $(EMU_CU) $(patsubst %,$B/%.o,$(wildcard tests/emu/*.c tests/emu/*.cpp)) $B/emu/tests/emu/race.cu.o
+EMU     := $(EMU_CU) $B/emu/lib/math/cpu/amx.c.o $(patsubst %,$B/%.o,$(wildcard tests/emu/*.c tests/emu/*.cpp)) $B/emu/tests/emu/race.cu.o
 EMU_CPP  = -Itests/emu $(CPPFLAGS)
 EMU_CXX := -std=c++17 -pthread -Wall -Wextra -Wno-unknown-pragmas -fno-exceptions -fno-rtti \
            $(CFLAGS_$(MODE)) $(if $(filter release,$(MODE)),-O2)

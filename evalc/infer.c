@@ -15,13 +15,13 @@
 enum { LOGITS_MAX = 1 << 24 };                 /* of a model in host memory at a time */
 
 struct infer {
-    const char   *folder;
+    const char   *folder, *ref_folder;
     struct config c;                           /* what rows must fit */
     struct dev   *d;
     struct model *m, *ref;                     /* ref NULL: none */
     struct pass  *pass, *ref_pass;
     struct arena *pass_a;                      /* of the passes alone, which may be made anew */
-    bool          ranks;
+    bool          ranks, kl;                   /* asked for */
     int64_t       micro_tokens, max_tokens, max_targets;
 };
 
@@ -81,6 +81,17 @@ static enum st check_tokenizer(const struct folders *f, const struct header *h, 
                 "re-run tokenize with the model's", theirs, shown(view_of(folder)), own);
 }
 
+static enum st check_vocabulary(const struct header *h, const char *stream, int64_t V,
+                                const struct folders *f)
+{
+    if (h->vocab <= V)
+        return ST_OK;
+    err_place("%s", shown(view_of(stream)));
+    return fail(ST_DATA, "its tokenizer has %lld ids, the model in '%s' only %lld; they do not "
+                "belong together", (long long)h->vocab, shown(view_of(infer_folder(f))),
+                (long long)V);
+}
+
 enum st infer_open(struct infer **to, const struct folders *f, const struct header *h,
                    const char *stream, const char *device, int threads, int64_t micro_tokens,
                    struct arena *a)
@@ -98,14 +109,9 @@ enum st infer_open(struct infer **to, const struct folders *f, const struct head
     v->micro_tokens = micro_tokens;
     v->pass_a = arena_new(0);
     if ((st = check_tokenizer(f, h, stream, a)) != ST_OK ||
-        (st = config_read(&c, config, a)) != ST_OK)
+        (st = config_read(&c, config, a)) != ST_OK ||
+        (st = check_vocabulary(h, stream, c.V, f)) != ST_OK)
         return st;
-    if (h->vocab > c.V) {
-        err_place("%s", shown(view_of(stream)));
-        return fail(ST_DATA, "its tokenizer has %lld ids, the model in '%s' only %lld; they do not "
-                    "belong together", (long long)h->vocab, shown(view_of(v->folder)),
-                    (long long)c.V);
-    }
     if ((st = dev_open(&v->d, device, threads, a)) != ST_OK ||
         (st = folders_open(&v->m, f, l, v->d, false, a)) != ST_OK)
         return st;
@@ -126,21 +132,31 @@ void infer_ranks(struct infer *v)
 enum st infer_against(struct infer *v, const struct folders *ref, const struct header *h,
                       const char *stream, struct arena *a)
 {
-    struct lora *l = ARENA_NEW(a, struct lora, 1);
-    enum st st = check_tokenizer(ref, h, stream, a);
+    struct lora *l;
+    enum st st;
 
-    if (!l)
+    if (v->ref)
+        return ST_OK;
+    if (!(l = ARENA_NEW(a, struct lora, 1)))
         return ST_SYS;
-    if (st != ST_OK || (st = folders_open(&v->ref, ref, l, v->d, false, a)) != ST_OK)
+    v->ref_folder = infer_folder(ref);
+    if ((st = check_tokenizer(ref, h, stream, a)) != ST_OK ||
+        (st = folders_open(&v->ref, ref, l, v->d, false, a)) != ST_OK ||
+        (st = check_vocabulary(h, stream, v->ref->c.V, ref)) != ST_OK)
         return st;
-    if (v->ref->c.V != v->m->c.V) {
-        err_place("%s", shown(view_of(infer_folder(ref))));
-        return fail(ST_DATA, "a vocabulary of %lld, that of '%s' is %lld; no divergence can be "
-                    "taken", (long long)v->ref->c.V, shown(view_of(v->folder)),
-                    (long long)v->m->c.V);
-    }
     v->c.positions = MIN(v->m->c.positions, v->ref->c.positions);
+    v->c.V = MIN(v->m->c.V, v->ref->c.V);
     return ST_OK;
+}
+
+enum st infer_divergence(struct infer *v)
+{
+    v->kl = true;
+    if (v->ref->c.V == v->m->c.V)
+        return ST_OK;
+    err_place("%s", shown(view_of(v->ref_folder)));
+    return fail(ST_DATA, "a vocabulary of %lld, that of '%s' is %lld; no divergence can be taken",
+                (long long)v->ref->c.V, shown(view_of(v->folder)), (long long)v->m->c.V);
 }
 
 /* Passes that hold the largest pack of the batch. */
@@ -177,7 +193,8 @@ static enum st known_new(struct known *k, const struct infer *v, int64_t n, stru
 {
     *k = (struct known){ .logp = ARENA_NEW(a, float, n), .hit = ARENA_NEW(a, uint8_t, n) };
     if (!k->logp || !k->hit || (v->ranks && !(k->rank = ARENA_NEW(a, int32_t, n))) ||
-        (v->ref && (!(k->ref = ARENA_NEW(a, float, n)) || !(k->kl = ARENA_NEW(a, double, n)))))
+        (v->ref && !(k->ref = ARENA_NEW(a, float, n))) ||
+        (v->kl && !(k->kl = ARENA_NEW(a, double, n))))
         return ST_SYS;
     return ST_OK;
 }
@@ -188,18 +205,18 @@ static enum st look_at_all(struct infer *v, const struct pack *pack, struct know
 {
     int64_t V = v->m->c.V, n = pack->n_targets, some = MIN(n, MAX(1, LOGITS_MAX / V));
     size_t mark = arena_mark(a);
-    float *x = ARENA_NEW(a, float, some * V), *y = v->ref ? ARENA_NEW(a, float, some * V) : NULL;
-    enum st st = x && (y || !v->ref) ? ST_OK : ST_SYS;
+    float *x = ARENA_NEW(a, float, some * V), *y = v->kl ? ARENA_NEW(a, float, some * V) : NULL;
+    enum st st = x && (y || !v->kl) ? ST_OK : ST_SYS;
 
     for (int64_t at = 0; at < n && st == ST_OK; at += some) {
         int64_t many = MIN(some, n - at);
-        if ((st = model_logits_of(v->m, v->pass, at, many, x)) == ST_OK && v->ref)
+        if ((st = model_logits_of(v->m, v->pass, at, many, x)) == ST_OK && v->kl)
             st = model_logits_of(v->ref, v->ref_pass, at, many, y);
         if (st == ST_OK)
             st = dev_sync(v->d);
         if (st == ST_OK && v->ranks)
             whole_rank(k->rank + at, x, pack->target + at, many, V, v->d->threads);
-        if (st == ST_OK && v->ref)
+        if (st == ST_OK && v->kl)
             whole_kl(k->kl + at, x, y, many, V, v->d->threads);
     }
     arena_back(a, mark);
@@ -215,7 +232,7 @@ static enum st run_pack(struct infer *v, const struct pack *pack, struct known *
     model_forward(v->m, v->pass, pack, NULL, k->logp, k->hit);
     if (v->ref)
         model_forward(v->ref, v->ref_pass, pack, NULL, k->ref, NULL);
-    return v->ranks || v->ref ? look_at_all(v, pack, k, a) : ST_OK;
+    return v->ranks || v->kl ? look_at_all(v, pack, k, a) : ST_OK;
 }
 
 /* A label's mismatched completion, as a row of its own behind it. */

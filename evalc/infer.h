@@ -17,8 +17,9 @@ struct sum {                                   /* one sequence */
     int64_t      n, hits;                      /* how many; how many are the model's first choice */
     const float *token;                        /* [n] the log-probability of each */
     const int32_t *rank;                       /* [n] how many ids are likelier; infer_ranks() */
-    double       kl, ref;                      /* infer_against(): sum over the tokens of KL(model
-                                                * || reference), and their sum under the latter */
+    double       ref;                          /* infer_against(): logp under that model */
+    double       kl;                           /* infer_divergence(): sum over the tokens of
+                                                * KL(model || reference) */
 };
 
 struct item {                                  /* a row of a window */
@@ -46,12 +47,14 @@ enum st infer_open(struct infer **v, const struct folders *f, const struct heade
                    struct arena *a) must_use;
 struct model *infer_model(const struct infer *v);
 
-/* Asks for more from now on, at the cost of the logits of every target.  infer_against() loads a
- * second model: ST_DATA where its tokenizer is not that of the rows, or its vocabulary another than
- * the first one's. */
+/* Asks for more from now on.  infer_against() loads a second model, once however often it is asked
+ * for, and gives sum.ref: ST_DATA where its tokenizer is not that of the rows, or its vocabulary
+ * too small.  Ranks, and sum.kl against that model, cost the logits of every target as well; the
+ * latter is ST_DATA where the two vocabularies are not one size. */
 void infer_ranks(struct infer *v);
 enum st infer_against(struct infer *v, const struct folders *ref, const struct header *h,
                       const char *stream, struct arena *a) must_use;
+enum st infer_divergence(struct infer *v) must_use;
 
 /* Scores the items that ask for it; results live in a.  p counts rows, pack by pack.
  *   ST_DATA  a row the model cannot take (its place is told), or a log-probability that is no

@@ -17,7 +17,7 @@ static const struct opt opts[] = {
       "said in the record; method, lambda and seed are pareto's", 0, 0 },
     {  0,  "items", OPT_TEXT, &arg.items, "FILE",
       "figures of every row, keyed by src, id and row", 0, 0 },
-    {  0,  "device", OPT_TEXT, &arg.device, "NAME", "auto, cpu or cuda[:N][,f32]", 0, 0 },
+    {  0,  "device", OPT_TEXT, &arg.device, "NAME", "auto, cpu[,bf16] or cuda[:N][,f32]", 0, 0 },
     {  0,  "threads", OPT_INT, &arg.threads, "N", "0: what the machine lends", 0, 1024 },
     {  0,  "micro-tokens", OPT_INT, &arg.micro_tokens, "N",
       "tokens in one forward; never changes a result", 1, 1 << 24 },

@@ -40,6 +40,19 @@ static bool has_option(const struct task *t, const char *name)
     return false;
 }
 
+static enum st unheeded(const char *option)
+{
+    char all[512] = "";
+
+    for (int64_t i = 0; tasks[i]; i++)
+        if (has_option(tasks[i], option)) {
+            size_t n = strlen(all);
+            snprintf(all + n, sizeof all - n, "%s%s", n ? " or " : "", tasks[i]->name);
+        }
+    err_place("--%s", option);
+    return fail(ST_USAGE, "belongs to --task %s", all);
+}
+
 /* Every option given belongs to the tool or to a task that runs. */
 static enum st check_options(const struct task *const picked[])
 {
@@ -48,10 +61,8 @@ static enum st check_options(const struct task *const picked[])
             bool heeded = !opt_given(o->name);
             for (int64_t k = 0; picked[k]; k++)
                 heeded = heeded || has_option(picked[k], o->name);
-            if (!heeded) {
-                err_place("--%s", o->name);
-                return fail(ST_USAGE, "belongs to --task %s", tasks[i]->name);
-            }
+            if (!heeded)
+                return unheeded(o->name);
         }
     return ST_OK;
 }

@@ -15,6 +15,7 @@
 #include "base/opt.h"
 #include "figure.h"
 #include "infer.h"
+#include "items.h"
 #include "report.h"
 #include "score.h"
 
@@ -48,11 +49,14 @@ struct job {
     int64_t               micro_tokens;        /* --micro-tokens */
     struct figures       *figures;             /* end(): the record of the run */
     struct figures       *item;                /* row(): its own figures; NULL: not wanted */
+    struct items         *items;               /* end(): for those that come late; NULL likewise */
     struct report        *report;              /* for a task that puts records itself */
+    bool                  quiet;               /* no progress on the terminal */
     bool                  others;              /* start() may set it: labels that are scored get a
                                                 * mismatched completion (other.h) */
     int64_t               n_streams;
     const char           *const *stream;       /* names of the inputs */
+    const char           *out;                 /* and where the result goes, "-": stdout */
     int64_t               n_sources;
     struct view           source[TASK_SOURCES_MAX];   /* names, in the order they came */
 };
@@ -62,6 +66,7 @@ struct task {
     const char       *paper;                   /* where the figure comes from; may be NULL */
     unsigned          kinds;                   /* TASK_KIND()s that row() gets */
     unsigned          scored;                  /* those the model scores first; 0: runs without */
+    unsigned        (*scores)(void);           /* instead of `scored`, where options decide */
     bool              model;                   /* it wants job.infer though nothing is scored */
     bool              copies;                  /* it gives the stream back: it stands alone */
     bool              reports;                 /* it puts records of its own: it stands alone */

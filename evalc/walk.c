@@ -5,6 +5,7 @@
  * input, whatever the packing did. */
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/run.h"
 #include "other.h"
 #include "rows.h"
@@ -14,7 +15,6 @@
 #define WINDOW_PACKS     16                    /* a window has about this many packs of tokens, */
 #define WINDOW_BYTES_MAX (64 << 20)            /* and about this many bytes of records */
 #define TASKS_MAX        16
-#define KEY_FIGURES      3                     /* of an item: src, id, row */
 
 struct walk {
     const struct setup *s;
@@ -24,9 +24,8 @@ struct walk {
     struct rows         rows;
     struct job          job;
     struct folders      folders;
-    struct figures      figures, item;
-    struct buf          item_bytes;
-    struct out         *items;
+    struct figures      figures;
+    struct items        items;
     bool                started;               /* the report is open and must be closed */
     struct arena       *window;
     struct other        other;
@@ -42,8 +41,10 @@ static enum st check_usage(struct walk *w)
     const struct task *t = w->task[0];
 
     for (int64_t k = 0; w->task[k]; k++) {
-        w->scored |= w->task[k]->scored;
-        w->model |= w->task[k]->scored || w->task[k]->model;
+        const struct task *each = w->task[k];
+        unsigned scored = each->scores ? each->scores() : each->scored;
+        w->scored |= scored;
+        w->model |= scored || each->model;
     }
     err_place("--model");
     if (w->model && !s->model)
@@ -61,10 +62,8 @@ static enum st check_usage(struct walk *w)
     err_place("--items");
     if (s->items && !t->look && (t->copies || t->reports))
         return fail(ST_USAGE, "--task %s has no figures per row", t->name);
-    if (s->items && strcmp(s->items, s->out) == 0)
-        return fail(ST_USAGE, "'%s' is where the result goes too (-o)", shown(view_of(s->items)));
     err_place(NULL);
-    return ST_OK;
+    return s->items ? file_apart("items", s->items, "out", s->out) : ST_OK;
 }
 
 /* What the run's record starts with: tasks, model, labels. */
@@ -106,7 +105,10 @@ static enum st open_all(struct walk *w, char *const *name, int n, struct arena *
     w->job.figures = &w->figures;
     w->job.stream = n ? (const char *const *)name : rows_stdin;
     w->job.n_streams = n ? n : 1;
-    w->job.item = s->items ? &w->item : NULL;
+    w->job.item = s->items ? &w->items.f : NULL;
+    w->job.items = s->items ? &w->items : NULL;
+    w->job.quiet = s->quiet;
+    w->job.out = s->out;
     if ((w->model && (st = find_model(w, a)) != ST_OK) || (st = identity(w)) != ST_OK ||
         (st = rows_open(&w->rows, name, n, w->model || w->task[0]->copies, a)) != ST_OK)
         return st;
@@ -120,7 +122,7 @@ static enum st open_all(struct walk *w, char *const *name, int n, struct arena *
             return st;
     if (w->job.others)
         other_open(&w->other, infer_positions(w->job.infer));
-    if (s->items && (st = out_open(&w->items, s->items, &w->rows.header, OUT_AUTO, a)) != ST_OK)
+    if (s->items && (st = items_open(&w->items, s->items, &w->rows.header, a)) != ST_OK)
         return st;
     st = report_open(&w->job.report, s->out, s->to, w->task[0]->copies, &w->rows.header, a);
     w->started = st == ST_OK;
@@ -173,43 +175,25 @@ static enum st source_of(struct walk *w, const struct item *item, int64_t *sourc
     return name ? ST_OK : ST_SYS;
 }
 
-/* This row's own figures, under its key. */
-static enum st put_item(struct walk *w)
-{
-    enum st st;
-
-    w->item_bytes.n = 0;
-    if ((st = figures_write(&w->item_bytes, &w->item)) != ST_OK)
-        return st;
-    return out_put(w->items, w->item_bytes.p, w->item_bytes.n, 0);
-}
-
 /* One row to every task that takes its kind. */
 static enum st deliver(struct walk *w, const struct item *item)
 {
     struct seen seen = { .r = &item->rec, .row = item->row, .stream = item->n_stream,
                          .n_seqs = item->n_seqs, .seq = item->seq, .own = item->own };
     bool taken = false;
-    uint8_t id[8];
     enum st st = source_of(w, item, &seen.source);
 
-    for (int i = 0; i < 8; i++)
-        id[i] = (uint8_t)(item->rec.id >> (56 - 8 * i));
     for (int64_t k = 0; st == ST_OK && w->task[k]; k++) {
         if (!(w->task[k]->kinds & TASK_KIND(item->rec.kind)))
             continue;
         taken = true;
-        if (w->items) {
-            w->item = figures_in(w->window);
-            figures_text(&w->item, "src", item->rec.src);
-            figures_bin(&w->item, "id", id, sizeof id);
-            figures_int(&w->item, "row", item->row);
-        }
+        if (w->job.items)
+            items_row(&w->items, item->rec.src, item->rec.id, item->row, w->window);
         st = w->task[k]->row(&w->job, &seen);
-        if (st == ST_OK && w->items && w->item.n > KEY_FIGURES)
-            st = put_item(w);
+        if (st == ST_OK && w->job.items)
+            st = items_put(&w->items);
     }
-    if (st != ST_OK)
+    if (st != ST_OK && !err_placed())
         err_at("%s:%lld", shown(view_of(item->stream)), (long long)item->at);
     w->ignored += !taken && item->rec.kind != REC_STEP;
     return st;
@@ -234,6 +218,7 @@ static enum st rows_through(struct walk *w)
             st = infer_items(w->job.infer, item, n, &w->progress, w->window);
         if (st != ST_OK)
             return st;
+        err_place(NULL);
         for (int64_t i = 0; st == ST_OK && i < n; i++) {
             st = deliver(w, &item[i]);
             if (!w->scored)
@@ -292,7 +277,10 @@ enum st walk(const struct setup *s, char *const *name, int n, struct arena *a)
         arena_free(w.window);
         return w.task[0]->alone(s, name, n, a);
     }
-    if (st == ST_OK && (st = check_usage(&w)) == ST_OK)
+    if (st == ST_OK && (st = check_usage(&w)) == ST_OK &&
+        (st = file_unread("out", s->out, (const char *const *)name, n)) == ST_OK && s->items)
+        st = file_unread("items", s->items, (const char *const *)name, n);
+    if (st == ST_OK)
         st = open_all(&w, name, n, a);
     if (st == ST_OK) {
         bool person = !s->quiet && isatty(STDERR_FILENO);
@@ -304,8 +292,7 @@ enum st walk(const struct setup *s, char *const *name, int n, struct arena *a)
     if (st == ST_OK)
         st = finish(&w);
     struct view state = w.started && w.task[0]->copies ? rows_state(&w.rows) : (struct view){ 0 };
-    if (w.items)
-        st = out_close(w.items, st, (struct view){ 0 });
+    st = items_close(&w.items, st);
     if (w.started)
         st = report_close(w.job.report, st, state);
     rows_close(&w.rows);
@@ -314,7 +301,6 @@ enum st walk(const struct setup *s, char *const *name, int n, struct arena *a)
             w.task[k]->leave(&w.job);
     infer_close(w.job.infer);
     other_close(&w.other);
-    buf_free(&w.item_bytes);
     arena_free(w.window);
     return st;
 }

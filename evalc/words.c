@@ -80,11 +80,12 @@ static enum st noted_bytes(const char *folder, const struct tokenizer *bytes, bo
 static enum st find(struct words *w, const struct folders *f, const struct header *h,
                     struct arena *a)
 {
-    const char *folder[] = { f->adapter ? f->adapter : f->base, f->base };
+    const char *folder[] = { f && f->adapter ? f->adapter : f ? f->base : NULL,
+                             f ? f->base : NULL };
     bool is = false;
     enum st st = ST_OK;
 
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; f && i < 2; i++) {
         const char *path = arena_printf(a, "%s/tokenizer.json", folder[i]);
         if (!path)
             return ST_SYS;
@@ -98,6 +99,8 @@ static enum st find(struct words *w, const struct folders *f, const struct heade
     is = h && memcmp(h->tokenizer, w->t->sha, sizeof w->t->sha) == 0;
     for (int i = 0; st == ST_OK && !h && !is && i < 2; i++)
         st = noted_bytes(folder[i], w->t, &is, a);
+    if (st == ST_OK && !is && !f)
+        return fail(ST_USAGE, "name the rows' tokenizer with --tokenizer");
     if (st == ST_OK && !is)
         return fail(ST_USAGE, "no tokenizer.json in '%s'; name the tokenizer with --tokenizer",
                     shown(view_of(folder[0])));
@@ -183,7 +186,7 @@ enum st words_open(struct words *w, const struct folders *f, const char *name,
     if (h && memcmp(h->tokenizer, w->t->sha, sizeof w->t->sha) != 0)
         return fail(ST_DATA, "the rows were made with another tokenizer than this one");
     err_place(NULL);
-    return ends(w, f, a);
+    return f ? ends(w, f, a) : ST_OK;
 }
 
 void words_close(struct words *w)

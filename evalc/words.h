@@ -19,7 +19,8 @@ struct words {
 /* `name`: a folder, a tokenizer.json or `bytes`; NULL: the adapter's folder where it has one, else
  * the base's, and of a checkpoint without one the built-in, where its training noted that.  h: the
  * header of rows that must be of this tokenizer, NULL: none.  Ends are those of
- * generation_config.json, else config.json, and the tokenizer's own.
+ * generation_config.json, else config.json, and the tokenizer's own.  f NULL: no model, and no
+ * ends; then only rows of the built-in go without a name.
  *   ST_OK; ST_USAGE no tokenizer there; ST_DATA a broken one, or another than the rows'; ST_SYS */
 enum st words_open(struct words *w, const struct folders *f, const char *name,
                    const struct header *h, struct arena *a) must_use;

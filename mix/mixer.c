@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "log.h"
 #include "mixer.h"
 
@@ -116,6 +117,25 @@ enum st mixer_loop(struct mixer *m)
 
 /* ---- beginning and end ---- */
 
+/* Nothing is written that is read, and the log is not the stream. */
+static enum st apart(struct mixer *m)
+{
+    const char *const written[][2] = { { "out", m->arg->out }, { "log", m->arg->log } };
+    struct cursor *all[4 * SOURCE_MAX];
+    int64_t n = mixer_sources(m, all);
+    enum st st = ST_OK;
+
+    for (int i = 0; i < countof(written) && written[i][1]; i++) {
+        st = file_unread(written[i][0], written[i][1], (const char *const *)m->arg->operand,
+                         m->arg->n_operands);
+        for (int64_t k = 0; k < n && st == ST_OK; k++)
+            st = file_unread(written[i][0], written[i][1], &all[k]->how.name, 1);
+        if (st != ST_OK)
+            return st;
+    }
+    return m->arg->log ? file_apart("log", m->arg->log, "out", m->arg->out) : ST_OK;
+}
+
 enum st mixer_out(struct mixer *m)
 {
     static const struct { const char *name; enum out_form form; } forms[] = {
@@ -131,7 +151,9 @@ enum st mixer_out(struct mixer *m)
                     shown(view_of(m->arg->to)));
     }
     err_place(NULL);
-    enum st st = out_open(&m->out, m->arg->out, m->header, forms[k].form, m->arena);
+    enum st st = apart(m);
+    if (st == ST_OK)
+        st = out_open(&m->out, m->arg->out, m->header, forms[k].form, m->arena);
     struct stat s;
     m->live = st == ST_OK && fstat(out_fd(m->out), &s) == 0 && !S_ISREG(s.st_mode);
     return st;

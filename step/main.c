@@ -80,7 +80,7 @@ static const struct opt opts[] = {
     INT("save-every", arg.save_every, "updates between checkpoints; 0: only at the end", 1e15),
     INT("keep", arg.keep, "newest checkpoints that stay; 0: all", 1e9),
     TEXT("save-dtype", arg.save_dtype, "TYPE", "of model.safetensors: f32, bf16 or f16"),
-    TEXT("device", arg.device, "NAME", "auto, cpu or cuda[:N][,f32]"),
+    TEXT("device", arg.device, "NAME", "auto, cpu[,bf16] or cuda[:N][,f32]"),
     INT("threads", arg.threads, "0: what affinity and cgroup allow", 4096),
     INT("seed", arg.seed, "of everything random: the weights of --init, noise in updates", 9e18),
     INT("seed-init", arg.seed_init, "of the weights of --init, if not --seed", 9e18),

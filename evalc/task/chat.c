@@ -132,13 +132,12 @@ static enum st encode(struct talker *t)
 }
 
 /* The answer to the last turn, written as it comes.  ST_DATA: this conversation cannot be; its
- * message is kept and the conversation goes on without the turn. */
+ * message is kept, and where nothing is `begun` a person may go on without the turn. */
 static enum st reply(struct talker *t)
 {
     int64_t n = 0;
     enum st st = encode(t);
 
-    t->begun = false;
     if (st != ST_OK)
         return st;
     n = (int64_t)(t->id.n / sizeof(int32_t));
@@ -170,9 +169,10 @@ static enum st reply(struct talker *t)
 
 static enum st talk(struct talker *t)
 {
-    bool asks = isatty(STDIN_FILENO) && t->terminal && !t->s->quiet;
+    bool person = isatty(STDIN_FILENO), asks = person && t->terminal && !t->s->quiet;
     struct view line;
     size_t used = 0;
+    int64_t n_lines = 0;
     enum st st = begin(t);
 
     while (st == ST_OK) {
@@ -180,25 +180,27 @@ static enum st talk(struct talker *t)
             break;
         if ((st = next_line(t, &line, &used)) != ST_OK)
             break;
+        err_place("stdin:%lld", (long long)++n_lines);
         if (view_is(line, "/new")) {
             st = begin(t);
             continue;
         }
         size_t mark = t->turns.n;
         struct view marker;
-        if (utf8_prefix(line.p, line.n) != line.n || chat_marked(&t->chat, line, &marker)) {
-            warn("the line %s; say it otherwise", utf8_prefix(line.p, line.n) == line.n
-                 ? "holds a special token" : "is not UTF-8");
-            continue;
-        }
-        if ((st = add_turn(t, ROLE_USER, line)) == ST_OK)
+        t->begun = false;
+        if (utf8_prefix(line.p, line.n) != line.n || chat_marked(&t->chat, line, &marker))
+            st = fail(ST_DATA, "the line %s; say it otherwise",
+                      utf8_prefix(line.p, line.n) == line.n ? "holds a special token"
+                                                            : "is not UTF-8");
+        else if ((st = add_turn(t, ROLE_USER, line)) == ST_OK)
             st = reply(t);
-        if (st == ST_DATA && !t->begun) {
+        if (st == ST_DATA && !t->begun && person) {
             warn("%s; /new begins afresh", err_text());
             err_clear();
             t->turns.n = mark;
             st = ST_OK;
         }
+        err_place(NULL);
     }
     if (asks && (st == ST_END || st == ST_STOP))
         (void)!write(STDOUT_FILENO, "\n", 1);

@@ -4,6 +4,7 @@
  * so a stream of any length passes: a ring holds those between. */
 #include "alpaca.h"
 #include "answer.h"
+#include "base/file.h"
 #include "base/rng.h"
 #include "task.h"
 
@@ -82,6 +83,9 @@ static enum st start(struct job *j)
         err_place("--generator");
         return fail(ST_USAGE, "it does nothing without --alpaca");
     }
+    if (alpaca && ((st = file_unread("alpaca", alpaca, j->stream, j->n_streams)) != ST_OK ||
+                   (st = file_apart("alpaca", alpaca, "out", j->out)) != ST_OK))
+        return st;
     if ((st = words_open(&words, j->folders, manner.tokenizer, j->header, j->a)) != ST_OK ||
         (st = template_ends(j->header)) != ST_OK || (st = manner_check(&manner, &words)) != ST_OK)
         return st;

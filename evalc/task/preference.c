@@ -68,7 +68,7 @@ static enum st start(struct job *j)
         st = folders_hash(ref_hash, &f, j->a);
     if (st == ST_OK && with_kl)
         st = infer_against(j->infer, &f, j->header, j->stream[0], j->a);
-    return st;
+    return st == ST_OK && with_kl ? infer_divergence(j->infer) : st;
 }
 
 static enum st check_ref(const struct seen *s)

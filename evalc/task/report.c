@@ -34,7 +34,7 @@ static void terminal(struct html *h, const struct page *p)
 enum { OUTPUTS = 5 };
 
 struct output {
-    const char *name;                          /* NULL: not asked for */
+    const char *option, *name;                 /* name NULL: not asked for */
     void      (*make)(struct html *, const struct page *);
     struct html text;
 };
@@ -44,6 +44,7 @@ static enum st check(const struct output *out, char *const *name, int n)
     static const char *const others[] = { "to", "label", "items", "model", "adapter", "device",
                                           "threads", "micro-tokens" };
     int to_stdout = 0;
+    enum st st;
 
     for (int64_t i = 0; i < countof(others); i++)
         if (opt_given(others[i])) {
@@ -56,6 +57,10 @@ static enum st check(const struct output *out, char *const *name, int n)
     if (to_stdout > 1)
         return fail(ST_USAGE, "only one of page and tables can go to stdout; name files with -o, "
                     "--csv, --runs, --latex, --table");
+    for (int i = 0; i < OUTPUTS; i++)
+        for (int k = 0; k < i && out[i].name; k++)
+            if ((st = file_apart(out[i].option, out[i].name, out[k].option, out[k].name)) != ST_OK)
+                return st;
     if (n != 1 || strcmp(name[0], "-") == 0)
         return fail(ST_USAGE, "--task report takes one folder, the --out of pipelines/joint.sh");
     return ST_OK;
@@ -77,9 +82,11 @@ static enum st write_out(struct output *o, struct arena *a)
 static enum st alone(const struct setup *s, char *const *name, int n, struct arena *a)
 {
     struct output out[OUTPUTS] = {
-        { .name = s->out, .make = page_put },  { .name = csv, .make = means_csv },
-        { .name = runs, .make = runs_csv },    { .name = latex, .make = means_latex },
-        { .name = table, .make = terminal },
+        { .option = "out", .name = s->out, .make = page_put },
+        { .option = "csv", .name = csv, .make = means_csv },
+        { .option = "runs", .name = runs, .make = runs_csv },
+        { .option = "latex", .name = latex, .make = means_latex },
+        { .option = "table", .name = table, .make = terminal },
     };
     struct page p = { 0 };
     enum st st = check(out, name, n);

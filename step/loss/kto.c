@@ -39,8 +39,9 @@ const struct loss loss_kto = {
     .beta = &beta,
     .opts = {
         { 0, "beta", OPT_REAL, &beta, "X", "strength of the reference", 1e-9, 1e9 },
-        { 0, "desirable-weight", OPT_REAL, &desirable, "X", "weight of good answers", 0, 1e9 },
-        { 0, "undesirable-weight", OPT_REAL, &undesirable, "X", "weight of bad answers", 0, 1e9 },
+        { 0, "desirable-weight", OPT_REAL, &desirable, "X", "weight of good answers", 1e-9, 1e9 },
+        { 0, "undesirable-weight", OPT_REAL, &undesirable, "X", "weight of bad answers", 1e-9,
+          1e9 },
     },
     .base = base,
     .eval = eval,

@@ -2,8 +2,8 @@
  *
  * A token of one row reads every weight but the embedding once, so memory's read speed is what
  * bounds it; the yardstick is a sum over as many bytes by as many threads in the same run.  With
- * arguments, DIR NEW: the model of a folder writes NEW tokens behind each line of ids on stdin, and
- * prints them and the seconds it took, for generate_peers.py. */
+ * arguments, DIR NEW [DEVICE]: the model of a folder writes NEW tokens behind each line of ids on
+ * stdin, and prints them and the seconds it took, for generate_peers.py. */
 #include "model/gen.h"
 #include "model/weights.h"
 #include "tests/bench/bench.h"
@@ -111,8 +111,9 @@ int main(int argc, char **argv)
     enum st st;
 
     err_tool(argv[0]);
-    if ((st = dev_open(&g.d, "cpu", 0, g.a)) != ST_OK ||
+    if ((st = dev_open(&g.d, argc > 3 ? argv[3] : "cpu", 0, g.a)) != ST_OK ||
         (st = config_read(&c, config, g.a)) != ST_OK ||
+        (argc > 2 && (st = weights_held(&c.held, argv[1], g.a)) != ST_OK) ||
         (st = model_new(&g.m, &c, g.d, false, g.a)) != ST_OK ||
         (argc > 2 && (st = weights_load(g.m, argv[1], g.a)) != ST_OK))
         return done(st);

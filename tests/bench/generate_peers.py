@@ -3,10 +3,13 @@
 
     generate_peers.py [CONFIG [NEW]]       (torch, transformers; build/release/tests/bench/generate is built)
 
-Both get two threads (or as many as there are), float32, one prompt and then 32 of 8 to 127 tokens.  Answers are
-compared first: transformers alone of each prompt; where two logits are nearer than rounding the rest of a row may
-differ, which is counted and told.  Each speed is the best of three turns.
+Both get two threads (or as many as there are), one prompt, 32 of 8 to 127 tokens, and where the data is there the first
+32 prompts of hh-harmless, which transformers pads to the longest; weights of float32, then the
+same rounded to bfloat16 in the folder, where both are timed with bfloat16 products as well (--device cpu,bf16, where the
+processor has them).  Answers are compared first: transformers alone of each prompt, in float32; where two logits are nearer than rounding the rest of a
+row may differ, which is counted and told.  Each speed is the best of three turns.
 """
+import gzip
 import json
 import os
 import subprocess
@@ -21,11 +24,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 OURS = os.path.join(HERE, "../../build/release/tests/bench/generate")
 
 
-def ours(folder, prompts, new):
+def ours(folder, prompts, new, device="cpu"):
     lines = "".join(" ".join(map(str, p)) + "\n" for p in prompts)
     best, answers = 1e9, None
     for _ in range(3):
-        out = subprocess.run([OURS, folder, str(new)], input=lines, capture_output=True, text=True, check=True).stdout
+        out = subprocess.run([OURS, folder, str(new), device], input=lines, capture_output=True, text=True,
+                             check=True).stdout
         out = out.strip().split("\n")
         best = min(best, float(out[-1].split()[1]))
         answers = [list(map(int, l.split())) for l in out[:-1]]
@@ -46,6 +50,19 @@ def theirs(model, prompts, new, turns=3):
     return best, out[:, longest:].tolist()
 
 
+def hh(n):
+    """Real prompts of mixed length: what stands before the last answer."""
+    data = os.path.join(HERE, "../../../shared/data")
+    try:
+        from tokenizers import Tokenizer
+        t = Tokenizer.from_file(f"{data}/tokenizers/gpt-neox-20b.json")
+        with gzip.open(f"{data}/pref/hh-harmless-2312.jsonl.gz", "rt") as f:
+            rows = [json.loads(next(f))["chosen"] for _ in range(n)]
+    except (ImportError, OSError, ValueError):
+        return None
+    return [t.encode(r[:r.rindex("\n\nAssistant:") + 13]).ids for r in rows]
+
+
 def main():
     config = sys.argv[1] if len(sys.argv) > 1 else os.path.join(HERE, "70m.json")
     new = int(sys.argv[2]) if len(sys.argv) > 2 else 32
@@ -61,16 +78,28 @@ def main():
             p.data.mul_(3)                               # larger logits: fewer near ties
     gen = torch.Generator().manual_seed(2)
     draw = lambda n: torch.randint(2, conf.vocab_size, (n,), generator=gen).tolist()
-    one, many = [draw(16)], [draw(8 + i * 37 % 120) for i in range(32)]
-    with tempfile.TemporaryDirectory() as folder:
-        model.save_pretrained(folder)
-        for name, prompts in (("one row", one), ("32 rows", many)):
-            t, got = ours(folder, prompts, new)
-            same = sum(theirs(model, [p], new, 1)[1][0] == g for p, g in zip(prompts, got))
-            u, _ = theirs(model, prompts, new)
-            n = len(prompts) * new
-            print(f"{name}: {same} of {len(prompts)} answers equal; plait {n / t:.1f} tok/s, transformers "
-                  f"{n / u:.1f} tok/s, {u / t:.2f} times", flush=True)
+    kinds = [("one row", [draw(16)]), ("32 rows", [draw(8 + i * 37 % 120) for i in range(32)])]
+    real = hh(32)
+    if real:
+        kinds.append((f"32 of hh, {min(map(len, real))} to {max(map(len, real))} tokens", real))
+    for weights in ("float32", "bfloat16"):
+        half = model.to(getattr(torch, weights))
+        with tempfile.TemporaryDirectory() as folder:
+            half.save_pretrained(folder)
+            for name, prompts in kinds:
+                n = len(prompts) * new
+                t, got = ours(folder, prompts, new)
+                bf16 = theirs(half, prompts, new)[0] if weights == "bfloat16" else None
+                model = half.float()
+                same = sum(theirs(model, [p], new, 1)[1][0] == g for p, g in zip(prompts, got))
+                u, _ = theirs(model, prompts, new)
+                print(f"{weights} weights, {name}: {same} of {len(prompts)} answers equal; plait {n / t:.1f} tok/s, "
+                      f"transformers {n / u:.1f} tok/s, {u / t:.2f} times", flush=True)
+                if bf16:
+                    t, _ = ours(folder, prompts, new, "cpu,bf16")
+                    print(f"    products in bfloat16 too: plait {n / t:.1f} tok/s, transformers {n / bf16:.1f} tok/s, "
+                          f"{bf16 / t:.2f} times", flush=True)
+                half = model.to(getattr(torch, weights))
 
 
 if __name__ == "__main__":

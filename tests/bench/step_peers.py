@@ -9,6 +9,7 @@
     dpo            pairs of hh-rlhf, 8 to an update: a loop in the way of XRIGHT: 4 pairs at a time, both sides
                    padded to the longest, logits of every place, the reference's forward every time
     trl            the same by TRL's DPOTrainer, the reference computed before
+    device=NAME    step on that device (cpu,bf16) in the parts behind it
 
 Losses of the first updates are compared first: a run that does not train the same is refused.  Then the two take
 turns; medians of a whole update, AdamW and all.  Needs torch, transformers, msgpack; trl and datasets for trl."""
@@ -23,6 +24,7 @@ from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 DATA = "../shared/data/"
 NEOX = DATA + "tokenizers/gpt-neox-20b.json"
 THREADS = 2
+DEVICE = "cpu"
 LR = 1e-4
 OPTIM = dict(lr=LR, betas=(0.9, 0.999), eps=1e-8, weight_decay=0)
 SIZES = {"14M": (128, 4), "70M": (512, 8)}
@@ -76,7 +78,7 @@ class Ours:
     def train(self, n):
         """n updates; -> their losses, the median seconds of one after the first."""
         out = tempfile.mkdtemp(dir=TMP)
-        run("step", "--model", self.folder, "--steps", n, "--lr", LR, "--threads", THREADS, "-q",
+        run("step", "--model", self.folder, "--steps", n, "--lr", LR, "--threads", THREADS, "--device", DEVICE, "-q",
             "--save-every", 1000000, "--out", out, self.stream)
         clock = [r["seconds"] for r in lines(f"{out}/timing.rec")]
         losses = [r["loss"] for r in lines(f"{out}/metrics.rec")]
@@ -291,6 +293,9 @@ if __name__ == "__main__":
     print(f"torch {torch.__version__}, {THREADS} threads")
     try:
         for asked in sys.argv[1:] or PARTS:
+            if asked.startswith("device="):
+                DEVICE = asked[len("device="):]
+                print(f"plait on {DEVICE}", flush=True)
             for part in PARTS:
                 if part == asked or part.startswith(asked + "/"):
                     PARTS[part]()

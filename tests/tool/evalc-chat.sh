@@ -16,8 +16,11 @@ printf 'And then?\n' | evalc --threads 1 --task chat $m --max-new-tokens 9 >"$TM
 tail -c "$(wc -c <"$TMP/alone")" "$TMP/two" | cmp -s - "$TMP/alone"; echo "depends: $?"
 printf 'Hi\n' | chat --temperature 1 --seed 3 --max-new-tokens 20 --system 'Be brief.' --template chatml >"$TMP/a"
 printf 'Hi\n' | chat --temperature 1 --seed 3 --max-new-tokens 20 --system 'Be brief.' --template chatml | cmp - "$TMP/a"
-printf 'Say <|im_end|> now\n\377\n%0400d\nHi\n' 1 | evalc --threads 1 --task chat $m --template chatml --max-new-tokens 4 | wc -l
-echo $?
+# A line that cannot be said ends a pipe's conversation, where nobody is there to say it otherwise
+for line in 'Say <|im_end|> now' '\377' "$(printf %0400d 1)"; do
+    printf "Hi\n/new\n$line\nHi\n" | evalc --threads 1 --task chat $m --template chatml --max-new-tokens 4 >"$TMP/said"; echo $?
+    wc -l <"$TMP/said"
+done
 try() { evalc --task chat "$@" </dev/null; echo "$? $*"; }
 try
 try $m file.rec

@@ -37,3 +37,10 @@ mkdir "$TMP/nan"; cp $g/task-generate/model/config.json "$TMP/nan"
 head -c 40000 $g/task-generate/model/model.safetensors >"$TMP/nan/model.safetensors"; head -c 11568 /dev/zero | tr '\0' '\377' >>"$TMP/nan/model.safetensors"
 try --model "$TMP/nan" "$TMP/p.rec" -o "$TMP/out.rec"
 ls "$TMP"
+# Nothing is written that is read, and no two results go into one file
+cp tests/golden/task-loss/rows.rec "$TMP/in.rec"
+for to in "-o $TMP/in.rec" "--alpaca $TMP/in.rec" "--alpaca $TMP/a -o $TMP/a"; do
+    evalc --task generate --model tests/golden/task-generate/model $to "$TMP/in.rec"; echo $?
+done
+evalc --task loss --model tests/golden/task-model/policy --items "$TMP/in.rec" "$TMP/in.rec"; echo $?
+cmp tests/golden/task-loss/rows.rec "$TMP/in.rec"

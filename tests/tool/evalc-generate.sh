@@ -17,7 +17,7 @@ mix --policy cat --to json "$TMP/g.rec" >"$TMP/g"
 evalc $m $draw "$TMP/p.rec" --to json | cmp - "$TMP/g"
 wc -l <"$TMP/g"
 grep -c '"answer":"7"' "$TMP/g"
-sed 's/.*"n":\([0-9]*\),"finish":"\([a-z]*\)".*/\1 \2/' "$TMP/g" | sort | uniq -c
+sed 's/.*"n":\([0-9]*\),"finish":"\([a-z]*\)".*/\1 \2/' "$TMP/g" | sort -u
 grep -c '"text":"[^"]*ab' "$TMP/g"
 evalc $m $draw --seed 5 "$TMP/p.rec" --to json | cmp -s - "$TMP/g"; echo "another seed: $?"
 evalc $m --max-new-tokens 5 "$TMP/pairs.rec" --to json

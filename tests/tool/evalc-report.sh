@@ -70,6 +70,9 @@ try $study --to json
 try $study --csv -
 try $study --label a=1
 try $study --model x
+try $study -o "$TMP/one" --csv "$TMP/one"
+try $study -o "$TMP/one" --runs "$TMP/two" --latex "$TMP/two"
+ls "$TMP/one" "$TMP/two" 2>/dev/null
 try $study -o "$TMP/nowhere/page.html"
 cp -r $study "$TMP/twice"
 cp -r "$TMP/twice/seed-1/mix-0.5" "$TMP/twice/seed-1/mix-0.5-again"

@@ -31,3 +31,12 @@ head -c 700 raw | mix -p cat >cut; echo $?
 show cut >/dev/null; echo $?
 [ -e no ] && echo "something was written"
 true
+# Onto what it reads, by another name, and by a link
+cp a.rec kept
+ln a.rec link.rec
+mix --policy cat a.rec -o ./a.rec 2>&1; echo $?
+mix --policy cat a.rec -o link.rec 2>&1; echo $?
+mix --sft a.rec --steps 1 --log link.rec 2>&1 >out; echo $?
+mix --sft a.rec --steps 1 --log new -o new 2>&1; echo $?
+cmp a.rec kept
+mix --policy cat a.rec -o /dev/null; echo $?

@@ -13,6 +13,8 @@ try --model a --out "$TMP/x" --pref-loss sft
 try --model a --out "$TMP/x" --clip -1
 try --model a --out "$TMP/x" --gamma 1
 try --model a --out "$TMP/x" --pref-loss simpo --label-smoothing .1
+try --model a --out "$TMP/x" --pref-loss kto --desirable-weight 0 --undesirable-weight 0
+try --model a --out "$TMP/x" --pref-loss apo_zero_unpaired --undesirable-weight 0
 try --model a --out "$TMP/x" one two
 [ -e "$TMP/x" ] && echo 'something was started'
 try --init tests/bench/70m.json --out "$TMP/x" --device tpu
