@@ -39,6 +39,28 @@ struct output {
     struct html text;
 };
 
+/* What the study is made of stands in its folder beside the pages and tables of it. */
+static enum st spare(const struct output *o, const char *folder)
+{
+    static const char *const made_of[] = { ".rec", ".json", ".safetensors", "/title", "/settings" };
+    char *in = realpath(folder, NULL), *file = realpath(o->name, NULL);
+    size_t n = in ? strlen(in) : 0, length = file ? strlen(file) : 0;
+    bool of_study = false;
+
+    for (int64_t i = 0; i < countof(made_of) && in && file; i++) {
+        size_t end = strlen(made_of[i]);
+        of_study |= strncmp(file, in, n) == 0 && file[n] == '/' && length >= n + end &&
+                    strcmp(file + length - end, made_of[i]) == 0;
+    }
+    free(in);
+    free(file);
+    if (!of_study)
+        return ST_OK;
+    err_place("--%s", o->option);
+    return fail(ST_USAGE, "'%s' is a file of the study; write to another",
+                shown(view_of(o->name)));
+}
+
 static enum st check(const struct output *out, char *const *name, int n)
 {
     static const char *const others[] = { "to", "label", "items", "model", "adapter", "device",
@@ -63,6 +85,9 @@ static enum st check(const struct output *out, char *const *name, int n)
                 return st;
     if (n != 1 || strcmp(name[0], "-") == 0)
         return fail(ST_USAGE, "--task report takes one folder, the --out of pipelines/joint.sh");
+    for (int i = 0; i < OUTPUTS; i++)
+        if (out[i].name && (st = spare(&out[i], name[0])) != ST_OK)
+            return st;
     return ST_OK;
 }
 

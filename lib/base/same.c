@@ -12,6 +12,25 @@ static bool look(const char *name, int std, struct stat *s)
     return r == 0 && S_ISREG(s->st_mode);
 }
 
+/* Neither is there, and both will be under one name of one folder. */
+static bool will_be(const char *a, const char *b)
+{
+    const char *name[2] = { a, b };
+    struct stat in[2];
+
+    for (int i = 0; i < 2; i++) {
+        const char *last = strrchr(name[i], '/');
+        char *folder = strndup(last ? name[i] : ".", last ? (size_t)(last - name[i]) + 1 : 1);
+        int r = folder && access(name[i], F_OK) != 0 ? stat(folder, &in[i]) : -1;
+        free(folder);
+        if (r != 0 || strcmp(name[i], "-") == 0)
+            return false;
+        name[i] = last ? last + 1 : name[i];
+    }
+    return strcmp(name[0], name[1]) == 0 && in[0].st_dev == in[1].st_dev &&
+           in[0].st_ino == in[1].st_ino;
+}
+
 static bool same(const char *a, int std_a, const char *b, int std_b)
 {
     struct stat x, y;
@@ -40,7 +59,8 @@ enum st file_apart(const char *option, const char *written, const char *other, c
     struct stat s;
 
     if (!value || strcmp(value, written) != 0) {
-        if (!value || !same(written, STDOUT_FILENO, value, STDOUT_FILENO))
+        if (!value || (!same(written, STDOUT_FILENO, value, STDOUT_FILENO) &&
+                       !will_be(written, value)))
             return ST_OK;
     } else if (strcmp(value, "-") != 0 && stat(value, &s) == 0 && !S_ISREG(s.st_mode)) {
         return ST_OK;                          /* /dev/null takes both */

@@ -73,6 +73,12 @@ try $study --model x
 try $study -o "$TMP/one" --csv "$TMP/one"
 try $study -o "$TMP/one" --runs "$TMP/two" --latex "$TMP/two"
 ls "$TMP/one" "$TMP/two" 2>/dev/null
+try $study -o "$TMP/one" --runs "$TMP/../tmp/one"
+try "$TMP/again" --csv "$TMP/again/seed-1/mix-0.5/scores.rec"
+try "$TMP/again" -o "$TMP/again.html" --table "$TMP/../tmp/again/title"
+cmp $study/seed-1/mix-0.5/scores.rec "$TMP/again/seed-1/mix-0.5/scores.rec"
+try "$TMP/again" -o "$TMP/again/page.html"
+try "$TMP/again" -o "$TMP/again/page.html"
 try $study -o "$TMP/nowhere/page.html"
 cp -r $study "$TMP/twice"
 cp -r "$TMP/twice/seed-1/mix-0.5" "$TMP/twice/seed-1/mix-0.5-again"

@@ -38,5 +38,6 @@ mix --policy cat a.rec -o ./a.rec 2>&1; echo $?
 mix --policy cat a.rec -o link.rec 2>&1; echo $?
 mix --sft a.rec --steps 1 --log link.rec 2>&1 >out; echo $?
 mix --sft a.rec --steps 1 --log new -o new 2>&1; echo $?
+mix --sft a.rec --steps 1 --log ./new -o new 2>&1; echo $?
 cmp a.rec kept
 mix --policy cat a.rec -o /dev/null; echo $?
