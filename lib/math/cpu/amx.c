@@ -11,9 +11,10 @@
  *       for each 32 columns of B    packed before: [16 pairs of k][16 columns] a plane
  *         for each 32 of k          four tiles of C, fourteen loaded, 24 instructions
  *
- * Of numbers that are rounded there is one plane, and one product: four tiles loaded, four
- * instructions.  A pair of k is (k, k + 16), the two halves of a word of either operand, so that
- * splitting needs no shuffles; an operand that lies the other way is turned first, as floats.
+ * An operand of bfloat16 is its own high plane, the others 0: three products then, to the same
+ * bits.  Where both are rounded there is one: four tiles loaded, four instructions.  A pair of k
+ * is (k, k + 16), the two halves of a word of either operand, so that splitting needs no
+ * shuffles; an operand that lies the other way is turned first, as floats.
  *
  * Numbers below 2^-110 lose their low bits, and infinity gives NaN: for training both are trouble
  * of the same kind. */
@@ -56,9 +57,14 @@ INLINE ivec nearest(vec x)
     return (nan & (u | 0x400000)) | (~nan & (u + 0x7fff + even));
 }
 
-/* A row of a tile, of each plane.  The low plane holds all that is left, NaN too. */
-INLINE void split(const int planes, float *to, vec a, vec b)
+/* A row of a tile, of each plane.  The low plane holds all that is left, NaN too.  Of halves the
+ * high plane alone is written, and read. */
+INLINE void split(const int planes, const bool half, float *to, vec a, vec b)
 {
+    if (half) {
+        put(to, (ivec)a, (ivec)b);
+        return;
+    }
     if (planes == 1) {
         put(to, nearest(a), nearest(b));
         return;
@@ -105,7 +111,8 @@ INLINE void whole(const int planes, const bool half, float *to, const float *p, 
     if (!turned) {
 #pragma GCC unroll 4
         for (int64_t i = 0; i < SIDE; i++)
-            split(planes, to + i * SIDE, row_of(half, p, i * apart), row_of(half, q, i * apart));
+            split(planes, half, to + i * SIDE, row_of(half, p, i * apart),
+                  row_of(half, q, i * apart));
         return;
     }
     for (int64_t i = 0; i < SIDE; i++) {
@@ -115,7 +122,7 @@ INLINE void whole(const int planes, const bool half, float *to, const float *p, 
     v_turn(a);
     v_turn(b);
     for (int64_t i = 0; i < SIDE; i++)
-        split(planes, to + i * SIDE, a[i], b[i]);
+        split(planes, half, to + i * SIDE, a[i], b[i]);
 }
 
 /* n <= SIDE rows of A and K of the sum, or with `pairs` columns of B, as tiles. */
@@ -137,7 +144,7 @@ INLINE void pack(const int planes, const bool pairs, const bool half, float *to,
         take(half, a, here, apart, turned, pairs ? first : n, pairs ? n : first);
         take(half, b, q, apart, turned, pairs ? second : n, pairs ? n : second);
         for (int64_t i = 0; i < SIDE; i++)
-            split(planes, to + i * SIDE, a[i], b[i]);
+            split(planes, half, to + i * SIDE, a[i], b[i]);
     }
 }
 
@@ -150,13 +157,14 @@ INLINE void pack_b(const int planes, float *to, struct view2 b, int64_t K, int64
             pack(planes, true, false, to, b.p + j * b.col, b.col, b.row, MIN(SIDE, J - j), K);
 }
 
-/* Four tiles of C, R by W of them in use, over n steps, to c in rows of `bytes`.  Each product has
- * an operand of the one before; small ones come first.  `turned`: A and B change places in that. */
-#define LOAD(one, two, from, plane, both)                                                      \
+/* Four tiles of C, R by W of them in use, over n steps, to c in rows of `bytes`, of operands that
+ * have A and B planes.  Each product has an operand of the one before; small ones come first.
+ * `turned`: A and B change places in that. */
+#define LOAD(one, two, from, plane, both)                                                   \
     do {                                                                                    \
         tile_load(one, (from) + (plane) * PLANE, 64);                                       \
         if (both)                                                                           \
-            tile_load(two, (from) + next + (plane) * PLANE, 64);                          \
+            tile_load(two, (from) + next + (plane) * PLANE, 64);                            \
     } while (0)
 #define LOAD_A(plane) LOAD(4, 5, a, plane, R > 1)
 #define LOAD_B(plane) LOAD(6, 7, b, plane, W > 1)
@@ -170,42 +178,47 @@ INLINE void pack_b(const int planes, float *to, struct view2 b, int64_t K, int64
         if (R > 1 && W > 1)                                                                 \
             tile_dot(3, 5, 7);                                                              \
     } while (0)
-#define CHAIN(LOAD_X, LOAD_Y)                                                               \
+#define CHAIN(LOAD_X, X, LOAD_Y, Y)                                                         \
     do {                                                                                    \
-        LOAD_X(2);                                                                          \
-        LOAD_Y(0);                                                                          \
-        PRODUCTS();                                                                         \
-        LOAD_X(1);                                                                          \
-        PRODUCTS();                                                                         \
-        LOAD_Y(1);                                                                          \
-        PRODUCTS();                                                                         \
+        if (X > 1) {                                                                        \
+            LOAD_X(2);                                                                      \
+            LOAD_Y(0);                                                                      \
+            PRODUCTS();                                                                     \
+            LOAD_X(1);                                                                      \
+            PRODUCTS();                                                                     \
+        }                                                                                   \
+        if (X > 1 && Y > 1) {                                                               \
+            LOAD_Y(1);                                                                      \
+            PRODUCTS();                                                                     \
+        }                                                                                   \
         LOAD_X(0);                                                                          \
-        PRODUCTS();                                                                         \
-        LOAD_Y(2);                                                                          \
-        PRODUCTS();                                                                         \
-        LOAD_Y(0);                                                                          \
+        if (Y > 1) {                                                                        \
+            if (X == 1)                                                                     \
+                LOAD_Y(1);                                                                  \
+            PRODUCTS();                                                                     \
+            LOAD_Y(2);                                                                      \
+            PRODUCTS();                                                                     \
+        }                                                                                   \
+        if (X == 1 || Y > 1)                                                                \
+            LOAD_Y(0);                                                                      \
         PRODUCTS();                                                                         \
     } while (0)
 
-INLINE void product(const int planes, const int R, const int W, const bool turned, const float *a,
-                    const float *b, int64_t n, float *c, size_t bytes)
+INLINE void product(const int A, const int B, const int R, const int W, const bool turned,
+                    const float *a, const float *b, int64_t n, float *c, size_t bytes)
 {
-    int64_t step = planes * PLANE, next = n * step, down = SIDE * (int64_t)(bytes / sizeof(float));
+    int64_t step = MAX(A, B) * PLANE, next = n * step,
+            down = SIDE * (int64_t)(bytes / sizeof(float));
 
     tile_zero(0);
     tile_zero(1);
     tile_zero(2);
     tile_zero(3);
     for (int64_t i = 0; i < n; i++, a += step, b += step) {
-        if (planes == 1) {
-            LOAD_A(0);
-            LOAD_B(0);
-            PRODUCTS();
-        } else if (turned) {
-            CHAIN(LOAD_B, LOAD_A);
-        } else {
-            CHAIN(LOAD_A, LOAD_B);
-        }
+        if (turned)
+            CHAIN(LOAD_B, B, LOAD_A, A);
+        else
+            CHAIN(LOAD_A, A, LOAD_B, B);
     }
     tile_store(0, c, bytes);
     if (W > 1)
@@ -293,18 +306,25 @@ INLINE void sweep(const int planes, product_fn *const by[2][2][2], const struct 
     tiles_end();
 }
 
-#define PRODUCT(P, R, W, turned)                                                            \
-    static void product_##P##R##W##turned(const float *a, const float *b, int64_t n,        \
-                                          float *c, size_t bytes)                           \
+#define PRODUCT(A, B, R, W, turned)                                                         \
+    static void product_##A##B##R##W##turned(const float *a, const float *b, int64_t n,     \
+                                             float *c, size_t bytes)                        \
     {                                                                                       \
-        product(P, R, W, turned, a, b, n, c, bytes);                                        \
+        product(A, B, R, W, turned, a, b, n, c, bytes);                                     \
     }
-#define NAMES(P, turned)                                                                    \
-    { { product_##P##11##turned, product_##P##12##turned },                                 \
-      { product_##P##21##turned, product_##P##22##turned } }
+#define EACH(A, B)                                                                          \
+    PRODUCT(A, B, 1, 1, 0) PRODUCT(A, B, 1, 2, 0) PRODUCT(A, B, 2, 1, 0) PRODUCT(A, B, 2, 2, 0) \
+    PRODUCT(A, B, 1, 1, 1) PRODUCT(A, B, 1, 2, 1) PRODUCT(A, B, 2, 1, 1) PRODUCT(A, B, 2, 2, 1)
+#define SIZES(A, B, turned)                                                                 \
+    { { product_##A##B##11##turned, product_##A##B##12##turned },                           \
+      { product_##A##B##21##turned, product_##A##B##22##turned } }
+#define NAMES(A, B) { SIZES(A, B, 0), SIZES(A, B, 1) }
+EACH(1, 1)
+EACH(3, 3)
+EACH(1, 3)
+EACH(3, 1)
+
 #define KERNEL(P)                                                                           \
-    PRODUCT(P, 1, 1, 0) PRODUCT(P, 1, 2, 0) PRODUCT(P, 2, 1, 0) PRODUCT(P, 2, 2, 0)         \
-    PRODUCT(P, 1, 1, 1) PRODUCT(P, 1, 2, 1) PRODUCT(P, 2, 1, 1) PRODUCT(P, 2, 2, 1)         \
     static int64_t floats_##P(int64_t K, int64_t J)                                         \
     {                                                                                       \
         return strip_floats(P, K) * ((J + SIDE - 1) / SIDE);                                \
@@ -317,9 +337,11 @@ INLINE void sweep(const int planes, product_fn *const by[2][2][2], const struct 
                           int64_t J, int64_t k0, int64_t K, const float *packed,            \
                           float *scratch)                                                   \
     {                                                                                       \
-        static product_fn *const by[2][2][2] = { NAMES(P, 0), NAMES(P, 1) };                \
-        sweep(P, by, g, i0, i1, j0, J, k0, K, packed, scratch);                             \
+        sweep(P, by_##P[g->a.half ? 1 : g->b.half ? 2 : 0], g, i0, i1, j0, J, k0, K,        \
+              packed, scratch);                                                             \
     }
+static product_fn *const by_1[3][2][2][2] = { NAMES(1, 1), NAMES(1, 1), NAMES(1, 1) };
+static product_fn *const by_3[3][2][2][2] = { NAMES(3, 3), NAMES(1, 3), NAMES(3, 1) };
 KERNEL(1)
 KERNEL(3)
 
