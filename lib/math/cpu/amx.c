@@ -19,12 +19,14 @@
  * Numbers below 2^-110 lose their low bits, and infinity gives NaN: for training both are trouble
  * of the same kind. */
 #include "math/cpu/gemm.h"
+#include "math/cpu/planes.h"
 #include "math/cpu/tiles.h"
 
-#ifdef TILES
+#if defined(TILES) && defined(__AVX512BW__)
 #define SIDE   16                              /* of a tile, in rows and in words */
 #define DEEP   32                              /* of k in a tile */
 #define PLANE  (SIDE * SIDE)                   /* words of a tile */
+#define THIN   (2 * DEEP)                      /* of k at a time where rows are packed for once */
 
 static int64_t steps_of(int64_t K)
 {
@@ -37,24 +39,10 @@ static int64_t strip_floats(int planes, int64_t K)
     return steps_of(K) * planes * PLANE;
 }
 
-/* The upper half of a float, rounded; what is left of x. */
-INLINE ivec upper(vec x)
-{
-    return ((ivec)x + 0x8000) & (int32_t)0xffff0000;
-}
-
 /* Words of which the lower half is a's upper one and the upper half b's. */
 INLINE void put(float *to, ivec a, ivec b)
 {
-    v_store(to, (vec)((ivec)((__v16su)a >> 16) | (b & (int32_t)0xffff0000)));
-}
-
-/* To the nearest, ties to even; NaN stays. */
-INLINE ivec nearest(vec x)
-{
-    ivec u = (ivec)x, nan = (ivec)(x != x), even = (u >> 16) & 1;
-
-    return (nan & (u | 0x400000)) | (~nan & (u + 0x7fff + even));
+    v_store(to, (vec)((ivec)((__v16su)a >> 16) | (b & PLANE_BITS)));
 }
 
 /* A row of a tile, of each plane.  The low plane holds all that is left, NaN too.  Of halves the
@@ -125,14 +113,38 @@ INLINE void whole(const int planes, const bool half, float *to, const float *p, 
         split(planes, half, to + i * SIDE, a[i], b[i]);
 }
 
+/* SIDE rows of A over n whole tiles, in the order in which they lie.  Weights come from memory, in
+ * rows too short for the machine's own prefetch: those of the next panel are asked for. */
+INLINE void pack_rows(const int planes, const bool half, float *to, const float *p, int64_t apart,
+                      int64_t n)
+{
+    for (int64_t i = 0; i < SIDE; i++)
+        for (int64_t t = 0; t < n; t++) {
+            const float *at = view2_on(half, p, i * apart + t * DEEP);
+            __builtin_prefetch(view2_on(half, at, 2 * SIDE * apart), 0, 2);
+            if (!half)
+                __builtin_prefetch(view2_on(half, at, 2 * SIDE * apart + SIDE), 0, 2);
+            if (half)
+                v_store(to + t * planes * PLANE + i * SIDE, v_across(v_load(at)));
+            else
+                split(planes, half, to + t * planes * PLANE + i * SIDE, v_load(at),
+                      v_load(at + SIDE));
+        }
+}
+
 /* n <= SIDE rows of A and K of the sum, or with `pairs` columns of B, as tiles. */
 INLINE void pack(const int planes, const bool pairs, const bool half, float *to, const float *p,
                  int64_t other, int64_t k, int64_t n, int64_t K)
 {
     bool turned = pairs ? other != 1 : k != 1;
-    int64_t apart = other == 1 ? k : other;
+    int64_t apart = other == 1 ? k : other, at = 0;
 
-    for (int64_t at = 0; at < K; at += DEEP, to += planes * PLANE) {
+    if (!pairs && !turned && n == SIDE) {
+        pack_rows(planes, half, to, p, other, K / DEEP);
+        at = K / DEEP * DEEP;
+        to += K / DEEP * planes * PLANE;
+    }
+    for (; at < K; at += DEEP, to += planes * PLANE) {
         int64_t first = MIN(SIDE, K - at), second = MAX(0, MIN(SIDE, K - at - SIDE));
         const float *here = view2_on(half, p, at * k);
         const float *q = second > 0 ? view2_on(half, here, SIDE * k) : here;
@@ -158,16 +170,17 @@ INLINE void pack_b(const int planes, float *to, struct view2 b, int64_t K, int64
 }
 
 /* Four tiles of C, R by W of them in use, over n steps, to c in rows of `bytes`, of operands that
- * have A and B planes.  Each product has an operand of the one before; small ones come first.
- * `turned`: A and B change places in that. */
-#define LOAD(one, two, from, plane, both)                                                   \
+ * have A and B planes; B's strips are `strip` apart.  `more`: the sums at c go on.  Each product
+ * has an operand of the one before; small ones come first.  `turned`: A and B change places in
+ * that. */
+#define LOAD(one, two, from, apart, plane, both)                                                   \
     do {                                                                                    \
         tile_load(one, (from) + (plane) * PLANE, 64);                                       \
         if (both)                                                                           \
-            tile_load(two, (from) + next + (plane) * PLANE, 64);                            \
+            tile_load(two, (from) + (apart) + (plane) * PLANE, 64);                            \
     } while (0)
-#define LOAD_A(plane) LOAD(4, 5, a, plane, R > 1)
-#define LOAD_B(plane) LOAD(6, 7, b, plane, W > 1)
+#define LOAD_A(plane) LOAD(4, 5, a, n * step, plane, R > 1)
+#define LOAD_B(plane) LOAD(6, 7, b, strip, plane, W > 1)
 #define PRODUCTS()                                                                          \
     do {                                                                                    \
         tile_dot(0, 4, 6);                                                                  \
@@ -205,15 +218,22 @@ INLINE void pack_b(const int planes, float *to, struct view2 b, int64_t K, int64
     } while (0)
 
 INLINE void product(const int A, const int B, const int R, const int W, const bool turned,
-                    const float *a, const float *b, int64_t n, float *c, size_t bytes)
+                    const float *a, const float *b, int64_t strip, int64_t n, float *c,
+                    size_t bytes, bool more)
 {
-    int64_t step = MAX(A, B) * PLANE, next = n * step,
-            down = SIDE * (int64_t)(bytes / sizeof(float));
+    int64_t step = MAX(A, B) * PLANE, down = SIDE * (int64_t)(bytes / sizeof(float));
 
-    tile_zero(0);
-    tile_zero(1);
-    tile_zero(2);
-    tile_zero(3);
+    if (more) {
+        tile_load(0, c, bytes);
+        tile_load(1, W > 1 ? c + SIDE : c, bytes);
+        tile_load(2, R > 1 ? c + down : c, bytes);
+        tile_load(3, R > 1 && W > 1 ? c + down + SIDE : c, bytes);
+    } else {
+        tile_zero(0);
+        tile_zero(1);
+        tile_zero(2);
+        tile_zero(3);
+    }
     for (int64_t i = 0; i < n; i++, a += step, b += step) {
         if (turned)
             CHAIN(LOAD_B, B, LOAD_A, A);
@@ -254,63 +274,103 @@ static void settle(const struct gemm *g, const float *sum, int64_t i, int64_t j,
     }
 }
 
-typedef void product_fn(const float *a, const float *b, int64_t n, float *c, size_t bytes);
+typedef void product_fn(const float *a, const float *b, int64_t strip, int64_t n, float *c,
+                        size_t bytes, bool more);
 
-/* The tiles of 32 rows packed as `panel` and 32 columns as `strips`: into C as they are where
- * nothing is added, else by way of `sum`. */
-static void tile(product_fn *const by[2][2][2], const struct gemm *g, int64_t i, int64_t j,
-                 int64_t rows, int64_t cols, const float *panel, const float *strips, int64_t n,
-                 bool first, float *sum)
+struct sweep {
+    const struct gemm  *g;
+    product_fn *const (*by)[2][2];             /* [turned][two strips of A][of B] */
+    int64_t             k0, K, strip;          /* of the sum; from one of B's strips to the next */
+    float              *panel, *sum;           /* 2 SIDE rows of A; of C */
+};
+
+/* Rows from i on, numbers [k, k + K) of the piece of the sum. */
+INLINE void pack_a(const int planes, const struct sweep *s, int64_t i, int64_t rows, int64_t k,
+                   int64_t K)
 {
-    bool as_is = first && g->mode == GEMM_SET && !g->bias && !g->turned && rows == 2 * SIDE &&
-                 cols == 2 * SIDE;
-    bool two = rows > SIDE, wide = cols > SIDE;
+    for (int64_t r = 0; r < rows; r += SIDE) {
+        struct view2 a = view2_at(s->g->a, i + r, s->k0 + k);
+        float *to = s->panel + r / SIDE * strip_floats(planes, K);
+        if (a.half)
+            pack(planes, false, true, to, a.p, a.row, a.col, MIN(SIDE, rows - r), K);
+        else
+            pack(planes, false, false, to, a.p, a.row, a.col, MIN(SIDE, rows - r), K);
+    }
+}
+
+static void settle_all(const struct sweep *s, int64_t i, int64_t j, int64_t rows, int64_t cols)
+{
+    for (int64_t r = 0; r < rows; r += SIDE)
+        for (int64_t w = 0; w < cols; w += SIDE)
+            settle(s->g, s->sum + r * 2 * SIDE + w, i + r, j + w, MIN(SIDE, rows - r),
+                   MIN(SIDE, cols - w), s->k0 == 0);
+}
+
+/* The tiles of 32 rows, which are packed, and 32 columns as `strips`: into C as they are where
+ * nothing is added, else by way of `sum`. */
+static void tile(const struct sweep *s, int64_t i, int64_t j, int64_t rows, int64_t cols,
+                 const float *strips)
+{
+    const struct gemm *g = s->g;
+    bool as_is = s->k0 == 0 && g->mode == GEMM_SET && !g->bias && !g->turned &&
+                 rows == 2 * SIDE && cols == 2 * SIDE;
+    product_fn *by = s->by[g->turned][rows > SIDE][cols > SIDE];
 
     if (as_is) {
-        by[0][1][1](panel, strips, n, g->c + i * g->ldc + j, (size_t)g->ldc * sizeof(float));
+        by(s->panel, strips, s->strip, steps_of(s->K), g->c + i * g->ldc + j,
+           (size_t)g->ldc * sizeof(float), false);
         return;
     }
     for (int64_t l = 0; !g->turned && l < rows; l++) {
         __builtin_prefetch(g->c + (i + l) * g->ldc + j, 1);
         __builtin_prefetch(g->c + (i + l) * g->ldc + j + cols - 1, 1);
     }
-    by[g->turned][two][wide](panel, strips, n, sum, 2 * SIDE * sizeof(float));
-    for (int64_t r = 0; r < rows; r += SIDE)
-        for (int64_t w = 0; w < cols; w += SIDE)
-            settle(g, sum + r * 2 * SIDE + w, i + r, j + w, MIN(SIDE, rows - r),
-                   MIN(SIDE, cols - w), first);
+    by(s->panel, strips, s->strip, steps_of(s->K), s->sum, 2 * SIDE * sizeof(float), false);
+    settle_all(s, i, j, rows, cols);
+}
+
+/* The same where no other columns want these rows: packed a little at a time, which stays in L1,
+ * and is multiplied while the next are on their way from memory. */
+INLINE void thin(const int planes, const struct sweep *s, int64_t i, int64_t j, int64_t rows,
+                 int64_t cols, const float *strips)
+{
+    product_fn *by = s->by[s->g->turned][rows > SIDE][cols > SIDE];
+
+    for (int64_t k = 0; k < s->K; k += THIN) {
+        int64_t K = MIN(THIN, s->K - k);
+        pack_a(planes, s, i, rows, k, K);
+        by(s->panel, strips + strip_floats(planes, k), s->strip, steps_of(K), s->sum,
+           2 * SIDE * sizeof(float), k > 0);
+    }
+    settle_all(s, i, j, rows, cols);
 }
 
 INLINE void sweep(const int planes, product_fn *const by[2][2][2], const struct gemm *g,
                   int64_t i0, int64_t i1, int64_t j0, int64_t J, int64_t k0, int64_t K,
                   const float *packed, float *scratch)
 {
-    int64_t n = steps_of(K), strip = strip_floats(planes, K);
-    float *panel = scratch, *sum = scratch + 2 * strip_floats(planes, GEMM_K);
+    struct sweep s = { g, by, k0, K, strip_floats(planes, K), scratch,
+                       scratch + 2 * strip_floats(planes, GEMM_K) };
 
     tiles_begin();
     for (int64_t i = i0; i < i1; i += 2 * SIDE) {
         int64_t rows = MIN(2 * SIDE, i1 - i);
-        for (int64_t r = 0; r < rows; r += SIDE) {
-            struct view2 a = view2_at(g->a, i + r, k0);
-            float *to = panel + r / SIDE * strip;
-            if (a.half)
-                pack(planes, false, true, to, a.p, a.row, a.col, MIN(SIDE, rows - r), K);
-            else
-                pack(planes, false, false, to, a.p, a.row, a.col, MIN(SIDE, rows - r), K);
+        if (J <= 2 * SIDE) {
+            thin(planes, &s, i, j0, rows, J, packed);
+            continue;
         }
+        pack_a(planes, &s, i, rows, 0, K);
         for (int64_t j = 0; j < J; j += 2 * SIDE)
-            tile(by, g, i, j0 + j, rows, MIN(2 * SIDE, J - j), panel, packed + j / SIDE * strip, n,
-                 k0 == 0, sum);
+            tile(&s, i, j0 + j, rows, MIN(2 * SIDE, J - j), packed + j / SIDE * s.strip);
     }
     tiles_end();
 }
 
 #define PRODUCT(A, B, R, W, turned)                                                         \
-    static void product_##A##B##R##W##turned(const float *a, const float *b, int64_t n,     \
-                                             float *c, size_t bytes)                        \
+    static void product_##A##B##R##W##turned(const float *a, const float *b, int64_t strip, \
+                                             int64_t n, float *c, size_t bytes, bool more)  \
     {                                                                                       \
-        product(A, B, R, W, turned, a, b, n, c, bytes);                                     \
+        product(A, B, R, W, turned, a, b, strip, n, c, bytes, more);                        \
     }
 #define EACH(A, B)                                                                          \
     PRODUCT(A, B, 1, 1, 0) PRODUCT(A, B, 1, 2, 0) PRODUCT(A, B, 2, 1, 0) PRODUCT(A, B, 2, 2, 0) \
@@ -339,6 +399,10 @@ EACH(3, 1)
     {                                                                                       \
         sweep(P, by_##P[g->a.half ? 1 : g->b.half ? 2 : 0], g, i0, i1, j0, J, k0, K,        \
               packed, scratch);                                                             \
+    }                                                                                       \
+    static void few_##P(struct dev *d, const struct gemm *g)                                \
+    {                                                                                       \
+        amx_few(d, g, P);                                                                   \
     }
 static product_fn *const by_1[3][2][2][2] = { NAMES(1, 1), NAMES(1, 1), NAMES(1, 1) };
 static product_fn *const by_3[3][2][2][2] = { NAMES(3, 3), NAMES(1, 3), NAMES(3, 1) };
@@ -348,8 +412,10 @@ KERNEL(3)
 const struct gemm_kernel *amx_kernel(bool bf16)
 {
     static const struct gemm_kernel of[] = {
-        { "amx", true, false, 2 * SIDE, GEMM_J, 64, 0.008, floats_3, pack_3, sweep_3 },
-        { "amx", true, false, 2 * SIDE, GEMM_J, 64, 0.003, floats_1, pack_1, sweep_1 },
+        { "amx", true, false, 2 * SIDE, GEMM_J, 64, 0.008, floats_3, pack_3, sweep_3,
+          few_3 },
+        { "amx", true, false, 2 * SIDE, GEMM_J, 64, 0.003, floats_1, pack_1, sweep_1,
+          few_1 },
     };
 
     return tiles_there() ? &of[bf16] : NULL;

@@ -359,7 +359,9 @@ void few_all(struct dev *d, const struct gemm *g)
     BUG_IF(g->b.row != 1 || g->a.col != 1 || g->mode == GEMM_CHAIN);
     if (g->I == 0)
         return;
-    if (own.by->turns)
+    if (own.by->few && g->I <= SLIM)
+        own.by->few(d, &own);
+    else if (own.by->turns)
         swapped(d, g);
     else if (!prepare(d, &f))
         return;

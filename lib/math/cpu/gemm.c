@@ -183,7 +183,7 @@ const struct gemm_kernel *gemm_kernel(bool bf16)
 {
     /* Fewer rows to a task, and packing B would show. */
     static const struct gemm_kernel vectors = { "", false, false, GEMM_R, GEMM_J / 2, 24, 0.02,
-                                                packed_floats, pack_block, sweep };
+                                                packed_floats, pack_block, sweep, NULL };
     const struct gemm_kernel *amx = amx_kernel(bf16);
 
     return amx ? amx : bf16 ? pairs_kernel() : &vectors;

@@ -107,7 +107,8 @@ struct gemm {
 
 /* What the blocks are made by.  floats: of a packed B.  pack: K x J numbers of B, at most GEMM_K x
  * GEMM_J, into strips.  sweep: rows [i0, i1) against a packed block of J columns from j0 on, the
- * piece of the sum from k0 on, scratch behind a packed block's. */
+ * piece of the sum from k0 on, scratch behind a packed block's.  few: all of a product of one or
+ * two rows, to the same bits, by all threads; NULL: few.c's. */
 struct gemm_kernel {
     const char *name;                          /* of the registers */
     bool    turns;                             /* may be `turned`: few rows as B, weights as A */
@@ -118,6 +119,7 @@ struct gemm_kernel {
     void (*pack)(float *to, struct view2 b, int64_t K, int64_t J);
     void (*sweep)(const struct gemm *g, int64_t i0, int64_t i1, int64_t j0, int64_t J, int64_t k0,
                   int64_t K, const float *packed, float *scratch);
+    void (*few)(struct dev *d, const struct gemm *g);
 };
 
 /* The fastest of this machine and build, of float32's numbers or with inputs rounded to bfloat16;
@@ -126,6 +128,7 @@ const struct gemm_kernel *gemm_kernel(bool bf16);
 
 /* What it chooses from; NULL: not on this machine, or not in this build. */
 const struct gemm_kernel *amx_kernel(bool bf16);
+void amx_few(struct dev *d, const struct gemm *g, int planes);
 const struct gemm_kernel *pairs_kernel(void);
 
 /* B of K x J in the order in which the product takes it, for many products by it: blocks of GEMM_J

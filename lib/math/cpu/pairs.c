@@ -101,7 +101,7 @@ static void sweep(const struct gemm *g, int64_t i0, int64_t i1, int64_t j0, int6
 const struct gemm_kernel *pairs_kernel(void)
 {
     static const struct gemm_kernel pairs = { "bf16", false, true, ROWS, GEMM_J / 2, ROWS, 0.01,
-                                              floats, pack, sweep };
+                                              floats, pack, sweep, NULL };
 
     return __builtin_cpu_is("intel") ? NULL : &pairs;
 }

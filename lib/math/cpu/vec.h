@@ -124,7 +124,11 @@ INLINE vec v_row(const float *p, int64_t j, int64_t n)
 /* The same of bfloat16, as floats. */
 INLINE vec v_load_half(const void *p)
 {
+#ifdef __AVX512F__
+    return (vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(p)), 16);
+#else
     return (vec)(__builtin_convertvector(*(const hvec *)p, uvec) << 16);
+#endif
 }
 
 INLINE vec v_row_half(const void *p, int64_t j, int64_t n)
@@ -265,6 +269,17 @@ INLINE void v_turn(vec r[LANES])
 #endif
 }
 
+/* Of 2 LANES halves h, words of h[l] and h[l + LANES]. */
+#ifdef __AVX512BW__
+INLINE vec v_across(vec h)
+{
+    const __m512i across = _mm512_set_epi32(
+        0x1f000f, 0x1e000e, 0x1d000d, 0x1c000c, 0x1b000b, 0x1a000a, 0x190009, 0x180008,
+        0x170007, 0x160006, 0x150005, 0x140004, 0x130003, 0x120002, 0x110001, 0x100000);
+    return (vec)_mm512_permutexvar_epi16(across, (__m512i)h);
+}
+#endif
+
 /* Of words of two bfloat16, sum + both halves' products: twice as many as of floats, where a
  * machine is no slower at them (gemm_kernel()). */
 #ifdef __AVX512BF16__
@@ -283,10 +298,7 @@ INLINE vec v_halves(vec a, vec b)
 /* Words of a lane of a and one of b. */
 INLINE vec v_pairs(vec a, vec b)
 {
-    const __m512i across = _mm512_set_epi32(
-        0x1f000f, 0x1e000e, 0x1d000d, 0x1c000c, 0x1b000b, 0x1a000a, 0x190009, 0x180008,
-        0x170007, 0x160006, 0x150005, 0x140004, 0x130003, 0x120002, 0x110001, 0x100000);
-    return (vec)_mm512_permutexvar_epi16(across, (__m512i)v_halves(a, b));
+    return v_across(v_halves(a, b));
 }
 #endif
 

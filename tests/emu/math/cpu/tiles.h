@@ -1,8 +1,8 @@
 /* tiles.h - tile registers as the emulator has them: amx.c compiled with it is emu_amx_kernel(),
  * on any machine whose vectors are as wide as a tile's row.
  *
- * Sums are taken as the instruction takes them: a word's two products after each other, each
- * multiply-add rounded once, numbers below 2^-126 being 0. */
+ * Sums are taken as the instruction takes them: those of lower and of upper halves apart, each
+ * multiply-add rounded once, then one to the other and both to C; numbers below 2^-126 are 0. */
 #ifndef TILES_H
 #define TILES_H
 
@@ -61,16 +61,17 @@ INLINE vec tile_flush(vec x)
 static inline void tile_dot(int c, int a, int b)
 {
     BUG_IF(!tiles.begun);
-    for (int i = 0; i < 16; i++)
+    for (int i = 0; i < 16; i++) {
+        vec low = v_zero(), high = v_zero();
         for (int l = 0; l < 16; l++) {
             int32_t word = ((ivec)tiles.row[a][i])[l];
             ivec both = (ivec)tiles.row[b][l], at = word - (ivec){ 0 };
-            vec low = tile_flush((vec)(at << 16)) * tile_flush((vec)(both << 16)),
-                high = tile_flush((vec)(at & (int32_t)0xffff0000)) *
-                       tile_flush((vec)(both & (int32_t)0xffff0000));
-            tiles.row[c][i] = tile_flush(tiles.row[c][i] + low);
-            tiles.row[c][i] = tile_flush(tiles.row[c][i] + high);
+            low = tile_flush(tile_flush((vec)(at << 16)) * tile_flush((vec)(both << 16)) + low);
+            high = tile_flush(tile_flush((vec)(at & (int32_t)0xffff0000)) *
+                              tile_flush((vec)(both & (int32_t)0xffff0000)) + high);
         }
+        tiles.row[c][i] = tile_flush(tiles.row[c][i] + tile_flush(low + high));
+    }
 }
 #endif
 
