@@ -2,6 +2,8 @@
  * same numbers for a terminal, a spreadsheet and a paper.
  *
  * Nothing is measured here.  All is read before anything is written. */
+#include <limits.h>
+
 #include "base/file.h"
 #include "page/page.h"
 #include "walk.h"
@@ -43,22 +45,21 @@ struct output {
 static enum st spare(const struct output *o, const char *folder)
 {
     static const char *const made_of[] = { ".rec", ".json", ".safetensors", "/title", "/settings" };
-    char *in = realpath(folder, NULL), *file = realpath(o->name, NULL);
-    size_t n = in ? strlen(in) : 0, length = file ? strlen(file) : 0;
-    bool of_study = false;
+    char in[PATH_MAX], file[PATH_MAX];
 
-    for (int64_t i = 0; i < countof(made_of) && in && file; i++) {
+    if (!realpath(folder, in) || !realpath(o->name, file))
+        return ST_OK;                          /* nothing is there to be replaced */
+    size_t n = strlen(in), length = strlen(file);
+    for (int64_t i = 0; i < countof(made_of); i++) {
         size_t end = strlen(made_of[i]);
-        of_study |= strncmp(file, in, n) == 0 && file[n] == '/' && length >= n + end &&
-                    strcmp(file + length - end, made_of[i]) == 0;
+        if (strncmp(file, in, n) != 0 || file[n] != '/' || length < n + end ||
+            strcmp(file + length - end, made_of[i]) != 0)
+            continue;
+        err_place("--%s", o->option);
+        return fail(ST_USAGE, "'%s' is a file of the study; write to another",
+                    shown(view_of(o->name)));
     }
-    free(in);
-    free(file);
-    if (!of_study)
-        return ST_OK;
-    err_place("--%s", o->option);
-    return fail(ST_USAGE, "'%s' is a file of the study; write to another",
-                shown(view_of(o->name)));
+    return ST_OK;
 }
 
 static enum st check(const struct output *out, char *const *name, int n)

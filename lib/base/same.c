@@ -1,4 +1,5 @@
 /* same.c - files told apart by device and number, not by name: none may be written that is read. */
+#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,10 +21,10 @@ static bool will_be(const char *a, const char *b)
 
     for (int i = 0; i < 2; i++) {
         const char *last = strrchr(name[i], '/');
-        char *folder = strndup(last ? name[i] : ".", last ? (size_t)(last - name[i]) + 1 : 1);
-        int r = folder && access(name[i], F_OK) != 0 ? stat(folder, &in[i]) : -1;
-        free(folder);
-        if (r != 0 || strcmp(name[i], "-") == 0)
+        char folder[PATH_MAX] = ".";
+        if (last && (size_t)(last - name[i]) < sizeof folder - 1)
+            snprintf(folder, sizeof folder, "%.*s", (int)(last - name[i]) + 1, name[i]);
+        if (strcmp(name[i], "-") == 0 || access(name[i], F_OK) == 0 || stat(folder, &in[i]) != 0)
             return false;
         name[i] = last ? last + 1 : name[i];
     }

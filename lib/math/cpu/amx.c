@@ -23,151 +23,7 @@
 #include "math/cpu/tiles.h"
 
 #if defined(TILES) && defined(__AVX512BW__)
-#define SIDE   16                              /* of a tile, in rows and in words */
-#define DEEP   32                              /* of k in a tile */
-#define PLANE  (SIDE * SIDE)                   /* words of a tile */
-#define THIN   (2 * DEEP)                      /* of k at a time where rows are packed for once */
-
-static int64_t steps_of(int64_t K)
-{
-    return (K + DEEP - 1) / DEEP;
-}
-
-/* Of one strip, `planes` of them. */
-static int64_t strip_floats(int planes, int64_t K)
-{
-    return steps_of(K) * planes * PLANE;
-}
-
-/* Words of which the lower half is a's upper one and the upper half b's. */
-INLINE void put(float *to, ivec a, ivec b)
-{
-    v_store(to, (vec)((ivec)((__v16su)a >> 16) | (b & PLANE_BITS)));
-}
-
-/* A row of a tile, of each plane.  The low plane holds all that is left, NaN too.  Of halves the
- * high plane alone is written, and read. */
-INLINE void split(const int planes, const bool half, float *to, vec a, vec b)
-{
-    if (half) {
-        put(to, (ivec)a, (ivec)b);
-        return;
-    }
-    if (planes == 1) {
-        put(to, nearest(a), nearest(b));
-        return;
-    }
-    ivec x = upper(a), y = upper(b);
-
-    put(to, x, y);
-    a -= (vec)x;
-    b -= (vec)y;
-    x = upper(a);
-    y = upper(b);
-    put(to + PLANE, x, y);
-    put(to + 2 * PLANE, (ivec)(a - (vec)x), (ivec)(b - (vec)y));
-}
-
-/* 16 rows of 16 floats from p on, `row` apart, of which `rows` and `lanes` are there, the others
- * 0; turned where it is the lanes that are apart. */
-INLINE void take(const bool half, vec r[SIDE], const float *p, int64_t apart, bool turned,
-                 int64_t rows, int64_t lanes)
-{
-    if (turned) {
-        int64_t n = rows;
-        rows = lanes;
-        lanes = n;
-    }
-    for (int64_t i = 0; i < SIDE; i++)
-        r[i] = i < rows && lanes > 0 ? view2_row(half, view2_on(half, p, i * apart), 0, lanes)
-                                     : v_zero();
-    if (turned)
-        v_turn(r);
-}
-
-INLINE vec row_of(const bool half, const float *p, int64_t at)
-{
-    return half ? v_load_half(view2_on(half, p, at)) : v_load(p + at);
-}
-
-/* The same of a whole tile: both blocks there. */
-INLINE void whole(const int planes, const bool half, float *to, const float *p, const float *q,
-                  int64_t apart, bool turned)
-{
-    vec a[SIDE], b[SIDE];
-
-    if (!turned) {
-#pragma GCC unroll 4
-        for (int64_t i = 0; i < SIDE; i++)
-            split(planes, half, to + i * SIDE, row_of(half, p, i * apart),
-                  row_of(half, q, i * apart));
-        return;
-    }
-    for (int64_t i = 0; i < SIDE; i++) {
-        a[i] = row_of(half, p, i * apart);
-        b[i] = row_of(half, q, i * apart);
-    }
-    v_turn(a);
-    v_turn(b);
-    for (int64_t i = 0; i < SIDE; i++)
-        split(planes, half, to + i * SIDE, a[i], b[i]);
-}
-
-/* SIDE rows of A over n whole tiles, in the order in which they lie.  Weights come from memory, in
- * rows too short for the machine's own prefetch: those of the next panel are asked for. */
-INLINE void pack_rows(const int planes, const bool half, float *to, const float *p, int64_t apart,
-                      int64_t n)
-{
-    for (int64_t i = 0; i < SIDE; i++)
-        for (int64_t t = 0; t < n; t++) {
-            const float *at = view2_on(half, p, i * apart + t * DEEP);
-            __builtin_prefetch(view2_on(half, at, 2 * SIDE * apart), 0, 2);
-            if (!half)
-                __builtin_prefetch(view2_on(half, at, 2 * SIDE * apart + SIDE), 0, 2);
-            if (half)
-                v_store(to + t * planes * PLANE + i * SIDE, v_across(v_load(at)));
-            else
-                split(planes, half, to + t * planes * PLANE + i * SIDE, v_load(at),
-                      v_load(at + SIDE));
-        }
-}
-
-/* n <= SIDE rows of A and K of the sum, or with `pairs` columns of B, as tiles. */
-INLINE void pack(const int planes, const bool pairs, const bool half, float *to, const float *p,
-                 int64_t other, int64_t k, int64_t n, int64_t K)
-{
-    bool turned = pairs ? other != 1 : k != 1;
-    int64_t apart = other == 1 ? k : other, at = 0;
-
-    if (!pairs && !turned && n == SIDE) {
-        pack_rows(planes, half, to, p, other, K / DEEP);
-        at = K / DEEP * DEEP;
-        to += K / DEEP * planes * PLANE;
-    }
-    for (; at < K; at += DEEP, to += planes * PLANE) {
-        int64_t first = MIN(SIDE, K - at), second = MAX(0, MIN(SIDE, K - at - SIDE));
-        const float *here = view2_on(half, p, at * k);
-        const float *q = second > 0 ? view2_on(half, here, SIDE * k) : here;
-        if (n == SIDE && second == SIDE) {
-            whole(planes, half, to, here, q, apart, turned);
-            continue;
-        }
-        vec a[SIDE], b[SIDE];
-        take(half, a, here, apart, turned, pairs ? first : n, pairs ? n : first);
-        take(half, b, q, apart, turned, pairs ? second : n, pairs ? n : second);
-        for (int64_t i = 0; i < SIDE; i++)
-            split(planes, half, to + i * SIDE, a[i], b[i]);
-    }
-}
-
-INLINE void pack_b(const int planes, float *to, struct view2 b, int64_t K, int64_t J)
-{
-    for (int64_t j = 0; j < J; j += SIDE, to += strip_floats(planes, K))
-        if (b.half)
-            pack(planes, true, true, to, view2_at(b, 0, j).p, b.col, b.row, MIN(SIDE, J - j), K);
-        else
-            pack(planes, true, false, to, b.p + j * b.col, b.col, b.row, MIN(SIDE, J - j), K);
-}
+#define THIN (2 * DEEP)                        /* of k at a time where rows are packed for once */
 
 /* Four tiles of C, R by W of them in use, over n steps, to c in rows of `bytes`, of operands that
  * have A and B planes; B's strips are `strip` apart.  `more`: the sums at c go on.  Each product
@@ -284,17 +140,19 @@ struct sweep {
     float              *panel, *sum;           /* 2 SIDE rows of A; of C */
 };
 
-/* Rows from i on, numbers [k, k + K) of the piece of the sum. */
-INLINE void pack_a(const int planes, const struct sweep *s, int64_t i, int64_t rows, int64_t k,
-                   int64_t K)
+/* Rows from i on, numbers [k, k + K) of the piece of the sum; once: they are read, and next comes
+ * what lies two tiles behind. */
+INLINE void pack_a(const int planes, const bool half, const bool once, const struct sweep *s,
+                   int64_t i, int64_t rows, int64_t k, int64_t K)
 {
     for (int64_t r = 0; r < rows; r += SIDE) {
         struct view2 a = view2_at(s->g->a, i + r, s->k0 + k);
         float *to = s->panel + r / SIDE * strip_floats(planes, K);
-        if (a.half)
-            pack(planes, false, true, to, a.p, a.row, a.col, MIN(SIDE, rows - r), K);
+        int64_t n = MIN(SIDE, rows - r);
+        if (once && n == SIDE && K % DEEP == 0 && a.col == 1)
+            pack_rows(planes, half, to, a.p, a.row, K / DEEP, 2 * SIDE);
         else
-            pack(planes, false, false, to, a.p, a.row, a.col, MIN(SIDE, rows - r), K);
+            pack(planes, false, half, to, a.p, a.row, a.col, n, K);
     }
 }
 
@@ -338,7 +196,10 @@ INLINE void thin(const int planes, const struct sweep *s, int64_t i, int64_t j, 
 
     for (int64_t k = 0; k < s->K; k += THIN) {
         int64_t K = MIN(THIN, s->K - k);
-        pack_a(planes, s, i, rows, k, K);
+        if (s->g->a.half)
+            pack_a(planes, true, true, s, i, rows, k, K);
+        else
+            pack_a(planes, false, true, s, i, rows, k, K);
         by(s->panel, strips + strip_floats(planes, k), s->strip, steps_of(K), s->sum,
            2 * SIDE * sizeof(float), k > 0);
     }
@@ -359,7 +220,10 @@ INLINE void sweep(const int planes, product_fn *const by[2][2][2], const struct 
             thin(planes, &s, i, j0, rows, J, packed);
             continue;
         }
-        pack_a(planes, &s, i, rows, 0, K);
+        if (g->a.half)
+            pack_a(planes, true, false, &s, i, rows, 0, K);
+        else
+            pack_a(planes, false, false, &s, i, rows, 0, K);
         for (int64_t j = 0; j < J; j += 2 * SIDE)
             tile(&s, i, j0 + j, rows, MIN(2 * SIDE, J - j), packed + j / SIDE * s.strip);
     }

@@ -8,7 +8,7 @@
 #include "math/cpu/gemm.h"
 #include "math/cpu/planes.h"
 
-#if LANES == 16
+#ifdef __AVX512BW__
 #define SIDE 16
 #define DEEP 32                                /* of k in an instruction */
 

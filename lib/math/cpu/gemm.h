@@ -13,6 +13,7 @@
 #define GEMM_H
 
 #include "math/cpu/cpu.h"
+#include "math/cpu/halves.h"
 
 #define GEMM_R 6                               /* rows of a register tile */
 #if defined(__AVX512F__) || defined(__aarch64__)

@@ -1,8 +1,13 @@
-/* planes.h - floats as sums of bfloat16: high + middle + low (amx.c). */
+/* planes.h - floats as sums of bfloat16, high + middle + low, and packed so for tiles (amx.c). */
 #ifndef PLANES_H
 #define PLANES_H
 
-#include "math/cpu/vec.h"
+#include "math/cpu/gemm.h"
+
+#if defined(__AVX512BW__)
+#define SIDE   16                              /* of a tile, in rows and in words */
+#define DEEP   32                              /* of k in a tile */
+#define PLANE  (SIDE * SIDE)                   /* words of a tile */
 
 #define PLANE_BITS ((int32_t)0xffff0000)       /* of a word: those of a bfloat16 */
 
@@ -32,5 +37,142 @@ INLINE void planes_of(const int planes, vec to[3], vec x)
     to[1] = (vec)upper(x);
     to[2] = (vec)((ivec)(x - to[1]) & PLANE_BITS);
 }
+
+INLINE int64_t steps_of(int64_t K)
+{
+    return (K + DEEP - 1) / DEEP;
+}
+
+/* Of one strip, `planes` of them. */
+INLINE int64_t strip_floats(int planes, int64_t K)
+{
+    return steps_of(K) * planes * PLANE;
+}
+
+/* Words of which the lower half is a's upper one and the upper half b's. */
+INLINE void put(float *to, ivec a, ivec b)
+{
+    v_store(to, (vec)((ivec)((__v16su)a >> 16) | (b & PLANE_BITS)));
+}
+
+/* A row of a tile, of each plane.  The low plane holds all that is left, NaN too.  Of halves the
+ * high plane alone is written, and read. */
+INLINE void split(const int planes, const bool half, float *to, vec a, vec b)
+{
+    if (half) {
+        put(to, (ivec)a, (ivec)b);
+        return;
+    }
+    if (planes == 1) {
+        put(to, nearest(a), nearest(b));
+        return;
+    }
+    ivec x = upper(a), y = upper(b);
+
+    put(to, x, y);
+    a -= (vec)x;
+    b -= (vec)y;
+    x = upper(a);
+    y = upper(b);
+    put(to + PLANE, x, y);
+    put(to + 2 * PLANE, (ivec)(a - (vec)x), (ivec)(b - (vec)y));
+}
+
+/* 16 rows of 16 floats from p on, `row` apart, of which `rows` and `lanes` are there, the others
+ * 0; turned where it is the lanes that are apart. */
+INLINE void take(const bool half, vec r[SIDE], const float *p, int64_t apart, bool turned,
+                 int64_t rows, int64_t lanes)
+{
+    if (turned) {
+        int64_t n = rows;
+        rows = lanes;
+        lanes = n;
+    }
+    for (int64_t i = 0; i < SIDE; i++)
+        r[i] = i < rows && lanes > 0 ? view2_row(half, view2_on(half, p, i * apart), 0, lanes)
+                                     : v_zero();
+    if (turned)
+        v_turn(r);
+}
+
+INLINE vec row_of(const bool half, const float *p, int64_t at)
+{
+    return half ? v_load_half(view2_on(half, p, at)) : v_load(p + at);
+}
+
+/* The same of a whole tile: both blocks there. */
+INLINE void whole(const int planes, const bool half, float *to, const float *p, const float *q,
+                  int64_t apart, bool turned)
+{
+    vec a[SIDE], b[SIDE];
+
+    if (!turned) {
+#pragma GCC unroll 4
+        for (int64_t i = 0; i < SIDE; i++)
+            split(planes, half, to + i * SIDE, row_of(half, p, i * apart),
+                  row_of(half, q, i * apart));
+        return;
+    }
+    for (int64_t i = 0; i < SIDE; i++) {
+        a[i] = row_of(half, p, i * apart);
+        b[i] = row_of(half, q, i * apart);
+    }
+    v_turn(a);
+    v_turn(b);
+    for (int64_t i = 0; i < SIDE; i++)
+        split(planes, half, to + i * SIDE, a[i], b[i]);
+}
+
+/* SIDE rows of A over n whole tiles, in the order in which they lie.  Weights come from memory, in
+ * rows too short for the machine's own prefetch: those `ahead` rows on are asked for. */
+INLINE void pack_rows(const int planes, const bool half, float *to, const float *p, int64_t apart,
+                      int64_t n, int64_t ahead)
+{
+    for (int64_t i = 0; i < SIDE; i++)
+        for (int64_t t = 0; t < n; t++) {
+            const float *at = view2_on(half, p, i * apart + t * DEEP);
+            float *row = to + t * planes * PLANE + i * SIDE;
+            __builtin_prefetch(view2_on(half, at, ahead * apart), 0, 2);
+            if (half) {
+                v_store(row, v_across(v_load(at)));
+                continue;
+            }
+            __builtin_prefetch(view2_on(half, at, ahead * apart + SIDE), 0, 2);
+            split(planes, half, row, v_load(at), v_load(at + SIDE));
+        }
+}
+
+/* n <= SIDE rows of A and K of the sum, or with `pairs` columns of B, as tiles. */
+INLINE void pack(const int planes, const bool pairs, const bool half, float *to, const float *p,
+                 int64_t other, int64_t k, int64_t n, int64_t K)
+{
+    bool turned = pairs ? other != 1 : k != 1;
+    int64_t apart = other == 1 ? k : other;
+
+    for (int64_t at = 0; at < K; at += DEEP, to += planes * PLANE) {
+        int64_t first = MIN(SIDE, K - at), second = MAX(0, MIN(SIDE, K - at - SIDE));
+        const float *here = view2_on(half, p, at * k);
+        const float *q = second > 0 ? view2_on(half, here, SIDE * k) : here;
+        if (n == SIDE && second == SIDE) {
+            whole(planes, half, to, here, q, apart, turned);
+            continue;
+        }
+        vec a[SIDE], b[SIDE];
+        take(half, a, here, apart, turned, pairs ? first : n, pairs ? n : first);
+        take(half, b, q, apart, turned, pairs ? second : n, pairs ? n : second);
+        for (int64_t i = 0; i < SIDE; i++)
+            split(planes, half, to + i * SIDE, a[i], b[i]);
+    }
+}
+
+INLINE void pack_b(const int planes, float *to, struct view2 b, int64_t K, int64_t J)
+{
+    for (int64_t j = 0; j < J; j += SIDE, to += strip_floats(planes, K))
+        if (b.half)
+            pack(planes, true, true, to, view2_at(b, 0, j).p, b.col, b.row, MIN(SIDE, J - j), K);
+        else
+            pack(planes, true, false, to, b.p + j * b.col, b.col, b.row, MIN(SIDE, J - j), K);
+}
+#endif
 
 #endif

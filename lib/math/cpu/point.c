@@ -7,6 +7,7 @@
 
 #include "base/rng.h"
 #include "math/cpu/cpu.h"
+#include "math/cpu/halves.h"
 
 struct rows { float *to; const float *from; const int32_t *at; int64_t n, D; };
 
