@@ -3,7 +3,9 @@
  * A token of one row reads every weight but the embedding once, so memory's read speed is what
  * bounds it; the yardstick is a sum over as many bytes by as many threads in the same run.  With
  * arguments, DIR NEW [DEVICE]: the model of a folder writes NEW tokens behind each line of ids on
- * stdin, and prints them and the seconds it took, for generate_peers.py. */
+ * stdin, and prints them and the seconds of the fastest turn, for generate_peers.py. */
+#include <math.h>
+
 #include "model/gen.h"
 #include "model/weights.h"
 #include "tests/bench/bench.h"
@@ -12,24 +14,31 @@ enum { ROWS_MAX = 64, PROMPT_MAX = 2048 };
 
 struct rig { struct arena *a; struct dev *d; struct model *m; };
 
-static double write_rows(struct rig *g, struct gen_row *row, int64_t n)
+/* Seconds of the fastest of `turns`, one after the other in the same memory. */
+static double write_rows(struct rig *g, struct gen_row *row, int64_t n, int turns)
 {
     struct gen_setup s = { .how = { 0, 0, 1, 0, 1 }, .batch = 32, .micro_tokens = 512,
                            .cache_tokens = 32768 };
+    struct gen_row now[ROWS_MAX];
+    double best = INFINITY;
     struct gen *gen;
 
     if (gen_new(&gen, g->m, &s, g->a) != ST_OK)
         exit(done(ST_SYS));
-    for (int64_t i = 0; i < n; i++)
-        if (gen_add(gen, &row[i]) != ST_OK)
-            exit(done(ST_DATA));
-    double start = run_clock();
-    while (gen_going(gen))
-        if (gen_step(gen) != ST_OK)
-            exit(done(ST_DATA));
-    double took = run_clock() - start;
+    for (int turn = 0; turn < turns; turn++) {
+        memcpy(now, row, (size_t)n * sizeof *row);
+        double start = run_clock();
+        for (int64_t i = 0; i < n; i++)
+            if (gen_add(gen, &now[i]) != ST_OK)
+                exit(done(ST_DATA));
+        while (gen_going(gen))
+            if (gen_step(gen) != ST_OK)
+                exit(done(ST_DATA));
+        best = MIN(best, run_clock() - start);
+    }
+    memcpy(row, now, (size_t)n * sizeof *row);
     gen_free(gen);
-    return took;
+    return best;
 }
 
 /* Bytes a second that all threads together read. */
@@ -66,10 +75,10 @@ static void of_config(struct rig *g)
 
     for (int turn = 0; turn < 3; turn++) {
         row[0] = row_of(g, 16, 64);
-        one[turn] = 64 / write_rows(g, row, 1);
+        one[turn] = 64 / write_rows(g, row, 1, 1);
         for (int64_t i = 0; i < 32; i++)
             row[i] = row_of(g, 8 + (i * 37) % 120, 32);
-        many[turn] = 32 * 32 / write_rows(g, row, 32);
+        many[turn] = 32 * 32 / write_rows(g, row, 32, 1);
     }
     bench_line("70M, one row", bench_median(one, 3), "tok/s", "reading the weights", ceiling, .7,
                true);
@@ -95,7 +104,7 @@ static void of_lines(struct rig *g, int64_t max_new)
         }
         n++;
     }
-    double took = write_rows(g, row, n);
+    double took = write_rows(g, row, n, BENCH_TURNS);
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = row[i].n_prompt; j < row[i].n; j++)
             printf("%d%s", row[i].id[j], j + 1 < row[i].n ? " " : "\n");

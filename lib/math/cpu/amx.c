@@ -28,12 +28,12 @@
 /* Four tiles of C, R by W of them in use, over n steps, to c in rows of `bytes`, of operands that
  * have A and B planes; B's strips are `strip` apart.  `more`: the sums at c go on.  Each product
  * has an operand of the one before; small ones come first.  `turned`: A and B change places in
- * that. */
-#define LOAD(one, two, from, apart, plane, both)                                                   \
+ * that.  next: what is packed meanwhile, or NULL. */
+#define LOAD(one, two, from, apart, plane, both)                                            \
     do {                                                                                    \
         tile_load(one, (from) + (plane) * PLANE, 64);                                       \
         if (both)                                                                           \
-            tile_load(two, (from) + (apart) + (plane) * PLANE, 64);                            \
+            tile_load(two, (from) + (apart) + (plane) * PLANE, 64);                         \
     } while (0)
 #define LOAD_A(plane) LOAD(4, 5, a, n * step, plane, R > 1)
 #define LOAD_B(plane) LOAD(6, 7, b, strip, plane, W > 1)
@@ -46,6 +46,8 @@
             tile_dot(2, 5, 6);                                                              \
         if (R > 1 && W > 1)                                                                 \
             tile_dot(3, 5, 7);                                                              \
+        if (next)                                                                           \
+            next->some(next);                                                               \
     } while (0)
 #define CHAIN(LOAD_X, X, LOAD_Y, Y)                                                         \
     do {                                                                                    \
@@ -75,7 +77,7 @@
 
 INLINE void product(const int A, const int B, const int R, const int W, const bool turned,
                     const float *a, const float *b, int64_t strip, int64_t n, float *c,
-                    size_t bytes, bool more)
+                    size_t bytes, bool more, struct later *next)
 {
     int64_t step = MAX(A, B) * PLANE, down = SIDE * (int64_t)(bytes / sizeof(float));
 
@@ -131,7 +133,7 @@ static void settle(const struct gemm *g, const float *sum, int64_t i, int64_t j,
 }
 
 typedef void product_fn(const float *a, const float *b, int64_t strip, int64_t n, float *c,
-                        size_t bytes, bool more);
+                        size_t bytes, bool more, struct later *next);
 
 struct sweep {
     const struct gemm  *g;
@@ -140,19 +142,14 @@ struct sweep {
     float              *panel, *sum;           /* 2 SIDE rows of A; of C */
 };
 
-/* Rows from i on, numbers [k, k + K) of the piece of the sum; once: they are read, and next comes
- * what lies two tiles behind. */
-INLINE void pack_a(const int planes, const bool half, const bool once, const struct sweep *s,
-                   int64_t i, int64_t rows, int64_t k, int64_t K)
+/* Rows from i on. */
+INLINE void pack_a(const int planes, const bool half, const struct sweep *s, int64_t i,
+                   int64_t rows)
 {
     for (int64_t r = 0; r < rows; r += SIDE) {
-        struct view2 a = view2_at(s->g->a, i + r, s->k0 + k);
-        float *to = s->panel + r / SIDE * strip_floats(planes, K);
-        int64_t n = MIN(SIDE, rows - r);
-        if (once && n == SIDE && K % DEEP == 0 && a.col == 1)
-            pack_rows(planes, half, to, a.p, a.row, K / DEEP, 2 * SIDE);
-        else
-            pack(planes, false, half, to, a.p, a.row, a.col, n, K);
+        struct view2 a = view2_at(s->g->a, i + r, s->k0);
+        pack(planes, false, half, s->panel + r / SIDE * s->strip, a.p, a.row, a.col,
+             MIN(SIDE, rows - r), s->K);
     }
 }
 
@@ -176,54 +173,70 @@ static void tile(const struct sweep *s, int64_t i, int64_t j, int64_t rows, int6
 
     if (as_is) {
         by(s->panel, strips, s->strip, steps_of(s->K), g->c + i * g->ldc + j,
-           (size_t)g->ldc * sizeof(float), false);
+           (size_t)g->ldc * sizeof(float), false, NULL);
         return;
     }
     for (int64_t l = 0; !g->turned && l < rows; l++) {
         __builtin_prefetch(g->c + (i + l) * g->ldc + j, 1);
         __builtin_prefetch(g->c + (i + l) * g->ldc + j + cols - 1, 1);
     }
-    by(s->panel, strips, s->strip, steps_of(s->K), s->sum, 2 * SIDE * sizeof(float), false);
+    by(s->panel, strips, s->strip, steps_of(s->K), s->sum, 2 * SIDE * sizeof(float), false,
+       NULL);
     settle_all(s, i, j, rows, cols);
 }
 
-/* The same where no other columns want these rows: packed a little at a time, which stays in L1,
- * and is multiplied while the next are on their way from memory. */
-INLINE void thin(const int planes, const struct sweep *s, int64_t i, int64_t j, int64_t rows,
-                 int64_t cols, const float *strips)
+/* The same of `blocks` of 32 rows which no other columns want, over whole tiles of k: packed a
+ * little at a time, which stays in L1, while what was packed before is multiplied. */
+static void thin(const int planes, void (*some)(struct later *), const struct sweep *s, int64_t i0,
+                 int64_t blocks, int64_t j, int64_t cols, const float *strips)
 {
-    product_fn *by = s->by[s->g->turned][rows > SIDE][cols > SIDE];
+    const int products = planes == 1 ? 1 : s->g->a.half ? 3 : 6;
+    product_fn *by = s->by[s->g->turned][1][cols > SIDE];
+    int64_t pieces = (s->K + THIN - 1) / THIN;
+    struct later l = { .some = some, .apart = s->g->a.row, .at = 2 * SIDE };
 
-    for (int64_t k = 0; k < s->K; k += THIN) {
-        int64_t K = MIN(THIN, s->K - k);
-        if (s->g->a.half)
-            pack_a(planes, true, true, s, i, rows, k, K);
-        else
-            pack_a(planes, false, true, s, i, rows, k, K);
-        by(s->panel, strips + strip_floats(planes, k), s->strip, steps_of(K), s->sum,
-           2 * SIDE * sizeof(float), k > 0);
+    for (int64_t p = -1; p < blocks * pieces; p++) {        /* at -1 there is nothing before */
+        int64_t i = i0 + p / pieces * 2 * SIDE, k = p % pieces * THIN, n = l.n;
+        const float *panel = l.to;
+        if (p + 1 < blocks * pieces) {
+            int64_t next = (p + 1) % pieces * THIN;
+            l.p = view2_at(s->g->a, i0 + (p + 1) / pieces * 2 * SIDE, s->k0 + next).p;
+            l.n = MIN(THIN, s->K - next) / DEEP;
+            l.to = s->panel + (p + 1) % 2 * 2 * strip_floats(planes, THIN);
+            l.at = 0;
+        }
+        if (p >= 0) {
+            l.each = (2 * SIDE + products * n - 1) / (products * n);
+            by(panel, strips + strip_floats(planes, k), s->strip, n, s->sum,
+               2 * SIDE * sizeof(float), k > 0, l.at < 2 * SIDE ? &l : NULL);
+            if (k + THIN >= s->K)
+                settle_all(s, i, j, 2 * SIDE, cols);
+        }
+        l.each = 2 * SIDE;
+        some(&l);
     }
-    settle_all(s, i, j, rows, cols);
 }
 
-INLINE void sweep(const int planes, product_fn *const by[2][2][2], const struct gemm *g,
-                  int64_t i0, int64_t i1, int64_t j0, int64_t J, int64_t k0, int64_t K,
-                  const float *packed, float *scratch)
+INLINE void sweep(const int planes, product_fn *const by[2][2][2],
+                  void (*const some[2])(struct later *), const struct gemm *g, int64_t i0,
+                  int64_t i1, int64_t j0, int64_t J, int64_t k0, int64_t K, const float *packed,
+                  float *scratch)
 {
     struct sweep s = { g, by, k0, K, strip_floats(planes, K), scratch,
                        scratch + 2 * strip_floats(planes, GEMM_K) };
 
     tiles_begin();
+    if (J <= 2 * SIDE && g->a.col == 1 && K % DEEP == 0) {
+        int64_t blocks = (i1 - i0) / (2 * SIDE);
+        thin(planes, some[g->a.half], &s, i0, blocks, j0, J, packed);
+        i0 += blocks * 2 * SIDE;
+    }
     for (int64_t i = i0; i < i1; i += 2 * SIDE) {
         int64_t rows = MIN(2 * SIDE, i1 - i);
-        if (J <= 2 * SIDE) {
-            thin(planes, &s, i, j0, rows, J, packed);
-            continue;
-        }
         if (g->a.half)
-            pack_a(planes, true, false, &s, i, rows, 0, K);
+            pack_a(planes, true, &s, i, rows);
         else
-            pack_a(planes, false, false, &s, i, rows, 0, K);
+            pack_a(planes, false, &s, i, rows);
         for (int64_t j = 0; j < J; j += 2 * SIDE)
             tile(&s, i, j0 + j, rows, MIN(2 * SIDE, J - j), packed + j / SIDE * s.strip);
     }
@@ -232,9 +245,10 @@ INLINE void sweep(const int planes, product_fn *const by[2][2][2], const struct 
 
 #define PRODUCT(A, B, R, W, turned)                                                         \
     static void product_##A##B##R##W##turned(const float *a, const float *b, int64_t strip, \
-                                             int64_t n, float *c, size_t bytes, bool more)  \
+                                             int64_t n, float *c, size_t bytes, bool more,  \
+                                             struct later *next)                            \
     {                                                                                       \
-        product(A, B, R, W, turned, a, b, strip, n, c, bytes, more);                        \
+        product(A, B, R, W, turned, a, b, strip, n, c, bytes, more, next);                  \
     }
 #define EACH(A, B)                                                                          \
     PRODUCT(A, B, 1, 1, 0) PRODUCT(A, B, 1, 2, 0) PRODUCT(A, B, 2, 1, 0) PRODUCT(A, B, 2, 2, 0) \
@@ -249,6 +263,8 @@ EACH(1, 3)
 EACH(3, 1)
 
 #define KERNEL(P)                                                                           \
+    static void some_##P##0(struct later *l) { pack_some(P, false, l); }                    \
+    static void some_##P##1(struct later *l) { pack_some(P, true, l); }                     \
     static int64_t floats_##P(int64_t K, int64_t J)                                         \
     {                                                                                       \
         return strip_floats(P, K) * ((J + SIDE - 1) / SIDE);                                \
@@ -261,7 +277,8 @@ EACH(3, 1)
                           int64_t J, int64_t k0, int64_t K, const float *packed,            \
                           float *scratch)                                                   \
     {                                                                                       \
-        sweep(P, by_##P[g->a.half ? 1 : g->b.half ? 2 : 0], g, i0, i1, j0, J, k0, K,        \
+        static void (*const some[2])(struct later *) = { some_##P##0, some_##P##1 };        \
+        sweep(P, by_##P[g->a.half ? 1 : g->b.half ? 2 : 0], some, g, i0, i1, j0, J, k0, K,  \
               packed, scratch);                                                             \
     }                                                                                       \
     static void few_##P(struct dev *d, const struct gemm *g)                                \

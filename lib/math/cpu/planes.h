@@ -123,22 +123,32 @@ INLINE void whole(const int planes, const bool half, float *to, const float *p, 
         split(planes, half, to + i * SIDE, a[i], b[i]);
 }
 
-/* SIDE rows of A over n whole tiles, in the order in which they lie.  Weights come from memory, in
- * rows too short for the machine's own prefetch: those `ahead` rows on are asked for. */
-INLINE void pack_rows(const int planes, const bool half, float *to, const float *p, int64_t apart,
-                      int64_t n, int64_t ahead)
+/* 2 SIDE rows of A over n whole tiles, which are packed `each` rows at a time between the products
+ * of those before them.  They are weights that come from memory, in rows too short for the
+ * machine's own prefetch: the next 2 SIDE rows are asked for. */
+struct later {
+    void       (*some)(struct later *l);
+    const float *p;
+    int64_t      apart, n;                     /* from row to row, in numbers */
+    float       *to;
+    int64_t      at, each;                     /* rows done; at a time */
+};
+
+INLINE void pack_some(const int planes, const bool half, struct later *l)
 {
-    for (int64_t i = 0; i < SIDE; i++)
-        for (int64_t t = 0; t < n; t++) {
-            const float *at = view2_on(half, p, i * apart + t * DEEP);
-            float *row = to + t * planes * PLANE + i * SIDE;
-            __builtin_prefetch(view2_on(half, at, ahead * apart), 0, 2);
+    int64_t end = MIN(l->at + l->each, 2 * SIDE);
+
+    for (; l->at < end; l->at++)
+        for (int64_t t = 0; t < l->n; t++) {
+            const float *p = view2_on(half, l->p, l->at * l->apart + t * DEEP);
+            float *to = l->to + (l->at / SIDE * l->n + t) * planes * PLANE + l->at % SIDE * SIDE;
+            __builtin_prefetch(view2_on(half, p, 2 * SIDE * l->apart), 0, 2);
             if (half) {
-                v_store(row, v_across(v_load(at)));
+                v_store(to, v_across(v_load(p)));
                 continue;
             }
-            __builtin_prefetch(view2_on(half, at, ahead * apart + SIDE), 0, 2);
-            split(planes, half, row, v_load(at), v_load(at + SIDE));
+            __builtin_prefetch(view2_on(half, p, 2 * SIDE * l->apart + SIDE), 0, 2);
+            split(planes, half, to, v_load(p), v_load(p + SIDE));
         }
 }
 
