@@ -22,7 +22,7 @@
 #include "math/cpu/planes.h"
 #include "math/cpu/tiles.h"
 
-#if defined(TILES) && defined(__AVX512BW__)
+#ifdef TILES
 #define THIN (2 * DEEP)                        /* of k at a time where rows are packed for once */
 
 /* Four tiles of C, R by W of them in use, over n steps, to c in rows of `bytes`, of operands that

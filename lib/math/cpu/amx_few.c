@@ -32,7 +32,8 @@ INLINE void more(const int ROWS, const int planes, const bool half, const struct
 #pragma GCC unroll 6
         for (int i = 0; i < n_taken; i++) {
             const int *of = planes == 1 ? (const int[]){ 0, 0 } : taken[!half][i];
-            sum[n][i] = sum[n][i] + v_splat(f->x[(n * planes + of[0]) * f->apart + k]) * w[of[1]];
+            sum[n][i] = v_fma(v_splat(f->x[(n * planes + of[0]) * f->apart + k]), w[of[1]],
+                              sum[n][i]);
         }
 }
 
@@ -62,7 +63,7 @@ INLINE void words(const bool half, vec r[SIDE], const float *p, int64_t apart)
 {
 #pragma GCC unroll 16
     for (int l = 0; l < SIDE; l++, p = view2_on(half, p, apart)) {
-        memcpy(&r[l], p, sizeof r[l]);
+        r[l] = v_words(p);
         __builtin_prefetch(view2_on(half, p, SIDE * apart), 0, 2);
     }
     v_turn(r);

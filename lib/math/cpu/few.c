@@ -32,15 +32,6 @@ INLINE vec steps_of(const bool pairs, const bool half, const float *p, int64_t k
 
 /* ---- one or two rows ---- */
 
-/* Words of two halves begin where halves may. */
-INLINE vec words_at(const float *p)
-{
-    vec a;
-
-    memcpy(&a, p, sizeof a);
-    return a;
-}
-
 /* LANES columns' words of 32 bits from w on, `next` numbers apart, turned; those of the columns
  * behind them are asked for.  narrow: the words are of two numbers each, rounded. */
 INLINE void turned_words(const bool narrow, const bool half, vec r[LANES], const float *w,
@@ -48,7 +39,7 @@ INLINE void turned_words(const bool narrow, const bool half, vec r[LANES], const
 {
 #pragma GCC unroll 16
     for (int64_t l = 0; l < LANES; l++, w = view2_on(half, w, next)) {
-        r[l] = narrow ? gemm_pairs(false, w, 0, 2 * LANES) : words_at(w);
+        r[l] = narrow ? gemm_pairs(false, w, 0, 2 * LANES) : v_words(w);
         __builtin_prefetch(view2_on(half, w, LANES * next), 0, 2);
         if (narrow)
             __builtin_prefetch(w + LANES * next + LANES, 0, 2);

@@ -28,6 +28,15 @@ INLINE vec v_row_half(const void *p, int64_t j, int64_t n)
     return v_load_half(&part);
 }
 
+/* 2 LANES of them, as they lie. */
+INLINE vec v_words(const void *p)
+{
+    vec a;
+
+    memcpy(&a, p, sizeof a);
+    return a;
+}
+
 /* Of 2 LANES halves h, words of h[l] and h[l + LANES]. */
 #ifdef __AVX512BW__
 INLINE vec v_across(vec h)

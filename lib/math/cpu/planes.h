@@ -9,6 +9,12 @@
 #define DEEP   32                              /* of k in a tile */
 #define PLANE  (SIDE * SIDE)                   /* words of a tile */
 
+/* a b + c, rounded once, in any build. */
+INLINE vec v_fma(vec a, vec b, vec c)
+{
+    return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
+
 #define PLANE_BITS ((int32_t)0xffff0000)       /* of a word: those of a bfloat16 */
 
 /* The upper half of a float, rounded; what is left of x is the next plane's. */
@@ -144,7 +150,7 @@ INLINE void pack_some(const int planes, const bool half, struct later *l)
             float *to = l->to + (l->at / SIDE * l->n + t) * planes * PLANE + l->at % SIDE * SIDE;
             __builtin_prefetch(view2_on(half, p, 2 * SIDE * l->apart), 0, 2);
             if (half) {
-                v_store(to, v_across(v_load(p)));
+                v_store(to, v_across(v_words(p)));
                 continue;
             }
             __builtin_prefetch(view2_on(half, p, 2 * SIDE * l->apart + SIDE), 0, 2);

@@ -6,12 +6,12 @@
 #ifndef TILES_H
 #define TILES_H
 
-#include "math/cpu/gemm.h"
+#include "math/cpu/planes.h"
 
 #define amx_kernel emu_amx_kernel
 const struct gemm_kernel *amx_kernel(bool bf16);
 
-#if LANES == 16
+#ifdef __AVX512BW__
 #define TILES
 
 static _Thread_local struct { bool begun; vec row[8][16]; } tiles;
@@ -66,9 +66,10 @@ static inline void tile_dot(int c, int a, int b)
         for (int l = 0; l < 16; l++) {
             int32_t word = ((ivec)tiles.row[a][i])[l];
             ivec both = (ivec)tiles.row[b][l], at = word - (ivec){ 0 };
-            low = tile_flush(tile_flush((vec)(at << 16)) * tile_flush((vec)(both << 16)) + low);
-            high = tile_flush(tile_flush((vec)(at & (int32_t)0xffff0000)) *
-                              tile_flush((vec)(both & (int32_t)0xffff0000)) + high);
+            low = tile_flush(v_fma(tile_flush((vec)(at << 16)), tile_flush((vec)(both << 16)),
+                                   low));
+            high = tile_flush(v_fma(tile_flush((vec)(at & PLANE_BITS)),
+                                    tile_flush((vec)(both & PLANE_BITS)), high));
         }
         tiles.row[c][i] = tile_flush(tiles.row[c][i] + tile_flush(low + high));
     }
