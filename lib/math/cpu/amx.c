@@ -190,7 +190,7 @@ static void tile(const struct sweep *s, int64_t i, int64_t j, int64_t rows, int6
 static void thin(const int planes, void (*some)(struct later *), const struct sweep *s, int64_t i0,
                  int64_t blocks, int64_t j, int64_t cols, const float *strips)
 {
-    const int products = planes == 1 ? 1 : s->g->a.half ? 3 : 6;
+    const int products = planes == 1 ? 1 : s->g->a.half || s->g->b.half ? 3 : 6;
     product_fn *by = s->by[s->g->turned][1][cols > SIDE];
     int64_t pieces = (s->K + THIN - 1) / THIN;
     struct later l = { .some = some, .apart = s->g->a.row, .at = 2 * SIDE };
