@@ -6,7 +6,7 @@
 static struct plan arg = {
     .input = "-", .device = "auto", .sft_loss = "sft", .pref_loss = "dpo", .schedule = "constant",
     .decay_type = "1-sqrt", .decay_steps = 0.1, .nan = "stop",
-    .recompute = "auto", .moments = "shared",
+    .recompute = "auto", .dtype = "f32", .moments = "shared",
     .phase = "fresh", .save_dtype = "f32", .lr = 1e-5, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8,
     .clip = 1, .micro_tokens = 4096, .save_every = 500, .keep = 2,
     .lora_targets = "all-linear", .lora_alpha = NAN,
@@ -74,6 +74,8 @@ static const struct opt opts[] = {
       "tokens of one pass; their number changes a result by rounding alone", 1, 1 << 30 },
     INT("probe-every", arg.probe_every,
         "tell the cosine of both objectives' gradients before every N-th update; 0: never", 1e15),
+    TEXT("dtype", arg.dtype, "f32|bf16",
+         "what products read the weights that train as; bf16: with the rest of a float32 apart"),
     TEXT("recompute", arg.recompute, "auto|none|layers",
          "what of a layer the backward computes again; auto: all but its input, where memory asks"),
     FLAG("no-share", arg.no_share, "compute the prompt of a pair once for each side"),

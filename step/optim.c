@@ -11,23 +11,25 @@ int64_t optim_bytes(const struct model *m)
     return 2 * (int64_t)model_trained(m).n_bytes;
 }
 
-/* Neighbours with the same answer are one stretch; the zeros between parameters stay zero. */
+static bool alike(const struct param *a, const struct param *b)
+{
+    return a->decay == b->decay && a->w.type == b->w.type;
+}
+
+/* Neighbours with the same answers are one stretch; the zeros between parameters stay zero. */
 static enum st find_runs(struct optim *o, struct arena *a)
 {
     const struct params *p = &o->p;
-    int64_t end = (int64_t)(p->n_bytes / sizeof(float));
 
     if (!(o->run = ARENA_NEW(a, struct run_of, p->n + 1)))
         return ST_SYS;
     for (int64_t i = 0; i < p->n; i++) {
-        int64_t at = f32(p->param[i].w) - p->w;
-        if (o->n_runs && o->run[o->n_runs - 1].decay == p->param[i].decay)
-            continue;
-        if (o->n_runs)
-            o->run[o->n_runs - 1].n = at - o->run[o->n_runs - 1].begin;
-        o->run[o->n_runs++] = (struct run_of){ at, 0, p->param[i].decay };
+        const struct param *q = &p->param[i];
+        if (!o->n_runs || !alike(o->run[o->n_runs - 1].first, q))
+            o->run[o->n_runs++].first = q;
+        struct run_of *last = &o->run[o->n_runs - 1];
+        last->n = q->at + tensor_n(q->w) - last->first->at;
     }
-    o->run[o->n_runs - 1].n = end - o->run[o->n_runs - 1].begin;
     return ST_OK;
 }
 
@@ -81,12 +83,17 @@ enum st optim_norm(const struct optim *o, double *norm)
     return dev_sync(d);
 }
 
-static void update(struct optim *o, int64_t begin, int64_t n, double gscale, struct adamw h)
+/* n numbers from the first of a parameter on. */
+static void update(struct optim *o, const struct param *p, int64_t n, double gscale,
+                   struct adamw h)
 {
     struct dev *d = o->d;
+    struct tensor w = tensor1(p->w.p, n);
 
-    d->op->adamw(d, tensor1(o->p.w + begin, n), tensor1(o->mean[o->set] + begin, n),
-                 tensor1(o->square[o->set] + begin, n), tensor1(o->p.g + begin, n), gscale, h);
+    w.type = p->w.type;
+    w.low = p->w.low;
+    d->op->adamw(d, w, tensor1(o->mean[o->set] + p->at, n), tensor1(o->square[o->set] + p->at, n),
+                 tensor1(o->p.g + p->at, n), gscale, h);
 }
 
 void optim_update(struct optim *o, double lr, double norm)
@@ -94,13 +101,12 @@ void optim_update(struct optim *o, double lr, double norm)
     struct adamw h = { lr, o->beta1, o->beta2, o->eps, o->decay, ++o->t[o->set] };
     double gscale = o->clip > 0 ? MIN(1, o->clip / (norm + 1e-6)) : 1;
 
-    if (o->decay == 0) {
-        update(o, 0, (int64_t)(o->p.n_bytes / sizeof(float)), gscale, h);
-        return;
-    }
-    for (int64_t i = 0; i < o->n_runs; i++) {
-        h.decay = o->run[i].decay ? o->decay : 0;
-        update(o, o->run[i].begin, o->run[i].n, gscale, h);
+    for (int64_t i = 0, k; i < o->n_runs; i = k) {
+        const struct param *p = o->run[i].first, *last = p;
+        h.decay = p->decay ? o->decay : 0;
+        for (k = i + 1; k < o->n_runs && o->decay == 0 && o->run[k].first->w.type == p->w.type; k++)
+            last = o->run[k].first;
+        update(o, p, last->at + o->run[k - 1].n - p->at, gscale, h);
     }
 }
 
@@ -121,8 +127,8 @@ static enum st moments(const struct optim *o, char ***name, struct tensor **t, i
         if (!((*name)[i] = arena_printf(a, "%s%s.%s", o->n_sets > 1 ? of[set] : "",
                                         square ? "exp_avg_sq" : "exp_avg", p->name)))
             return ST_SYS;
-        (*t)[i] = p->w;
-        (*t)[i].p = (square ? o->square : o->mean)[set] + (f32(p->w) - all->w);
+        (*t)[i] = p->g;
+        (*t)[i].p = (square ? o->square : o->mean)[set] + p->at;
     }
     return ST_OK;
 }

@@ -18,8 +18,8 @@ struct optim {
     int           n_sets, set;                 /* of moments, 1 or 2; the one in use */
     int64_t       t[2];                        /* updates with it since it was last zero */
     float        *mean[2], *square[2];         /* moments, laid out as p.w */
-    int64_t       n_runs;                      /* stretches with one answer to weight decay */
-    struct run_of { int64_t begin, n; bool decay; } *run;
+    int64_t       n_runs;                      /* stretches of one type, all with decay or none */
+    struct run_of { const struct param *first; int64_t n; } *run;
     double       *sum;                         /* on the device */
 };
 

@@ -29,8 +29,9 @@ static enum st check_plan(struct run *r)
 {
     static const char *const phases[] = { "fresh", "keep" };
     static const char *const moments[] = { "shared", "each" };
+    static const char *const dtypes[] = { "f32", "bf16" };
     const struct plan *p = r->plan;
-    int phase, each;
+    int phase, each, dtype;
 
     if (!p->out)
         return usage("out", "is missing; name the folder for checkpoints and metrics");
@@ -58,11 +59,14 @@ static enum st check_plan(struct run *r)
     if (st == ST_OK)
         st = one_of("moments", p->moments, moments, countof(moments), &each);
     if (st == ST_OK)
+        st = one_of("dtype", p->dtype, dtypes, countof(dtypes), &dtype);
+    if (st == ST_OK)
         st = ckpt_type(&r->ckpt.type, p->save_dtype);
     if (st != ST_OK)
         return st;
     r->fresh = phase == 0;
     r->each = each;
+    r->halves = dtype == 1;
     r->lr[OBJ_SFT] = opt_given("lr-sft") ? p->lr_sft : p->lr;
     r->lr[OBJ_PREF] = opt_given("lr-pref") ? p->lr_pref : p->lr;
     r->work.micro_tokens = p->micro_tokens;
@@ -133,6 +137,19 @@ static enum st open_adapters(struct run *r, const char *from)
     return st == ST_OK ? weights_hash(r->ckpt.base_hash, r->from.base, r->a) : st;
 }
 
+/* What the matrices are held in. */
+static enum st find_dtype(struct run *r, enum dtype *held)
+{
+    if (r->halves && r->lora)
+        return usage("dtype", "adapters train in float32, and their base is as its folder has it; "
+                              "leave it out");
+    if (r->halves && !r->d->half)
+        return usage("dtype", "products on this --device take float32 alone; leave it out");
+    if (r->halves)
+        *held = BF16;
+    return r->lora && r->from.base && r->d->half ? weights_held(held, r->from.base, r->a) : ST_OK;
+}
+
 static enum st open_model(struct run *r, const char *from)
 {
     const struct plan *p = r->plan;
@@ -147,8 +164,8 @@ static enum st open_model(struct run *r, const char *from)
     c.lora = r->lora;
     if (st == ST_OK)
         st = dev_open(&r->d, p->device, (int)p->threads, r->a);
-    if (st == ST_OK && r->lora && r->from.base && r->d->half)
-        st = weights_held(&c.held, r->from.base, r->a);
+    if (st == ST_OK)
+        st = find_dtype(r, &c.held);
     if (st == ST_OK)
         st = model_new(&r->m, &c, r->d, true, r->a);
     if (st == ST_OK && (!from || r->lora)) {
@@ -258,6 +275,8 @@ static void recipe(const struct run *r, char text[STATE_RECIPE_MAX])
         n += rate_recipe(&r->rate, p, text + n, (size_t)(STATE_RECIPE_MAX - n));
     if (r->each && n < STATE_RECIPE_MAX)
         n += snprintf(text + n, (size_t)(STATE_RECIPE_MAX - n), " --moments each");
+    if (r->halves && n < STATE_RECIPE_MAX)
+        n += snprintf(text + n, (size_t)(STATE_RECIPE_MAX - n), " --dtype bf16");
     for (int o = 0; o < 2; o++)
         for (const struct opt *q = r->work.loss[o]->opts; q->name; q++)
             if (q->type == OPT_REAL && n < STATE_RECIPE_MAX)

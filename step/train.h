@@ -15,7 +15,7 @@ struct plan {                                  /* the options; what is NULL or 0
     const char *model, *init, *ref, *out, *device, *sft_loss, *pref_loss, *schedule, *phase;
     const char *branch, *decay_type, *nan, *stop_at;
     const char *recompute, *moments, *average;
-    const char *feedback, *save_dtype, *to, *adapter, *lora_targets;
+    const char *feedback, *save_dtype, *dtype, *to, *adapter, *lora_targets;
     double      lr, lr_sft, lr_pref, beta1, beta2, eps, decay, min_lr, clip;
     double      decay_steps, lora_alpha, lora_dropout, neftune;
     int64_t     threads, warmup, timescale, micro_tokens, steps, save_every, keep, seed, seed_init;
@@ -51,6 +51,7 @@ struct run {
     double               lr[2];                /* by enum obj */
     bool                 fresh;                /* a new phase clears the moments */
     bool                 each;                 /* of each objective */
+    bool                 halves;               /* --dtype bf16 */
     bool                 bare, bare_told;      /* the adapters' base is the reference */
     struct in           *in;
     const struct header *h;

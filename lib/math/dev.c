@@ -1,6 +1,7 @@
 /* dev.c - opens a device by its name, among the backends of this build. */
 #include "base/run.h"
 #include "math/backend.h"
+#include "math/master.h"
 
 #define BACKEND(name, forms) ", " forms
 static const char known[] = "auto"
@@ -113,4 +114,45 @@ const char *dev_version(void)
             n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", n ? ", " : "", v);
     }
     return all;
+}
+
+/* ---- numbers, of whatever type ---- */
+
+enum { SOME = 4096 };
+
+void dev_get_floats(struct dev *d, const struct tensor *t, int64_t at, int64_t n, float *to)
+{
+    uint16_t high[SOME], low[SOME] = { 0 };
+
+    if (t->type != BF16) {
+        dev_get(d, to, (const float *)t->p + at, (size_t)n * sizeof *to);
+        return;
+    }
+    for (int64_t k; n > 0; n -= k, at += k) {
+        k = MIN(n, SOME);
+        dev_get(d, high, (const uint16_t *)t->p + at, (size_t)k * sizeof *high);
+        if (t->low)
+            dev_get(d, low, t->low + at, (size_t)k * sizeof *low);
+        for (int64_t i = 0; i < k; i++)
+            *to++ = master_join(high[i], low[i]);
+    }
+}
+
+void dev_put_floats(struct dev *d, const struct tensor *t, int64_t at, int64_t n,
+                    const float *from)
+{
+    uint16_t high[SOME], low[SOME];
+
+    if (t->type != BF16) {
+        dev_put(d, (float *)t->p + at, from, (size_t)n * sizeof *from);
+        return;
+    }
+    BUG_IF(!t->low);
+    for (int64_t k; n > 0; n -= k, at += k) {
+        k = MIN(n, SOME);
+        for (int64_t i = 0; i < k; i++)
+            master_split(*from++, &high[i], &low[i]);
+        dev_put(d, (uint16_t *)t->p + at, high, (size_t)k * sizeof *high);
+        dev_put(d, t->low + at, low, (size_t)k * sizeof *low);
+    }
 }

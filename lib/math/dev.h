@@ -33,6 +33,11 @@ void  dev_put(struct dev *d, void *to, const void *host, size_t n_bytes);
 /* Waits for what was enqueued. */
 void  dev_get(struct dev *d, void *host, const void *from, size_t n_bytes);
 void  dev_zero(struct dev *d, void *p, size_t n_bytes);
+/* n numbers of t from `at` on, as floats of the host, and back; BF16 with low as the floats that
+ * both are, and BF16 without is not put. */
+void  dev_get_floats(struct dev *d, const struct tensor *t, int64_t at, int64_t n, float *to);
+void  dev_put_floats(struct dev *d, const struct tensor *t, int64_t at, int64_t n,
+                     const float *from);
 /* The most that the ops of a pass of such a size take for themselves while they run, beside what
  * dev_alloc() gave. */
 struct dev_pass { int64_t tokens, targets, V, D, F, H, G, E; bool back; };

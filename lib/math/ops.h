@@ -137,7 +137,8 @@ struct ops {
     /* *sum (device, double) += sum of x^2 in a fixed order, accumulated in double. */
     void (*sumsq)(struct dev *d, double *sum, struct tensor x);
     /* w, m, v in place from g * gscale; decoupled weight decay.  Loshchilov & Hutter 2017,
-     * arXiv:1711.05101.  g is left as it is. */
+     * arXiv:1711.05101.  g is left as it is.  w may be BF16 with low: the floats that both are
+     * (master.h) are updated. */
     void (*adamw)(struct dev *d, struct tensor w, struct tensor m, struct tensor v, struct tensor g,
                   double gscale, struct adamw h);
 };

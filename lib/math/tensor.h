@@ -6,22 +6,24 @@
 
 #include "base/base.h"
 
-enum dtype { F32, BF16, F16, I32 };            /* on a device BF16 is of weights that none trains */
+enum dtype { F32, BF16, F16, I32 };            /* on a device BF16 is of weights */
 
 struct tensor {                                /* row-major, dense */
     void      *p;                              /* on the device; NULL: absent */
     int        rank;
     int64_t    d[3];
     enum dtype type;
+    uint16_t  *low;                            /* of BF16 that trains: what it lacks of a float32,
+                                                * master.h; else NULL */
 };
 
 static inline struct tensor tensor1(void *p, int64_t a)
 {
-    return (struct tensor){ p, 1, { a, 1, 1 }, F32 };
+    return (struct tensor){ p, 1, { a, 1, 1 }, F32, NULL };
 }
 static inline struct tensor tensor2(void *p, int64_t a, int64_t b)
 {
-    return (struct tensor){ p, 2, { a, b, 1 }, F32 };
+    return (struct tensor){ p, 2, { a, b, 1 }, F32, NULL };
 }
 static inline int64_t tensor_n(struct tensor t)
 {

@@ -193,7 +193,7 @@ enum st weights_hash_model(uint8_t out[32], const struct model *m, struct arena 
         add_name(h, p[i]->name, "F32", p[i]->w.rank, p[i]->w.d);
         for (int64_t at = 0; at < n; at += room) {
             int64_t k = MIN(room, n - at);
-            tensors_get(m->d, &p[i]->w, at, k, block);
+            dev_get_floats(m->d, &p[i]->w, at, k, block);
             sha_add(h, block, (size_t)k * 4);
         }
     }

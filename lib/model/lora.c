@@ -191,6 +191,7 @@ static struct tensor put(struct plan *p, const struct spot *s, const char *which
             p->st = ST_SYS;
         t = w->w = w->g = tensor2(to->w + p->floats, rows, cols);
         w->g.p = to->g ? to->g + p->floats : NULL;
+        w->at = p->floats;
         w->decay = true;
         *grad = w->g;
     }

@@ -10,10 +10,15 @@
 struct plan {                                  /* walks the parameters: to count, then to place */
     struct model *m;
     struct arena *a;
-    int64_t       n, bytes, n_weights;
+    int64_t       n, bytes, floats, n_weights; /* floats: of the gradients, gaps counted */
     bool          place;
     enum st       st;
 };
+
+static int64_t round_up(int64_t n, int64_t to)
+{
+    return (n + to - 1) / to * to;
+}
 
 /* The next parameter: [rows cols], or [rows] where cols is 0.  joined: no gap to the one before. */
 static struct param *put(struct plan *p, bool joined, int64_t rows, int64_t cols, const char *name,
@@ -24,8 +29,10 @@ static struct param *put(struct plan *p, bool joined, int64_t rows, int64_t cols
     enum dtype type = cols ? p->m->c.held : F32;
     int64_t size = type == BF16 ? 2 : sizeof(float), step = PARAM_FLOATS * sizeof(float);
 
-    if (!joined)
-        p->bytes = (p->bytes + step - 1) / step * step;
+    if (!joined) {
+        p->bytes = round_up(p->bytes, step);
+        p->floats = round_up(p->floats, step / size);
+    }
     if (p->place) {
         w = &p->m->param[p->n];
         w->name = layer < 0 ? arena_printf(p->a, "%s%s", name, end)
@@ -34,14 +41,16 @@ static struct param *put(struct plan *p, bool joined, int64_t rows, int64_t cols
             p->st = ST_SYS;
         void *at = (char *)p->m->w + p->bytes;
         w->w = cols ? tensor2(at, rows, cols) : tensor1(at, rows);
-        w->w.type = type;
         w->g = w->w;
-        w->g.p = p->m->g ? (char *)p->m->g + p->bytes : NULL;
-        w->g.type = F32;
+        w->g.p = p->m->g ? p->m->g + p->floats : NULL;
+        w->w.type = type;
+        w->w.low = type == BF16 && p->m->low ? p->m->low + p->floats : NULL;
+        w->at = p->floats;
         w->decay = cols != 0;
     }
     p->n++;
     p->bytes += n * size;
+    p->floats += n;
     p->n_weights += n;
     return w;
 }
@@ -232,16 +241,20 @@ enum st model_new(struct model **out, const struct config *c, struct dev *d, boo
 
     if (!m || !(m->layer = ARENA_NEW(a, struct layer, c->L)))
         return ST_SYS;
-    BUG_IF(c->held != F32 && (c->held != BF16 || !d->half || (train && !c->lora)));
+    BUG_IF(c->held != F32 && (c->held != BF16 || !d->half));
     m->c = *c;
     m->d = d;
     m->lowest = -1;
     struct plan p = walk(m, false, a);
     m->n_params = p.n;
     m->n_weights = p.n_weights;
-    m->n_bytes = (size_t)p.bytes;
-    if (!(m->param = ARENA_NEW(a, struct param, p.n)) || !(m->w = dev_alloc(d, m->n_bytes)) ||
-        (train && !c->lora && !(m->g = dev_alloc(d, m->n_bytes))))
+    bool all = train && !c->lora;
+    size_t low = all && c->held == BF16 ? (size_t)p.floats * sizeof *m->low : 0;
+    m->n_bytes = (size_t)p.bytes + low;
+    m->g_bytes = (size_t)p.floats * sizeof *m->g;
+    if (!(m->param = ARENA_NEW(a, struct param, p.n)) ||
+        !(m->w = dev_alloc(d, (size_t)p.bytes)) || (low && !(m->low = dev_alloc(d, low))) ||
+        (all && !(m->g = dev_alloc(d, m->g_bytes))))
         return ST_SYS;
     *out = m;
     enum st st = walk(m, true, a).st;
@@ -251,8 +264,10 @@ enum st model_new(struct model **out, const struct config *c, struct dev *d, boo
 void model_free(struct model *m)
 {
     dev_free(m->d, m->w);
+    dev_free(m->d, m->low);
     dev_free(m->d, m->g);
     m->w = m->g = NULL;
+    m->low = NULL;
     dev_free(m->d, m->adapters.w);
     dev_free(m->d, m->adapters.g);
     m->adapters.w = m->adapters.g = NULL;
@@ -262,7 +277,7 @@ struct params model_trained(const struct model *m)
 {
     if (m->c.lora)
         return m->adapters;
-    return (struct params){ m->n_params, m->param, m->n_weights, m->w, m->g, m->n_bytes };
+    return (struct params){ m->n_params, m->param, m->n_weights, m->w, m->g, m->g_bytes };
 }
 
 void model_zero_grad(struct model *m)
@@ -300,7 +315,7 @@ void model_init(struct model *m, uint64_t seed)
                     block[j] = std * (float)rng_normal(seed, stream, (uint64_t)(at + j));
                 else
                     block[j] = !bias;
-            dev_put(m->d, f32(p->w) + at, block, (size_t)k * sizeof(float));
+            dev_put_floats(m->d, &p->w, at, k, block);
         }
     }
 }

@@ -37,8 +37,8 @@ struct config {
     size_t  json_bytes;
     struct lora *lora;                         /* adapters to stand beside the weights, set by who
                                                 * wants them before model_new(); NULL: none */
-    enum dtype  held;                          /* BF16: matrices that are not trained are held so;
-                                                * set likewise */
+    enum dtype  held;                          /* BF16: matrices are held so, those that train with
+                                                * what they lack of a float32; set likewise */
 };
 
 /* config.json of a supported family.  A missing field takes transformers' default where the family
@@ -50,16 +50,18 @@ enum st config_read(struct config *c, const char *path, struct arena *a) must_us
 struct param {
     char         *name;                        /* as in the safetensors file */
     struct tensor w, g;                        /* value, gradient; g.p NULL unless training */
+    int64_t       at;                          /* where it begins in the block of gradients */
     bool decay;         /* weight decay applies (matrices, not norms, biases) */
 };
 
-/* Parameters that lie in one block, and their gradients in another: gaps 0. */
+/* Parameters that lie in one block, and their gradients in another: gaps 0.  Neighbours of one type
+ * lie in both alike. */
 struct params {
     int64_t       n;
     struct param *param;
     int64_t       n_weights;                   /* numbers in all */
     float        *w, *g;                       /* g NULL unless training */
-    size_t        n_bytes;                     /* of each block */
+    size_t        n_bytes;                     /* of the gradients */
 };
 
 struct model {
@@ -74,7 +76,8 @@ struct model {
         *head;    /* head == embed when tied; places (learned positions) only in GPT-2, norm_bias
                    * NULL in Llama */
     float         *w, *g;                      /* blocks of all values, all gradients; gaps 0 */
-    size_t         n_bytes;                    /* of each block */
+    uint16_t      *low;                        /* and of what trained BF16 lacks; NULL: no such */
+    size_t         n_bytes, g_bytes;           /* of values, low's counted; of gradients */
     struct params  adapters;                   /* n 0: none */
     int64_t        lowest;                     /* place of the lowest adapter; -1: all trains */
 };

@@ -160,7 +160,7 @@ static enum st form_new(struct form *f, const struct model *m, struct arena *a)
         f->name[i] = p->name;
         f->t[i] = p->w;
         if (is_turned(p))
-            f->t[i] = tensor2(f->block + (f32(p->w) - all->w), p->w.d[1], p->w.d[0]);
+            f->t[i] = tensor2(f->block + p->at, p->w.d[1], p->w.d[0]);
     }
     return ST_OK;
 }

@@ -72,22 +72,6 @@ static enum st put_header(struct buf *b, int64_t n, char *const *name, const str
     return st;
 }
 
-void tensors_get(struct dev *d, const struct tensor *t, int64_t at, int64_t n, float *to)
-{
-    if (t->type != BF16) {
-        dev_get(d, to, (const float *)t->p + at, (size_t)n * 4);
-        return;
-    }
-    const uint16_t *half = (const uint16_t *)to + n;       /* in place, from the front */
-    dev_get(d, (uint16_t *)to + n, (const uint16_t *)t->p + at, (size_t)n * 2);
-    for (int64_t i = 0; i < n; i++) {
-        uint16_t v;
-        memcpy(&v, half + i, 2);
-        float x = bf16_to_f32(v);
-        memcpy(to + i, &x, 4);
-    }
-}
-
 static enum st put_tensor(struct file *f, const struct tensor *t, struct dev *d, enum dtype type,
                           float *block)
 {
@@ -95,7 +79,7 @@ static enum st put_tensor(struct file *f, const struct tensor *t, struct dev *d,
 
     for (int64_t at = 0; at < n; at += BLOCK) {
         int64_t k = MIN(BLOCK, n - at);
-        tensors_get(d, t, at, k, block);
+        dev_get_floats(d, t, at, k, block);
         shrink(block, k, type);
         enum st st = file_write(f, block, (size_t)(k * type_bytes(type)));
         if (st != ST_OK)
@@ -193,7 +177,7 @@ enum st tensors_read(const struct safe *s, const struct safe_tensor *on, const s
     float *block = ARENA_NEW(a, float, room);
     uint16_t *half = ARENA_NEW(a, uint16_t, room);
     bool bf16 = strcmp(on->dtype, "BF16") == 0, wide = !bf16 && strcmp(on->dtype, "F16") != 0;
-    bool as_is = t->type == BF16;
+    bool as_is = t->type == BF16 && !t->low;
     int64_t size = wide ? 4 : 2;
     enum st st = tensors_check(s, on, t);
 
@@ -209,7 +193,7 @@ enum st tensors_read(const struct safe *s, const struct safe_tensor *on, const s
         if (st == ST_OK && as_is)
             dev_put(d, (uint16_t *)t->p + at, half, (size_t)k * 2);
         else if (st == ST_OK)
-            dev_put(d, (float *)t->p + at, block, (size_t)k * 4);
+            dev_put_floats(d, t, at, k, block);
     }
     arena_back(a, mark);
     return st;

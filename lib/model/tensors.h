@@ -14,9 +14,6 @@ enum st tensors_check(const struct safe *s, const struct safe_tensor *on,
 enum st tensors_read(const struct safe *s, const struct safe_tensor *on, const struct tensor *t,
                      struct dev *d, struct arena *a) must_use;
 
-/* n numbers of t from `at` on, as floats. */
-void tensors_get(struct dev *d, const struct tensor *t, int64_t at, int64_t n, float *to);
-
 /* The safetensors files of a folder, their names relative to it, sorted: one, or those of the
  * index. */
 struct shards { int64_t n; char **name; };

@@ -422,6 +422,7 @@ static const struct CMUnitTest tests[] = {
     TEST(matmul_rounds),
     TEST(matmul_half),
     TEST(rows_half),
+    TEST(adamw_half),
     TEST(logprob_half),
     TEST(attention_long),
     TEST(attention_many),

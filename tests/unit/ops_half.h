@@ -3,6 +3,7 @@
 #ifndef OPS_HALF_H
 #define OPS_HALF_H
 
+#include "math/master.h"
 #include "tests/unit/ops_dense.h"
 
 /* The weights of w cut to what bfloat16 has, and those held in it. */
@@ -75,6 +76,40 @@ static void rows_half(void **state)
             dev->op->embed(dev, tensor2(y2.p, s.N, s.K), half, at);
             same("embed", s, y, y2);
         }
+        arr_close();
+    }
+}
+
+/* Weights that train in two halves get the bits that floats get, and the upper is the nearest. */
+static void adamw_half(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 6; round++) {
+        arr_open(1 + round % 3);
+        int64_t n = 1 + (int64_t)draw(20000);
+        struct adamw h = { 1e-2, 0.9, 0.95, 1e-8, round % 2 ? 0.1 : 0, 1 };
+        struct arr w = fresh(n, 1), m = fresh(n, 0), v = fresh(n, 0), m2 = copied(m),
+                   v2 = copied(v), both = poisoned(n);
+        struct tensor t = tensor1(on_device((size_t)n * 2), n);
+        t.type = BF16;
+        t.low = on_device((size_t)n * 2);
+        uint16_t *high = t.p;
+        for (int64_t i = 0; i < n; i++)
+            master_split(w.p[i], &high[i], &t.low[i]);
+        for (h.step = 1; h.step <= 4; h.step++) {
+            struct arr g = fresh(n, 1);
+            dev->op->adamw(dev, tensor1(w.p, n), tensor1(m.p, n), tensor1(v.p, n), tensor1(g.p, n),
+                           0.3, h);
+            dev->op->adamw(dev, t, tensor1(m2.p, n), tensor1(v2.p, n), tensor1(g.p, n), 0.3, h);
+        }
+        for (int64_t i = 0; i < n; i++) {
+            uint32_t bits = (uint32_t)high[i] << 16;
+            float near;
+            memcpy(&near, &bits, 4);
+            both.p[i] = master_join(high[i], t.low[i]);
+            CHECK(fabs((double)near - (double)w.p[i]) <= 0x1p-8 * fabs((double)w.p[i]));
+        }
+        CHECK(same_bits(both.p, w.p, n) && same_bits(m.p, m2.p, n) && same_bits(v.p, v2.p, n));
         arr_close();
     }
 }

@@ -149,7 +149,7 @@ static inline struct plan defaults(const char *out)
     return (struct plan){ .model = path("base"), .out = path(out), .device = "auto", .threads = 2,
                           .sft_loss = sft_loss, .pref_loss = pref_loss, .schedule = "constant",
                           .decay_type = "1-sqrt", .decay_steps = 0.1, .phase = "fresh",
-                          .nan = "stop", .recompute = "auto", .moments = "shared",
+                          .nan = "stop", .recompute = "auto", .dtype = "f32", .moments = "shared",
                           .save_dtype = "f32", .lr = 1e-3, .beta1 = 0.9, .beta2 = 0.95,
                           .eps = 1e-8, .clip = 1, .micro_tokens = 4096, .keep = 2,
                           .to = "raw", .quiet = true };

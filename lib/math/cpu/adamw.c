@@ -43,24 +43,38 @@ void cpu_sumsq(struct dev *d, double *sum, struct tensor x)
 }
 
 struct update {
-    float       *w, *m, *v;
+    float       *m, *v;
     const float *g;
+    void        *w;                            /* floats, or halves with */
+    uint16_t    *low;                          /*   what they lack */
     float        keep, scale, b1, c1, b2, c2, step, root, eps;
 };
 
-static void update_part(void *of, int64_t begin, int64_t end)
+INLINE void update_some(const bool halves, const struct update *k, int64_t begin, int64_t end)
 {
-    const struct update *k = of;
-
     for (int64_t i = begin; i < end; i += LANES) {
         vec g = v_row(k->g, i, end) * k->scale;
         vec m = v_row(k->m, i, end) * k->b1 + g * k->c1;
         vec v = v_row(k->v, i, end) * k->b2 + g * g * k->c2;
         v_row_put(k->m, i, end, m);
         v_row_put(k->v, i, end, v);
-        v_row_put(k->w, i, end, v_row(k->w, i, end) * k->keep -
-                                k->step * (m / (v_sqrt(v) * k->root + k->eps)));
+        vec w = halves ? v_row_master(k->w, k->low, i, end) : v_row(k->w, i, end);
+        w = w * k->keep - k->step * (m / (v_sqrt(v) * k->root + k->eps));
+        if (halves)
+            v_row_put_master(k->w, k->low, i, end, w);
+        else
+            v_row_put(k->w, i, end, w);
     }
+}
+
+static void update_part(void *of, int64_t begin, int64_t end)
+{
+    const struct update *k = of;
+
+    if (k->low)
+        update_some(true, k, begin, end);
+    else
+        update_some(false, k, begin, end);
 }
 
 void cpu_adamw(struct dev *d, struct tensor w, struct tensor m, struct tensor v, struct tensor g,
@@ -68,7 +82,7 @@ void cpu_adamw(struct dev *d, struct tensor w, struct tensor m, struct tensor v,
 {
     int64_t n = tensor_n(w);
     struct update k = {
-        .w = f32(w), .m = f32(m), .v = f32(v), .g = f32(g), .scale = (float)gscale,
+        .w = w.p, .low = w.low, .m = f32(m), .v = f32(v), .g = f32(g), .scale = (float)gscale,
         .keep = (float)(1 - h.lr * h.decay), .eps = (float)h.eps,
         .b1 = (float)h.beta1, .c1 = (float)(1 - h.beta1),
         .b2 = (float)h.beta2, .c2 = (float)(1 - h.beta2),
@@ -76,6 +90,7 @@ void cpu_adamw(struct dev *d, struct tensor w, struct tensor m, struct tensor v,
         .root = (float)(1 / sqrt(1 - pow(h.beta2, (double)h.step))),
     };
 
+    BUG_IF(w.type != (w.low ? BF16 : F32));
     BUG_IF(tensor_n(m) != n || tensor_n(v) != n || tensor_n(g) != n || h.step < 1);
     cpu_share(d, n, 64 * LANES, 0.5, update_part, &k);
 }

@@ -128,6 +128,32 @@ INLINE void v_row_put(float *p, int64_t j, int64_t n, vec a)
         v_store_part(p + j, a, n - j);
 }
 
+/* LANES numbers that are halves of floats at place j of a row of n, as master.h has them. */
+INLINE vec v_row_master(const uint16_t *high, const uint16_t *low, int64_t j, int64_t n)
+{
+    typedef uint16_t shorts __attribute__((vector_size(2 * LANES)));
+    typedef int16_t signed_shorts __attribute__((vector_size(2 * LANES)));
+    size_t bytes = (size_t)MIN(LANES, n - j) * 2;
+    shorts h = { 0 };
+    signed_shorts l = { 0 };
+
+    memcpy(&h, high + j, bytes);
+    memcpy(&l, low + j, bytes);
+    return (vec)((__builtin_convertvector(h, uvec) << 16) +
+                 (uvec)__builtin_convertvector(l, ivec));
+}
+
+INLINE void v_row_put_master(uint16_t *high, uint16_t *low, int64_t j, int64_t n, vec a)
+{
+    typedef uint16_t shorts __attribute__((vector_size(2 * LANES)));
+    size_t bytes = (size_t)MIN(LANES, n - j) * 2;
+    shorts h = __builtin_convertvector(((uvec)a + 0x8000) >> 16, shorts),
+           l = __builtin_convertvector((uvec)a & 0xffff, shorts);
+
+    memcpy(high + j, &h, bytes);
+    memcpy(low + j, &l, bytes);
+}
+
 INLINE vec v_if(ivec mask, vec a, vec b)        /* a where the mask is -1, b where it is 0 */
 {
     return (vec)((mask & (ivec)a) | (~mask & (ivec)b));

@@ -4,6 +4,9 @@
  * taken in double by blocks of a fixed size, and the blocks are added in their order by one thread
  * block: so it depends on the numbers alone. */
 #include "math/cuda/common.cuh"
+extern "C" {
+#include "math/master.h"
+}
 
 #define THREADS 256
 #define BLOCK   16384                          /* numbers of one partial sum */
@@ -56,10 +59,17 @@ extern "C" void cuda_sumsq(struct dev *d, double *sum, struct tensor x)
 }
 
 struct update {
-    float       *w, *m, *v;
+    float       *m, *v;
     const float *g;
+    void        *w;                            /* floats, or halves with */
+    uint16_t    *low;                          /*   what they lack */
     float        keep, scale, b1, c1, b2, c2, step, root, eps;
 };
+
+static __device__ float weight(const struct update &k, int64_t i)
+{
+    return k.low ? master_join(((const uint16_t *)k.w)[i], k.low[i]) : ((const float *)k.w)[i];
+}
 
 static __global__ void k_adamw(struct update k, int64_t n)
 {
@@ -70,7 +80,11 @@ static __global__ void k_adamw(struct update k, int64_t n)
     float g = k.g[i] * k.scale, m = k.m[i] * k.b1 + g * k.c1, v = k.v[i] * k.b2 + g * g * k.c2;
     k.m[i] = m;
     k.v[i] = v;
-    k.w[i] = k.w[i] * k.keep - k.step * (m / (sqrtf(v) * k.root + k.eps));
+    float w = weight(k, i) * k.keep - k.step * (m / (sqrtf(v) * k.root + k.eps));
+    if (k.low)
+        master_split(w, (uint16_t *)k.w + i, k.low + i);
+    else
+        ((float *)k.w)[i] = w;
 }
 
 extern "C" void cuda_adamw(struct dev *d, struct tensor w, struct tensor m, struct tensor v,
@@ -79,8 +93,10 @@ extern "C" void cuda_adamw(struct dev *d, struct tensor w, struct tensor m, stru
     int64_t n = tensor_n(w);
     struct update k = {};
 
+    BUG_IF(w.type != (w.low ? BF16 : F32));
     BUG_IF(tensor_n(m) != n || tensor_n(v) != n || tensor_n(g) != n || h.step < 1);
-    k.w = f32(w);
+    k.w = w.p;
+    k.low = w.low;
     k.m = f32(m);
     k.v = f32(v);
     k.g = f32(g);
