@@ -149,6 +149,28 @@ static void bench_lora(void)
     dev_close(all.d);
 }
 
+/* Matrices in bfloat16 with the rest apart (--dtype bf16) beside float32. */
+static void bench_dtype(const char *device, const struct load *load)
+{
+    struct trained half, full;
+    struct told told[2];
+
+    trained_open_as(&half, &SIZE_70M, device, BF16, threads, NULL, a);
+    trained_open_as(&full, &SIZE_70M, device, F32, threads, NULL, a);
+    model_init(half.w.m, 1);
+    model_init(full.w.m, 1);
+    trained_step(&half, load, &told[0]);
+    trained_step(&full, load, &told[1]);
+    if (!(fabs(told[0].loss - told[1].loss) <= 1e-3 * fabs(told[1].loss)))
+        trained_check(fail(ST_DATA, "%s: the losses differ: %.9g and %.9g", device, told[0].loss,
+                           told[1].loss));
+    beside(arena_printf(a, "bf16, 70M, %lld x %lld, %s", (long long)load->rows,
+                        (long long)load->tokens, device),
+           "float32", "updates/s", 1, &half, &full, load, 1);
+    dev_close(half.d);
+    dev_close(full.d);
+}
+
 /* ---- shared prompts, packs ---- */
 
 /* One row in each pack: as a program does that pads nothing, packs nothing and takes row by row. */
@@ -242,7 +264,7 @@ static bool asked(int argc, char **argv, const char *part)
     for (int i = 2; i < argc; i++)
         if (strcmp(argv[i], part) == 0)
             return true;
-    return argc < 3;
+    return argc < 3 && strcmp(part, "bf16") != 0;
 }
 
 int main(int argc, char **argv)
@@ -264,6 +286,12 @@ int main(int argc, char **argv)
     }
     if (asked(argc, argv, "lora"))
         bench_lora();
+    if (asked(argc, argv, "dtype"))
+        bench_dtype("cpu", &(struct load){ OBJ_SFT, 8, 256 });
+    if (asked(argc, argv, "bf16")) {                   /* not on every processor */
+        bench_dtype("cpu,bf16", &(struct load){ OBJ_SFT, 8, 256 });
+        bench_dtype("cpu,bf16", &(struct load){ OBJ_SFT, 1, 64 });
+    }
     if (asked(argc, argv, "pairs")) {
         bench_load(&SIZE_70M, &pairs, "pairs like hh's", true);
         bench_load(&SIZE_70M, &pairs, "pairs like hh's", false);

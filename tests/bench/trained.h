@@ -55,9 +55,9 @@ static inline void trained_check(enum st st)
         exit(done(st));
 }
 
-/* With adapters, where l is given. */
-static inline void trained_open(struct trained *t, const struct size *s, int threads,
-                                struct lora *l, struct arena *a)
+/* On that device, matrices held in that type; with adapters, where l is given. */
+static inline void trained_open_as(struct trained *t, const struct size *s, const char *device,
+                                   enum dtype held, int threads, struct lora *l, struct arena *a)
 {
     char *path = arena_printf(a, "%s/plait-bench-%ld.json", "/tmp", (long)getpid());
     char *text = arena_printf(
@@ -77,12 +77,19 @@ static inline void trained_open(struct trained *t, const struct size *s, int thr
     trained_check(config_read(&t->c, path, a));
     unlink(path);
     t->c.lora = l;
-    trained_check(dev_open(&t->d, "cpu", threads, a));
+    t->c.held = held;
+    trained_check(dev_open(&t->d, device, threads, a));
     trained_check(model_new(&t->w.m, &t->c, t->d, true, a));
     lora_init(t->w.m, 1);
     trained_check(optim_new(&t->o, t->w.m, a));
     t->o->beta1 = 0.9, t->o->beta2 = 0.95, t->o->eps = 1e-8, t->o->clip = 1;
     trained_check(work_open(&t->w));
+}
+
+static inline void trained_open(struct trained *t, const struct size *s, int threads,
+                                struct lora *l, struct arena *a)
+{
+    trained_open_as(t, s, "cpu", F32, threads, l, a);
 }
 
 static inline struct ids trained_ids(int64_t n, int64_t vocab, uint64_t key, struct arena *a)

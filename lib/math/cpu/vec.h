@@ -128,30 +128,39 @@ INLINE void v_row_put(float *p, int64_t j, int64_t n, vec a)
         v_store_part(p + j, a, n - j);
 }
 
-/* LANES numbers that are halves of floats at place j of a row of n, as master.h has them. */
+typedef uint16_t vec_short __attribute__((vector_size(2 * LANES), may_alias, aligned(2)));
+typedef int16_t  vec_signed __attribute__((vector_size(2 * LANES), may_alias, aligned(2)));
+
+/* LANES numbers at place j of a row of n, each a bfloat16 and what it lacks of a float, as master.h
+ * has them. */
 INLINE vec v_row_master(const uint16_t *high, const uint16_t *low, int64_t j, int64_t n)
 {
-    typedef uint16_t shorts __attribute__((vector_size(2 * LANES)));
-    typedef int16_t signed_shorts __attribute__((vector_size(2 * LANES)));
-    size_t bytes = (size_t)MIN(LANES, n - j) * 2;
-    shorts h = { 0 };
-    signed_shorts l = { 0 };
+    vec_short h = { 0 };
+    vec_signed l = { 0 };
 
-    memcpy(&h, high + j, bytes);
-    memcpy(&l, low + j, bytes);
+    if (n - j >= LANES) {
+        h = *(const vec_short *)(high + j);
+        l = *(const vec_signed *)(low + j);
+    } else {
+        memcpy(&h, high + j, (size_t)(n - j) * 2);
+        memcpy(&l, low + j, (size_t)(n - j) * 2);
+    }
     return (vec)((__builtin_convertvector(h, uvec) << 16) +
                  (uvec)__builtin_convertvector(l, ivec));
 }
 
 INLINE void v_row_put_master(uint16_t *high, uint16_t *low, int64_t j, int64_t n, vec a)
 {
-    typedef uint16_t shorts __attribute__((vector_size(2 * LANES)));
-    size_t bytes = (size_t)MIN(LANES, n - j) * 2;
-    shorts h = __builtin_convertvector(((uvec)a + 0x8000) >> 16, shorts),
-           l = __builtin_convertvector((uvec)a & 0xffff, shorts);
+    vec_short h = __builtin_convertvector(((uvec)a + 0x8000) >> 16, vec_short),
+              l = __builtin_convertvector((uvec)a, vec_short);
 
-    memcpy(high + j, &h, bytes);
-    memcpy(low + j, &l, bytes);
+    if (n - j >= LANES) {
+        *(vec_short *)(high + j) = h;
+        *(vec_short *)(low + j) = l;
+    } else {
+        memcpy(high + j, &h, (size_t)(n - j) * 2);
+        memcpy(low + j, &l, (size_t)(n - j) * 2);
+    }
 }
 
 INLINE vec v_if(ivec mask, vec a, vec b)        /* a where the mask is -1, b where it is 0 */
