@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 
+import built
 import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
@@ -120,4 +121,5 @@ def main():
                   f"lm-eval {n / other:6.1f}/s: {other / mine:.1f} times, goal {GOALS[name]}", flush=True)
 
 
+built.release()
 main()

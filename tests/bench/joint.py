@@ -13,6 +13,8 @@ than the sequential run does: its time is set against what its tokens cost there
 Runs take turns; the median of three."""
 import gzip, json, os, statistics, subprocess, sys, tempfile
 
+import built
+
 DATA = "../shared/data/"
 NEOX = DATA + "tokenizers/gpt-neox-20b.json"
 STEPS, TURNS = 30, 3
@@ -104,6 +106,7 @@ def maxright(step=(), goal=3.5, name="full"):
 PARTS = {"mix": mix, "maxright": maxright, "lora": lambda: maxright(["--lora-rank", 16], 5, "adapters of rank 16")}
 
 if __name__ == "__main__":
+    built.release()
     try:
         prepare()
         for part in sys.argv[1:] or PARTS:

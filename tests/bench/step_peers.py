@@ -16,6 +16,7 @@ turns; medians of a whole update, AdamW and all.  Needs torch, transformers, msg
 import gzip, io, json, os, statistics, subprocess, sys, tempfile, time
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 sys.path.insert(0, "pipelines")
+import built
 import records
 import torch
 import torch.nn.functional as F
@@ -291,6 +292,7 @@ for setting in SETTINGS:
 if __name__ == "__main__":
     torch.set_num_threads(THREADS)
     print(f"torch {torch.__version__}, {THREADS} threads")
+    built.release()
     try:
         for asked in sys.argv[1:] or PARTS:
             if asked.startswith("device="):
