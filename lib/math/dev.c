@@ -118,7 +118,7 @@ const char *dev_version(void)
 
 /* ---- numbers, of whatever type ---- */
 
-enum { SOME = 4096 };
+enum { SOME = 1 << 16 };                       /* numbers on their way at once */
 
 void dev_get_floats(struct dev *d, const struct tensor *t, int64_t at, int64_t n, float *to)
 {
