@@ -29,6 +29,16 @@ for model in "$golden/models/nano.json" "$golden/models/nano-neox.json" gpt2.jso
     cmp half.json cut.json
     rm -r full half two cut
 done
+# the losses of PyTorch that trains so (golden/dtype.py), and not those of float32
+printf '{"text": "%s"}\n' 'The river bends twice before the mill.' 'Nobody counted the stones but the boy.' 'A lamp was left burning on the stair.' >x.jsonl
+tokenize -q --tokenizer bytes --template none --schema text x.jsonl -o x.rec
+for dtype in bf16 f32; do
+    mix -q --sft x.rec --rows-sft 3 --steps 40 |
+        step -q --init "$golden/models/nano-neox.json" --lr 3e-3 --weight-decay .1 --dtype $dtype --to json --out torch-$dtype |
+        sed 's/.*"loss":\([0-9.]*\),.*/\1/' >$dtype.loss
+    paste "$golden/dtype.txt" $dtype.loss |
+        awk -v dtype=$dtype '{ d = $1 - $2; if (!(d * d < 4e-8)) far++ } END { print dtype ": " NR " losses, " (far ? "some" : "none") " further than 2e-4" }'
+done
 # an update far below the last place of a bfloat16 counts
 train --threads 1 --init gpt2.json --lr 1e-7 --dtype bf16 --out small >told
 train --threads 1 --init gpt2.json --lr 0 --dtype bf16 --out still >told
